@@ -1,0 +1,81 @@
+"""Code lists that orders and documents draw on, each with its source."""
+
+from typing import Final, NamedTuple
+
+from gateway.finding import Text
+from gateway.invoice.facts import Category
+
+
+class Exemption(NamedTuple):
+    """A VATEX-SA code: the category it belongs to and the reason as it is printed."""
+
+    category: Category
+    reason: Text
+
+
+_Z, _E, _O = Category.ZERO, Category.EXEMPT, Category.OUT_OF_SCOPE
+
+# BR-KSA-CL-04 lists the codes; the article of the VAT Implementing Regulations is in the code itself.
+# For the last two of Z no official reason text is published: an order has to give its own.
+EXEMPTIONS: Final[dict[str, Exemption]] = {
+    "VATEX-SA-32": Exemption(_Z, Text("Export of goods", "صادرات السلع من المملكة")),
+    "VATEX-SA-33": Exemption(_Z, Text("Export of services", "صادرات الخدمات من المملكة")),
+    "VATEX-SA-34-1": Exemption(_Z, Text("International transport of goods", "النقل الدولي للسلع")),
+    "VATEX-SA-34-2": Exemption(_Z, Text("International transport of passengers", "النقل الدولي للركاب")),
+    "VATEX-SA-34-3": Exemption(
+        _Z,
+        Text(
+            "Services directly connected to international passenger transport",
+            "الخدمات المرتبطة مباشرة بتوريد النقل الدولي للركاب",
+        ),
+    ),
+    "VATEX-SA-34-4": Exemption(_Z, Text("Supply of a qualifying means of transport", "توريد وسائل النقل المؤهلة")),
+    "VATEX-SA-34-5": Exemption(
+        _Z, Text("Services for the transport of goods or passengers", "الخدمات ذات الصلة بنقل السلع أو الركاب")
+    ),
+    "VATEX-SA-35": Exemption(_Z, Text("Medicines and medical equipment", "الأدوية والمعدات الطبية")),
+    "VATEX-SA-36": Exemption(_Z, Text("Qualifying metals", "المعادن المؤهلة")),
+    "VATEX-SA-EDU": Exemption(_Z, Text("Private education to citizen", "الخدمات التعليمية الخاصة للمواطن")),
+    "VATEX-SA-HEA": Exemption(_Z, Text("Private healthcare to citizen", "الخدمات الصحية الخاصة للمواطن")),
+    "VATEX-SA-MLTRY": Exemption(_Z, Text("Supply of qualified military goods", "توريد السلع العسكرية المؤهلة")),
+    "VATEX-SA-DIPLOMAT": Exemption(_Z, Text("Supply to diplomatic missions", "التوريد للبعثات الدبلوماسية")),
+    "VATEX-SA-DUTYFREE": Exemption(
+        _Z, Text("Qualified supply of goods in a duty free area", "توريد السلع المؤهلة في الأسواق الحرة")
+    ),
+    "VATEX-SA-ROYALDECREE": Exemption(_Z, Text("", "")),
+    "VATEX-SA-32(bis)": Exemption(_Z, Text("", "")),
+    "VATEX-SA-29": Exemption(_E, Text("Financial services", "الخدمات المالية")),
+    "VATEX-SA-29-7": Exemption(_E, Text("Life insurance services", "خدمات التأمين على الحياة")),
+    "VATEX-SA-30": Exemption(_E, Text("Real estate transactions", "التوريدات العقارية")),
+    "VATEX-SA-OOS": Exemption(_O, Text("Not subject to VAT", "غير خاضع لضريبة القيمة المضافة")),
+}
+
+# BR-KSA-14, in the order of preference of the data dictionary (BT-46).
+BUYER_ID_SCHEMES: Final = ("TIN", "CRN", "MOM", "MLS", "700", "SAG", "NAT", "GCC", "IQA", "PAS", "OTH")
+
+# BR-KSA-08 (BT-29).
+SELLER_ID_SCHEMES: Final = ("CRN", "MOM", "MLS", "700", "SAG", "OTH")
+
+# UNTDID 4461 (BT-81; BR-KSA-16 admits these): how an order's payment method is named on the document.
+PAYMENT_MEANS: Final[dict[str, str]] = {
+    "card": "48",
+    "cash": "10",
+    "cod": "10",
+    "bank": "42",
+    "credit": "30",
+    "wallet": "68",
+    "gift_card": "1",
+    "store_credit": "1",
+    "other": "1",
+}
+
+# ISO 4217 as BR-CL-04 carries it (R3.4.8).
+CURRENCIES: Final = frozenset(
+    """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
+    CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF
+    GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD
+    LSL LYD MAD MDL MGA MKD MMK MNT MOP MRO MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR
+    PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLL SOS SRD SSP STD SVC SYP SZL THB TJS TMT TND TOP TRY TTD
+    TWD TZS UAH UGX USD USN UYI UYU UZS VEF VND VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XDR XOF XPD XPF XPT XSU XTS XUA
+    XXX YER ZAR ZMW ZWL""".split()
+)

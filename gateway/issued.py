@@ -1,0 +1,64 @@
+"""What became of a sale: the answer to the ERP, the accountant and the shop."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from gateway.finding import Finding
+from gateway.invoice.facts import Kind, Profile
+
+REPORTING_WINDOW: Final = timedelta(hours=24)
+"""Simplified documents are reported within this time of issue (BR-KSA-98)."""
+
+
+class Status(StrEnum):
+    """Where a document stands with the authority."""
+
+    ISSUED = "issued"  # made, not yet sent
+    SENDING = "sending"
+    UNKNOWN = "unknown"  # sent, no answer
+    CLEARED = "cleared"
+    REPORTED = "reported"
+    REJECTED = "rejected"
+    REPLACED = "replaced"  # rejected, and corrected by another document
+    HELD = "held"  # the unit is isolated, or a note waits for its original
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will be sent for this document."""
+        return self in (Status.CLEARED, Status.REPORTED, Status.REJECTED, Status.REPLACED)
+
+    @property
+    def is_accepted(self) -> bool:
+        return self in (Status.CLEARED, Status.REPORTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """One document as it stands. `total` is what the buyer pays (BT-115), `qr` the base64 TLV."""
+
+    uuid: str
+    number: str
+    kind: Kind
+    profile: Profile
+    icv: int
+    hash: str
+    issued_at: datetime
+    status: Status
+    total: Decimal
+    vat: Decimal
+    rounding: Decimal
+    currency: str
+    connection: str
+    order_id: str
+    qr: str
+    findings: tuple[Finding, ...] = ()
+    replaces: str | None = None
+    corrects: str | None = None
+
+    @property
+    def deadline(self) -> datetime | None:
+        """Until when it must be reported; standard documents have none, for they are cleared before they are shared."""
+        return self.issued_at + REPORTING_WINDOW if self.profile is Profile.SIMPLIFIED else None

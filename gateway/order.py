@@ -1,0 +1,301 @@
+"""What a shop or an ERP sold: the public input. Strict, every limit stated, unknown fields refused.
+
+Money and quantities are decimal strings: a JSON number may have lost its exactness on the way. Nobody posts a
+computed sum; what a shop declares is evidence to reconcile with.
+"""
+
+import hashlib
+import json
+import re
+from datetime import UTC, date
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from gateway.codes import BUYER_ID_SCHEMES, CURRENCIES, EXEMPTIONS
+from gateway.errors import UnusableOrder
+from gateway.invoice.facts import SAR, Category, Flag
+
+MAX_LINES: Final = 10_000
+MAX_AMOUNT: Final = Decimal(10) ** 13
+MAX_DECIMALS: Final = 10
+
+# XML 1.0 cannot carry these, and no name or address needs them.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def _decimal(value: object) -> Decimal:
+    """A plain decimal string; exponents, NaN and JSON numbers are refused with the way to write it."""
+    if isinstance(value, Decimal):
+        number = value
+    elif isinstance(value, str) and re.fullmatch(r"-?\d{1,20}(\.\d{1,20})?", value, re.ASCII):
+        number = Decimal(value)
+    else:
+        raise ValueError('write it as a decimal string such as "57.50"')
+    if not number.is_finite() or abs(number) > MAX_AMOUNT:
+        raise ValueError(f"must not be larger than {MAX_AMOUNT:f}")
+    exponent = number.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
+        raise ValueError(f"must not have more than {MAX_DECIMALS} decimals")
+    return number
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str) and _UNPRINTABLE.search(value):
+        raise ValueError("has control characters, which an invoice cannot carry")
+    return value
+
+
+Exact = Annotated[Decimal, BeforeValidator(_decimal)]
+Amount = Annotated[Exact, Field(ge=0)]
+Money = Annotated[Amount, Field(decimal_places=2)]
+Quantity = Annotated[Exact, Field(gt=0)]
+
+
+Short = Annotated[str, BeforeValidator(_printable), StringConstraints(strip_whitespace=True, max_length=127)]
+Long = Annotated[str, BeforeValidator(_printable), StringConstraints(strip_whitespace=True, max_length=1000)]
+Name = Annotated[Long, Field(min_length=1)]
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,99}$")]
+Number = Annotated[
+    str, BeforeValidator(_printable), StringConstraints(strip_whitespace=True, min_length=1, max_length=127)
+]
+Vat = Annotated[str, StringConstraints(pattern=r"^3[0-9]{13}3$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class OtherId(_Model):
+    """BT-46 with its scheme, for buyers without a VAT number or with more to show."""
+
+    scheme: str
+    value: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,60}$")]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.scheme not in BUYER_ID_SCHEMES:
+            raise ValueError(f"scheme must be one of {', '.join(BUYER_ID_SCHEMES)}")
+        return self
+
+
+class OrderAddress(_Model):
+    """A national address; within SA a tax invoice needs all of it."""
+
+    street: Long = ""
+    building: Short = ""
+    district: Short = ""
+    city: Short = ""
+    postal_code: Short = ""
+    country: Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")] = "SA"
+
+
+class Buyer(_Model):
+    """`business` leads to a standard (cleared) document, `person` to a simplified (reported) one."""
+
+    kind: Literal["person", "business"] = "person"
+    name: Long = ""
+    vat: Vat | None = None
+    other_id: OtherId | None = None
+    address: OrderAddress | None = None
+
+
+class OrderTax(_Model):
+    """VAT category and rate in percent; Z, E and O need the reason code of their exemption."""
+
+    category: Category
+    rate: Annotated[Amount, Field(le=100)]
+    reason_code: str | None = None
+    reason: Long = ""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.category is Category.STANDARD:
+            if self.rate not in (5, 15):
+                raise ValueError("the rate of category S is 15 or 5 (BR-KSA-84)")
+            if self.reason_code or self.reason:
+                raise ValueError("category S has no exemption reason")
+            return self
+        if self.rate != 0:
+            raise ValueError(f"the rate of category {self.category} is 0")
+        allowed = [code for code, exemption in EXEMPTIONS.items() if exemption.category == self.category]
+        if self.reason_code not in allowed:
+            raise ValueError(f"category {self.category} needs a reason_code, one of {', '.join(allowed)}")
+        if not (self.reason or EXEMPTIONS[str(self.reason_code)].reason.en):
+            raise ValueError(f"{self.reason_code} needs its reason in words: no official text is published for it")
+        return self
+
+
+class OrderReduction(_Model):
+    """Money off a line or the order, with or without VAT as the prices are."""
+
+    amount: Amount
+    origin: Literal["item", "coupon", "order", "automatic", "loyalty"] = "item"
+    code: Short = ""
+    reason: Long = ""
+
+
+class LineKind(StrEnum):
+    """What a line sells."""
+
+    PRODUCT = "product"
+    SHIPPING = "shipping"
+    COD_FEE = "cod_fee"
+    FEE = "fee"
+    GIFT_WRAP = "gift_wrap"
+    TIP = "tip"
+
+
+class OrderLine(_Model):
+    """`unit_price` is for one, before reductions, with VAT if the order's prices include it."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    kind: LineKind = LineKind.PRODUCT
+    name: Name
+    sku: Short = ""
+    quantity: Quantity
+    unit_price: Amount
+    unit: Annotated[str, StringConstraints(pattern="^[A-Z0-9]{1,3}$")] = "PCE"  # UN/ECE Recommendation 20
+    reductions: Annotated[tuple[OrderReduction, ...], Field(max_length=50)] = ()
+    tax: OrderTax
+
+    @model_validator(mode="after")
+    def _sane(self) -> Self:
+        if sum(reduction.amount for reduction in self.reductions) > self.quantity * self.unit_price + Decimal("0.01"):
+            raise ValueError("the reductions are larger than the line")
+        return self
+
+
+class Payment(_Model):
+    """How the buyer pays; the first one names the means on the document (BT-81)."""
+
+    method: Literal["card", "cash", "bank", "cod", "wallet", "gift_card", "store_credit", "credit", "other"]
+    amount: Money | None = None
+    state: Literal["paid", "pending"] = "paid"
+
+
+class Declared(_Model):
+    """What the shop says the sums are, to compare with."""
+
+    grand: Money | None = None
+    tax: Money | None = None
+
+
+class ForeignExchange(_Model):
+    """`rate` is SAR for one unit of the order's currency."""
+
+    rate: Annotated[Exact, Field(gt=0)]
+
+
+class Order(_Model):
+    """One sale. `id` never changes at its source, `number` is what people call it, `version` any mark of its state."""
+
+    connection: Key
+    id: Annotated[str, BeforeValidator(_printable), StringConstraints(min_length=1, max_length=100)]
+    number: Short = ""
+    version: Short = ""
+    placed_at: AwareDatetime
+    supply_date: date | None = None
+    currency: str = SAR
+    fx: ForeignExchange | None = None
+    prices_include_tax: bool
+    buyer: Buyer = Buyer()
+    lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=MAX_LINES)]
+    reductions: Annotated[tuple[OrderReduction, ...], Field(max_length=50)] = ()
+    payments: Annotated[tuple[Payment, ...], Field(max_length=50)] = ()
+    declared: Declared = Declared()
+    flags: frozenset[Flag] = frozenset()
+    contract: Short = ""
+    invoice_number: Number | None = None
+    unit: Key | None = None
+    note: Long = ""
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.currency not in CURRENCIES:
+            raise ValueError(f"currency {self.currency!r} is not in ISO 4217")
+        if (self.currency == SAR) != (self.fx is None):
+            raise ValueError("give fx.rate (SAR for one unit) exactly when the currency is not SAR")
+        ids = [line.id for line in self.lines]
+        if len(ids) != len(set(ids)):
+            raise ValueError("two lines have the same id")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of what was sold and to whom: equal for the same order however often it is sent.
+
+        Left out is what shops change without changing the sale: the version mark and how payments stand.
+        """
+        content = self.model_dump(mode="json", exclude={"version", "payments"})
+        content["placed_at"] = self.placed_at.astimezone(UTC).isoformat()
+        content["flags"] = sorted(self.flags)
+        text = json.dumps(_plain(content), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Decimal strings without trailing zeros, so that "5" and "5.00" are the same amount."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+", value, re.ASCII):
+        return value.rstrip("0").rstrip(".")
+    return value
+
+
+def read_order(data: bytes | str | dict[str, Any]) -> Order:
+    """The order in `data`; UnusableOrder lists every problem with its place."""
+    try:
+        raw = (
+            json.loads(data, parse_float=Decimal, parse_constant=_no_constant)
+            if isinstance(data, bytes | str)
+            else data
+        )
+    except (ValueError, RecursionError, InvalidOperation) as error:
+        raise UnusableOrder(f"This is not JSON: {error}.", fix="Send one JSON object.") from None
+    if not isinstance(raw, dict):
+        raise UnusableOrder("An order is a JSON object.", fix='Begin with {"connection": ...}.')
+    try:
+        return Order.model_validate(raw)
+    except ValidationError as error:
+        problems = tuple((_place(e["loc"]), _sentence(e)) for e in error.errors())
+        shown = "; ".join(f"{place}: {sentence}" for place, sentence in problems[:5])
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        raise UnusableOrder(
+            f"The order cannot be used: {shown}{more}.",
+            problems=problems,
+            fix="Correct these fields and send it again; nothing was issued.",
+            ar=f"لا يمكن استخدام الطلب. صحح الحقول التالية وأعد الإرسال: {'، '.join(p for p, _ in problems[:5])}.",
+        ) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """A pydantic location as people write it: lines[0].tax.rate."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.lstrip(".") or "the order"
+
+
+def _sentence(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "is not a field of the order"
+    if error["type"] == "missing":
+        return "is missing"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]

@@ -1,0 +1,60 @@
+"""All settings, read once from the environment and handed down; no other part reads the environment."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.unit import Environment
+
+
+class Settings(BaseSettings):
+    """`GATEWAY_<NAME>` in the environment; `gateway settings` prints each with meaning, default and present value."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="ignore")
+
+    home: Annotated[Path, Field(description="Folder of the embedded ledger, archive and development key.")] = Path(
+        ".gateway"
+    )
+    database_url: Annotated[
+        str, Field(description="SQLAlchemy URL of the ledger; empty: SQLite in the home folder.")
+    ] = ""
+    master_key_file: Annotated[
+        Path | None, Field(description="File with the 32-byte master key in base64; mandatory in production.")
+    ] = None
+    master_key: Annotated[
+        SecretStr | None, Field(description="The master key itself in base64, instead of a file.")
+    ] = None
+    environment: Annotated[
+        Environment, Field(description="Which of the authority's worlds this gateway speaks to.")
+    ] = Environment.SANDBOX
+    authority_url: Annotated[
+        str, Field(description="Base URL of the authority; empty: the official one of the environment.")
+    ] = ""
+    host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535, description="Port the API listens on.")] = 8000
+    public_url: Annotated[str, Field(description="How buyers and shops reach this gateway; used in links.")] = (
+        "http://127.0.0.1:8000"
+    )
+    max_body: Annotated[int, Field(gt=0, description="Largest request body accepted, in bytes.")] = 1_000_000
+    authority_timeout: Annotated[float, Field(gt=0, description="Seconds to wait for an answer of the authority.")] = (
+        30.0
+    )
+    submissions_in_flight: Annotated[
+        int, Field(gt=0, le=200, description="Documents sent to the authority at the same time.")
+    ] = 10
+    allow_private_shops: Annotated[
+        bool, Field(description="Let shop URLs point to private addresses and plain http; for tests and demos only.")
+    ] = False
+    log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
+
+    @field_validator("home", "master_key_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @property
+    def ledger_url(self) -> str:
+        """Where the ledger is."""
+        return self.database_url or f"sqlite:///{self.home / 'ledger.db'}"
