@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -258,32 +258,20 @@ def _plain(value: Any) -> Any:
 
 def read_order(data: bytes | str | dict[str, Any]) -> Order:
     """The order in `data`; UnusableOrder lists every problem with its place."""
+    text = json.dumps(data, default=str) if isinstance(data, dict) else data
     try:
-        raw = (
-            json.loads(data, parse_float=Decimal, parse_constant=_no_constant)
-            if isinstance(data, bytes | str)
-            else data
-        )
-    except (ValueError, RecursionError, InvalidOperation) as error:
-        raise UnusableOrder(f"This is not JSON: {error}.", fix="Send one JSON object.") from None
-    if not isinstance(raw, dict):
-        raise UnusableOrder("An order is a JSON object.", fix='Begin with {"connection": ...}.')
-    try:
-        return Order.model_validate(raw)
+        return Order.model_validate_json(text, strict=True)
     except ValidationError as error:
-        problems = tuple((_place(e["loc"]), _sentence(e)) for e in error.errors())
-        shown = "; ".join(f"{place}: {sentence}" for place, sentence in problems[:5])
-        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
-        raise UnusableOrder(
-            f"The order cannot be used: {shown}{more}.",
-            problems=problems,
-            fix="Correct these fields and send it again; nothing was issued.",
-            ar=f"لا يمكن استخدام الطلب. صحح الحقول التالية وأعد الإرسال: {'، '.join(p for p, _ in problems[:5])}.",
-        ) from None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
+        problems = tuple((_place(each["loc"]), _sentence(each)) for each in error.errors())
+    shown = "; ".join(f"{place}: {sentence}" for place, sentence in problems[:5])
+    more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+    places = "، ".join(place for place, _ in problems[:5])
+    raise UnusableOrder(
+        f"The order cannot be used: {shown}{more}.",
+        problems=problems,
+        fix="Correct these fields and send it again; nothing was issued.",
+        ar=f"لا يمكن استخدام الطلب. صحح الحقول التالية وأعد الإرسال: {places}.",
+    )
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,81 @@
+"""The command line. Commands live in gateway.commands, grouped by who uses them; only this module knows exit codes."""
+
+import sys
+from typing import Any, Final
+
+import click
+
+from gateway import __version__
+from gateway.commands.console import complain
+from gateway.errors import GatewayError
+
+# Loaded when asked for, so that `gateway hash` does not wait for the web server to import.
+_COMMANDS: Final = {
+    "demo": "gateway.commands.servers",
+    "serve": "gateway.commands.servers",
+    "work": "gateway.commands.servers",
+    "simulate": "gateway.commands.servers",
+    "validate": "gateway.commands.documents",
+    "hash": "gateway.commands.documents",
+    "qr": "gateway.commands.documents",
+    "stamp": "gateway.commands.documents",
+    "csr": "gateway.commands.documents",
+    "map": "gateway.commands.orders",
+    "preview": "gateway.commands.orders",
+    "issue": "gateway.commands.orders",
+    "status": "gateway.commands.orders",
+    "onboard": "gateway.commands.units",
+    "units": "gateway.commands.units",
+    "connect": "gateway.commands.units",
+    "keys": "gateway.commands.units",
+    "settings": "gateway.commands.units",
+}
+
+EXIT_UNUSABLE: Final = 2
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        import importlib
+
+        module = importlib.import_module(_COMMANDS[cmd_name])
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="gateway")
+def gateway() -> None:
+    """Saudi e-invoicing (ZATCA, Fatoora) for online shops.
+
+    \b
+    See it work:        gateway demo
+    Judge any invoice:  gateway validate invoice.xml
+    Run it:             gateway onboard unit.json, gateway keys add, gateway serve
+
+    Exit codes: 0 good, 1 a document or an order that does not pass, 2 input or settings that cannot be used.
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run one command; no traceback reaches a user for what the outside did."""
+    try:
+        return gateway.main(args=arguments, prog_name="gateway")
+    except GatewayError as error:
+        complain(error)
+        sys.exit(EXIT_UNUSABLE)
+    except OSError as error:
+        complain(GatewayError(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ") + "."))
+        sys.exit(EXIT_UNUSABLE)
+    except KeyboardInterrupt:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What programs read of an issued document: the answer's JSON, the same on the API and the command line."""
+
+from typing import Any
+
+from gateway.finding import Finding
+from gateway.invoice.from_order import RIYADH
+from gateway.issued import Issued
+
+
+def answer(issued: Issued, *, base_url: str) -> dict[str, Any]:
+    """The document as it stands; money as decimal strings, moments in Riyadh's zone."""
+    here = f"{base_url}/v1/invoices/{issued.uuid}"
+    return {
+        "uuid": issued.uuid,
+        "number": issued.number,
+        "kind": issued.kind.word,
+        "profile": issued.profile.word,
+        "icv": issued.icv,
+        "hash": issued.hash,
+        "issued_at": issued.issued_at.astimezone(RIYADH).isoformat(),
+        "status": issued.status.value,
+        "total": f"{issued.total:.2f}",
+        "vat": f"{issued.vat:.2f}",
+        "rounding": f"{issued.rounding:.2f}",
+        "currency": issued.currency,
+        "order": {"connection": issued.connection, "id": issued.order_id},
+        "qr": issued.qr,
+        "findings": [finding_json(finding) for finding in issued.findings],
+        "deadline": issued.deadline.astimezone(RIYADH).isoformat() if issued.deadline else None,
+        "links": {"xml": f"{here}/xml", "qr": f"{here}/qr.svg"},
+        "replaces": issued.replaces,
+        "corrects": issued.corrects,
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """One finding, with its texts in both languages."""
+    shown: dict[str, Any] = {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "set": finding.set.value,
+        "path": finding.path,
+        "term": finding.term,
+        "message": finding.message._asdict(),
+        "fix": finding.fix._asdict(),
+    }
+    if finding.order_field:
+        shown["order_field"] = finding.order_field
+    return shown

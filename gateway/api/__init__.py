@@ -1,0 +1,1 @@
+"""The HTTP API: routes by audience, thin over the pipeline."""

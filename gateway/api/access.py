@@ -1,0 +1,72 @@
+"""Who calls, and what they may: API keys with a role; no key works by default."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import Depends, Request
+
+from gateway.errors import Forbidden, Unauthorised
+from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.people import Role, authenticate
+
+
+class Caller(NamedTuple):
+    """Who an API key stands for; `actor` is how the audit log names it."""
+
+    taxpayer_id: str
+    role: Role
+    actor: str
+
+
+class May(StrEnum):
+    """What a caller wants to do."""
+
+    SEND_ORDERS = "send orders"
+    READ_INVOICES = "read invoices"
+    READ_EXCHANGES = "read the exchanges with the authority"
+
+
+RIGHTS: Final[dict[May, frozenset[Role]]] = {
+    May.SEND_ORDERS: frozenset({Role.INTEGRATOR, Role.ADMIN}),
+    May.READ_INVOICES: frozenset(Role),
+    May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+}
+
+
+def gateway_of(request: Request) -> Gateway:
+    """The gateway this app serves."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+Served = Annotated[Gateway, Depends(gateway_of)]
+
+
+async def caller(request: Request, gateway: Served) -> Caller:
+    """The caller, by `Authorization: Bearer gw_...`; Unauthorised otherwise."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise Unauthorised(
+            "This call needs an API key.",
+            fix="Send it as 'Authorization: Bearer gw_...'; `gateway keys add` makes one.",
+        )
+    known = await gateway.offload(authenticate, gateway, key.strip())
+    return Caller(known.taxpayer_id, known.role, f"key:{known.id}")
+
+
+def requires(right: May) -> Callable[[Caller], Awaitable[Caller]]:
+    """A dependency: the caller, if their role has the right."""
+
+    async def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+        if who.role not in RIGHTS[right]:
+            roles = ", ".join(sorted(role.value for role in RIGHTS[right]))
+            raise Forbidden(f"A key of role {who.role.value} may not {right.value}.", fix=f"Use a key of role {roles}.")
+        return who
+
+    return check
+
+
+Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
+Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
+Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]

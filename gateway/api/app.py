@@ -1,0 +1,45 @@
+"""The application that `serve` runs: routes, limits, problems, and the embedded worker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from gateway import __version__
+from gateway.api import health, hooks, invoices, orders, problems
+from gateway.pipeline.gateway import Gateway, online
+from gateway.worker import Worker
+
+_DESCRIPTION = """Saudi e-invoicing for online shops. Send an order, get its legal document and what became of it.
+
+Money is a decimal string. Errors are problem documents (RFC 9457) with a sentence on how to mend them.
+"""
+
+
+def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
+    """The API over an open gateway; with `work`, due rows are worked on in the same process."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with online(gateway) as lines:
+            worker = Worker(gateway, lines, name="serve")
+            app.state.worker = worker
+            task = asyncio.create_task(worker.run()) if work else None
+            try:
+                yield
+            finally:
+                if task:
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+
+    app = FastAPI(
+        title="gateway", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.state.gateway = gateway
+    problems.install(app)
+    app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
+    for room in (orders, invoices, hooks, health):
+        app.include_router(room.router)
+    return app

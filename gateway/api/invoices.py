@@ -1,0 +1,126 @@
+"""For accountants: what became of it."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from gateway import qr
+from gateway.answer import answer
+from gateway.api.access import Examiner, Reader, Served
+from gateway.errors import Unknown
+from gateway.invoice.from_order import RIYADH
+from gateway.issued import Status
+from gateway.ledger import Filter
+
+router = APIRouter(tags=["invoices"])
+
+_DRAWN_ONCE = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+@router.get("/v1/invoices", summary="Documents, newest first")
+async def list_invoices(
+    gateway: Served,
+    who: Reader,
+    status: Annotated[Status | None, Query()] = None,
+    connection: Annotated[str | None, Query(max_length=100)] = None,
+    order: Annotated[str | None, Query(max_length=100)] = None,
+    number: Annotated[str | None, Query(max_length=127)] = None,
+    buyer: Annotated[str | None, Query(max_length=200, description="Part of the name, or the VAT number")] = None,
+    since: Annotated[date | None, Query(alias="from", description="First day of issue (Riyadh)")] = None,
+    until: Annotated[date | None, Query(alias="to", description="Last day of issue (Riyadh)")] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
+    """A page of documents; `next` is the cursor of the following page, absent on the last."""
+    wanted = Filter(
+        status=status,
+        connection=connection,
+        order=order,
+        number=number,
+        buyer=buyer,
+        since=_midnight(since) if since else None,
+        until=_midnight(until + timedelta(days=1)) if until else None,
+    )
+    page = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
+    shown = {"items": [answer(each, base_url=gateway.settings.public_url) for each in page.items]}
+    return shown | ({"next": page.next} if page.next else {})
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), RIYADH)
+
+
+@router.get("/v1/invoices/{uuid}", summary="One document as it stands")
+async def get_invoice(uuid: str, gateway: Served, who: Reader) -> dict[str, Any]:
+    """Number, status, sums, QR and what the authority found."""
+    issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
+    return answer(issued, base_url=gateway.settings.public_url)
+
+
+@router.get("/v1/invoices/{uuid}/xml", summary="The document itself")
+async def get_xml(uuid: str, gateway: Served, who: Reader) -> Response:
+    """The XML to keep and to share: the authority's cleared one where there is one."""
+    xml = await gateway.offload(gateway.ledger.xml, who.taxpayer_id, uuid)
+    return Response(xml, media_type="application/xml")
+
+
+@router.get("/v1/invoices/{uuid}/qr.svg", summary="The QR as a picture (SVG)")
+async def get_qr_svg(uuid: str, gateway: Served, who: Reader) -> Response:
+    """The picture a buyer scans."""
+    issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
+    picture = await gateway.offload(qr.svg, issued.qr)
+    return Response(picture, media_type="image/svg+xml", headers=_DRAWN_ONCE)
+
+
+@router.get("/v1/invoices/{uuid}/qr.png", summary="The QR as a picture (PNG)")
+async def get_qr_png(uuid: str, gateway: Served, who: Reader) -> Response:
+    """The picture a buyer scans."""
+    issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
+    picture = await gateway.offload(qr.png, issued.qr)
+    return Response(picture, media_type="image/png", headers=_DRAWN_ONCE)
+
+
+@router.get("/v1/invoices/{uuid}/attempts", summary="Every exchange with the authority about it")
+async def get_attempts(uuid: str, gateway: Served, who: Examiner) -> dict[str, Any]:
+    """When it was sent, what came back, word for word."""
+    attempts = await gateway.offload(gateway.ledger.attempts, who.taxpayer_id, uuid)
+    return {
+        "items": [
+            {
+                "attempt": each.number,
+                "phase": each.phase,
+                "at": each.at.astimezone(RIYADH).isoformat(),
+                "http_status": each.http_status,
+                "outcome": each.outcome,
+                "answer": each.body.decode("utf-8", "replace") if each.body else None,
+            }
+            for each in attempts
+        ]
+    }
+
+
+@router.get("/v1/orders/{connection}/{order_id:path}", summary="The documents of one order")
+async def get_order(connection: str, order_id: str, gateway: Served, who: Reader) -> dict[str, Any]:
+    """Every document made of an order, oldest first."""
+    documents = await gateway.offload(gateway.ledger.order_documents, who.taxpayer_id, connection, order_id)
+    if not documents:
+        raise Unknown(f"No document was made of order {order_id} of connection {connection}.")
+    return {"items": [answer(each, base_url=gateway.settings.public_url) for each in documents]}
+
+
+@router.get("/v1/quarantine", summary="Orders that wait for a person")
+async def get_quarantine(gateway: Served, who: Reader) -> dict[str, Any]:
+    """What could not be issued and why, in both languages."""
+    waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id)
+    return {
+        "items": [
+            {
+                "id": each.id,
+                "order": {"connection": each.connection_id, "id": each.order_id},
+                "received_at": each.received_at.astimezone(RIYADH).isoformat(),
+                "reason": each.reason,
+            }
+            for each in waiting
+        ]
+    }

@@ -1,0 +1,84 @@
+"""For ERPs: an order comes in, a document comes out."""
+
+import asyncio
+import re
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import JSONResponse
+
+from gateway.answer import answer
+from gateway.api.access import Sender, Served
+from gateway.issued import Issued
+from gateway.order import Order, read_order
+from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.issue import Request as IssueRequest
+from gateway.pipeline.issue import issue
+
+router = APIRouter(tags=["orders"])
+
+LONGEST_WAIT: Final = 30.0
+"""Seconds that `Prefer: wait` may ask for at most."""
+_LOOK_EVERY: Final = 0.05
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Order.model_json_schema(ref_template="#/components/schemas/{model}")}
+        },
+    }
+}
+
+
+@router.post(
+    "/v1/orders",
+    status_code=201,
+    summary="An order becomes its document",
+    openapi_extra=_BODY,
+    responses={
+        200: {"description": "The same order again: the same document"},
+        202: {"description": "Made; its verdict was still open when the caller's wait ended"},
+        409: {"description": "The same order or key with other content"},
+        422: {"description": "The order cannot be used, or does not close; nothing was consumed"},
+    },
+)
+async def post_order(
+    request: Request,
+    gateway: Served,
+    who: Sender,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    prefer: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    """Issue the document of an order, or find the one that was issued before.
+
+    With `Prefer: wait=10` the answer waits up to that many seconds for the authority's verdict.
+    """
+    body = await request.body()
+    order = read_order(body)
+    wanted = IssueRequest(who.taxpayer_id, who.actor, order, body.decode("utf-8"), idempotency_key)
+    appended = await gateway.offload(issue, gateway, wanted)
+    request.app.state.worker.ring()
+    issued, waited = appended.issued, _seconds(prefer)
+    if waited:
+        issued = await _verdict(gateway, who.taxpayer_id, issued, waited)
+    status = 201 if appended.created else 200
+    if waited and not issued.status.is_final:
+        status = 202
+    headers = {"Location": f"/v1/invoices/{issued.uuid}"}
+    return JSONResponse(answer(issued, base_url=gateway.settings.public_url), status, headers)
+
+
+async def _verdict(gateway: Gateway, taxpayer_id: str, issued: Issued, seconds: float) -> Issued:
+    """The document once its verdict is in, or as it stands when the wait ends."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not issued.status.is_final and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_LOOK_EVERY)
+        issued = await gateway.offload(gateway.ledger.invoice, taxpayer_id, issued.uuid)
+    return issued
+
+
+def _seconds(prefer: str | None) -> float:
+    """RFC 7240 `wait`, within our limit; what cannot be read is ignored, as that RFC asks."""
+    found = re.search(r"\bwait=(\d{1,4})\b", prefer or "")
+    return min(float(found[1]), LONGEST_WAIT) if found else 0.0

@@ -1,0 +1,238 @@
+"""The file or server behind the ledger: opening, migrating, transactions, and what its errors mean.
+
+The one place that tells SQLite from PostgreSQL. It knows no table but the one that names the schema's version.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+
+from gateway.errors import GatewayError, Misconfigured, Unavailable
+
+HEAD: Final = "r0002"
+"""The schema this code works with: the newest file in migrations/versions."""
+
+BUSY_SECONDS: Final = 10.0
+"""How long a transaction waits for its turn to write."""
+
+READERS: Final = 8
+"""Connections that read at the same time."""
+
+VERSION_TABLE: Final = "ledger_version"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """One ledger's connections: a single one that writes, in turn, and several that only read."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.name = url.database or "?"
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._turn = threading.Lock()
+        self._writer = _engine(url, writes=True)
+        self._reader = _engine(url, writes=False)
+
+    @classmethod
+    def open(cls, url: str) -> "Database":
+        """Connect, create what is missing, migrate; Misconfigured or Unavailable says why it cannot be."""
+        parsed = _checked(url)
+        if parsed.get_backend_name() == "sqlite":
+            _prepare_file(Path(str(parsed.database)))
+        database = cls(parsed)
+        try:
+            database._migrate()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def close(self) -> None:
+        """Let go of all connections; a transaction still running is rolled back."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that writes: it commits at the end of the block, an exception undoes all of it."""
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise _busy(self.name)
+        try:
+            with _explained(self.name), self._writer.begin() as connection:
+                yield connection
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One transaction that sees a single state of the ledger and cannot change it."""
+        with _explained(self.name), self._reader.begin() as connection:
+            yield connection
+
+    def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
+        """Keep others from adding to this taxpayer's audit log; in SQLite the one writer is alone already."""
+        if not self.is_sqlite:
+            connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR UPDATE"), {"id": taxpayer})
+
+    def _migrate(self) -> None:
+        with self.reading() as connection:
+            if _version(connection, self.name) == HEAD:
+                return
+        with self.writing() as connection:
+            if not self.is_sqlite:  # SQLite has let only one in by now
+                connection.execute(text("SELECT pg_advisory_xact_lock(7466001)"))
+            version = _version(connection, self.name)
+            if version != HEAD:
+                _upgrade(connection, version, self.name)
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        raise Misconfigured(
+            "The database URL cannot be read.", fix="Write it like sqlite:////var/lib/gateway/ledger.db."
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise Misconfigured(f"A ledger cannot be kept in {backend}.", fix="Use a sqlite:/// URL.")
+    if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise Misconfigured("A ledger in memory would be lost.", fix="Name a file: sqlite:////path/ledger.db.")
+    return parsed
+
+
+def _prepare_file(path: Path) -> None:
+    """The folder and an empty file, readable by nobody else: documents name people."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Misconfigured(
+            f"The ledger {path} cannot be opened: {error.strerror}.",
+            fix="Let GATEWAY_HOME or GATEWAY_DATABASE_URL name a folder this user may write to.",
+        ) from None
+
+
+def _engine(url: URL, *, writes: bool) -> Engine:
+    size = 1 if writes else READERS
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, size, writes=writes)
+    try:
+        engine = create_engine(
+            url, pool_size=size, max_overflow=0, pool_pre_ping=True, isolation_level="READ COMMITTED"
+        )
+    except ImportError as error:
+        raise Misconfigured(f"The database driver is missing: {error}.", fix="Install it beside gateway.") from None
+    if not writes:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine
+
+
+def _sqlite_engine(url: URL, size: int, *, writes: bool) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=BUSY_SECONDS,
+        # The driver's own opening of transactions is late and never IMMEDIATE, so it is switched off (None).
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_SECONDS},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise Misconfigured(
+                f"The ledger's file system does not support WAL (it offers {mode}).", fix="Use a local disk."
+            )
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        if not writes:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("PRAGMA query_only = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _version(connection: Connection, name: str) -> str | None:
+    """The schema's version, None where there is no schema yet; Misconfigured if this is somebody else's database."""
+    tables = inspect(connection).get_table_names()
+    if VERSION_TABLE in tables:
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+        return None if found is None else str(found)
+    if tables:
+        raise Misconfigured(
+            f"{name} is a database of something else (it has a table {tables[0]!r}).",
+            fix="Let GATEWAY_DATABASE_URL name a new file or an empty database.",
+        )
+    return None
+
+
+def _upgrade(connection: Connection, version: str | None, name: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise Misconfigured(
+            f"The ledger {name} has schema {version}, which is newer than this gateway ({HEAD}).",
+            fix="Start the newer gateway again, or restore a backup made with this one.",
+        )
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Errors of the database in the project's own words; broken constraints stay what they are."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        raise _explanation(error, name) from None
+
+
+def _explanation(error: DBAPIError, name: str) -> GatewayError:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        return Unavailable(f"The database {name} does not answer.", fix="See that it runs and is reachable.")
+    primary = code & 0xFF
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return _busy(name)
+    if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM):
+        return Unavailable(f"The ledger {name} cannot be written: {error.orig}.", fix="Free space on its disk.")
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return Misconfigured(
+            f"The ledger {name} cannot be opened: {error.orig}.", fix="See that its folder is writable."
+        )
+    if primary == sqlite3.SQLITE_NOTADB:
+        return Misconfigured(f"{name} is not a ledger.", fix="Let GATEWAY_DATABASE_URL name another file.")
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return Misconfigured(f"The ledger {name} is damaged.", fix="Restore the last backup.")
+    raise error
+
+
+def _busy(name: str) -> Unavailable:
+    return Unavailable(
+        f"The ledger {name} is busy; nothing was done.",
+        fix="Try again in a moment.",
+        ar="السجل مشغول الآن ولم يتم أي شيء. أعد المحاولة بعد قليل.",
+    )

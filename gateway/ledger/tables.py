@@ -1,0 +1,347 @@
+"""The tables, as SQLModel classes; the statements in the other modules use them through SQLAlchemy Core.
+
+Every row belongs to a taxpayer, but for `mark`, which belongs to the installation. Which rows never change is decided
+by triggers in the migrations, not here.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final, cast
+
+from sqlalchemy import ForeignKeyConstraint, Index, MetaData, PrimaryKeyConstraint, Table, Text, UniqueConstraint, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from gateway.ledger.columns import Json, Moment, Money
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+OPEN: Final = text("next_at IS NOT NULL")
+"""Rows somebody still has to work on; an index over these alone stays small however long the ledger grows."""
+
+
+class Row(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of all tables, with metadata of its own."""
+
+
+def _of_unit() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["taxpayer_id", "unit_id"], ["unit.taxpayer_id", "unit.id"])
+
+
+class Taxpayer(Row, table=True):
+    id: str = Field(primary_key=True)
+    name: str
+    vat: str
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class Unit(Row, table=True):
+    __table_args__ = (PrimaryKeyConstraint("taxpayer_id", "id"), UniqueConstraint("taxpayer_id", "number_prefix"))
+
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    id: str
+    seller: Any = Field(sa_type=Json)
+    common_name: str
+    serial: str
+    branch: str
+    industry: str
+    location: str
+    number_prefix: str
+    invoice_types: str
+    environment: str
+    next_number: int
+    held_at: datetime | None = Field(sa_type=Moment)
+    held_reason: str
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class Csid(Row, table=True):
+    __table_args__ = (_of_unit(), Index(None, "taxpayer_id", "unit_id"))
+
+    id: int | None = Field(primary_key=True)
+    taxpayer_id: str
+    unit_id: str
+    stage: str
+    request_id: str
+    token: str = Field(sa_type=Text)
+    certificate: str = Field(sa_type=Text)
+    not_before: datetime = Field(sa_type=Moment)
+    not_after: datetime = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=Moment)
+    retired_at: datetime | None = Field(sa_type=Moment)
+
+
+class Chain(Row, table=True):
+    """`head_icv` and `head_hash` are of the last document, `head_at` when it was made."""
+
+    __table_args__ = (_of_unit(),)
+
+    csid_id: int = Field(primary_key=True, foreign_key="csid.id")
+    taxpayer_id: str
+    unit_id: str
+    head_icv: int
+    head_hash: str
+    head_at: datetime = Field(sa_type=Moment)
+    sealed_at: datetime | None = Field(sa_type=Moment)
+
+
+class Connection(Row, table=True):
+    """The id is unique in the whole installation: a webhook's address names nothing else."""
+
+    __table_args__ = (_of_unit(), UniqueConstraint("taxpayer_id", "id"))
+
+    id: str = Field(primary_key=True)
+    taxpayer_id: str
+    unit_id: str
+    platform: str
+    base_url: str
+    settings: Any = Field(sa_type=Json)
+    cutover: datetime | None = Field(sa_type=Moment)
+    created_at: datetime = Field(sa_type=Moment)
+
+
+class ApiKey(Row, table=True):
+    __tablename__ = "api_key"
+
+    id: str = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id", index=True)
+    role: str
+    hash: str
+    label: str
+    created_at: datetime = Field(sa_type=Moment)
+    last_used_at: datetime | None = Field(sa_type=Moment)
+    revoked_at: datetime | None = Field(sa_type=Moment)
+
+
+class Envelope(Row, table=True):
+    kind: str = Field(primary_key=True)
+    ref: str = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    blob: bytes
+
+
+class OrderSnapshot(Row, table=True):
+    __tablename__ = "order_snapshot"
+    __table_args__ = (Index(None, "taxpayer_id", "connection_id", "order_id"),)
+
+    id: int | None = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    connection_id: str = Field(foreign_key="connection.id")
+    order_id: str
+    version: str
+    digest: str
+    content: str = Field(sa_type=Text)
+    received_at: datetime = Field(sa_type=Moment)
+
+
+class Sale(Row, table=True):
+    """`document_uuid` points to the sale's current document: the only thing here that moves."""
+
+    __table_args__ = (
+        UniqueConstraint("taxpayer_id", "connection_id", "thing", "kind"),
+        Index(None, "taxpayer_id", "connection_id", "order_id"),
+        ForeignKeyConstraint(["taxpayer_id", "connection_id"], ["connection.taxpayer_id", "connection.id"]),
+    )
+
+    id: int | None = Field(primary_key=True)
+    taxpayer_id: str
+    connection_id: str
+    thing: str
+    kind: str
+    order_id: str
+    document_uuid: str
+
+
+class IdempotencyKey(Row, table=True):
+    __tablename__ = "idempotency_key"
+
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    key: str = Field(primary_key=True)
+    request_digest: str
+    document_uuid: str = Field(foreign_key="document.uuid")
+
+
+class Document(Row, table=True):
+    __table_args__ = (
+        _of_unit(),
+        UniqueConstraint("chain_id", "icv"),
+        Index(
+            "uq_document_number",
+            "taxpayer_id",
+            "number",
+            unique=True,
+            sqlite_where=text("replaces IS NULL"),
+            postgresql_where=text("replaces IS NULL"),
+        ),
+        Index(None, "taxpayer_id", "made_at", "uuid"),
+    )
+
+    uuid: str = Field(primary_key=True)
+    taxpayer_id: str
+    unit_id: str
+    chain_id: int = Field(foreign_key="chain.csid_id")
+    icv: int
+    pih: str
+    number: str
+    kind: str
+    profile: str
+    hash: str
+    issued_at: datetime = Field(sa_type=Moment)
+    made_at: datetime = Field(sa_type=Moment)
+    currency: str
+    total: Decimal = Field(sa_type=Money)
+    vat: Decimal = Field(sa_type=Money)
+    rounding: Decimal = Field(sa_type=Money)
+    buyer_name: str
+    buyer_vat: str
+    sale_id: int = Field(foreign_key="sale.id", index=True)
+    snapshot_id: int = Field(foreign_key="order_snapshot.id")
+    replaces: str | None = Field(foreign_key="document.uuid", unique=True)
+    corrects: str | None = Field(foreign_key="document.uuid", index=True)
+
+
+class Stamp(Row, table=True):
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    csid_id: int = Field(foreign_key="csid.id")
+    signature: bytes
+    xml: bytes
+    qr: str = Field(sa_type=Text)
+    signed_at: datetime = Field(sa_type=Moment)
+
+
+class Submission(Row, table=True):
+    """`next_at` is when to send (again), empty when nothing is left to send; `due_by` decides who goes first."""
+
+    __table_args__ = (
+        _of_unit(),
+        Index(None, "taxpayer_id", "status"),
+        Index("ix_submission_open", "due_by", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
+
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    taxpayer_id: str
+    unit_id: str
+    endpoint: str
+    status: str
+    held_for: str
+    due_by: datetime = Field(sa_type=Moment)
+    next_at: datetime | None = Field(sa_type=Moment)
+    lease_until: datetime | None = Field(sa_type=Moment)
+    lease_by: str | None
+    attempts: int
+    findings: Any = Field(sa_type=Json)
+
+
+class Attempt(Row, table=True):
+    """Two rows an attempt: one when it begins, one when it has ended."""
+
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    number: int = Field(primary_key=True)
+    phase: str = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    at: datetime = Field(sa_type=Moment)
+    http_status: int | None
+    outcome: str | None
+    body: bytes | None
+
+
+class Clearance(Row, table=True):
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    xml: bytes
+    at: datetime = Field(sa_type=Moment)
+
+
+class LinkBack(Row, table=True):
+    __tablename__ = "link_back"
+    __table_args__ = (
+        UniqueConstraint("document_uuid", "connection_id"),
+        Index("ix_link_back_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
+
+    id: int | None = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    document_uuid: str = Field(foreign_key="document.uuid")
+    connection_id: str = Field(foreign_key="connection.id")
+    state: str
+    next_at: datetime | None = Field(sa_type=Moment)
+    lease_until: datetime | None = Field(sa_type=Moment)
+    lease_by: str | None
+    attempts: int
+    error: str = Field(sa_type=Text)
+    receipt: str = Field(sa_type=Text)
+
+
+class Notice(Row, table=True):
+    __table_args__ = (
+        UniqueConstraint("connection_id", "delivery_id"),
+        Index("ix_notice_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index(None, "taxpayer_id", "state"),
+    )
+
+    id: int | None = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    connection_id: str = Field(foreign_key="connection.id")
+    topic: str
+    order_id: str
+    delivery_id: str
+    body: bytes
+    received_at: datetime = Field(sa_type=Moment)
+    state: str
+    next_at: datetime | None = Field(sa_type=Moment)
+    lease_until: datetime | None = Field(sa_type=Moment)
+    lease_by: str | None
+    attempts: int
+    reason: Any = Field(sa_type=Json, nullable=True)
+
+
+class Audit(Row, table=True):
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    seq: int = Field(primary_key=True)
+    at: datetime = Field(sa_type=Moment)
+    actor: str
+    action: str
+    object: str
+    detail: Any = Field(sa_type=Json)
+    previous: str
+    hash: str
+
+
+class Mark(Row, table=True):
+    """What the installation remembers about itself, such as the check value of the master key."""
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+def _core(model: type[SQLModel]) -> Table:
+    return cast(Table, vars(model)["__table__"])
+
+
+TAXPAYER: Final = _core(Taxpayer)
+UNIT: Final = _core(Unit)
+CSID: Final = _core(Csid)
+CHAIN: Final = _core(Chain)
+CONNECTION: Final = _core(Connection)
+API_KEY: Final = _core(ApiKey)
+ENVELOPE: Final = _core(Envelope)
+ORDER_SNAPSHOT: Final = _core(OrderSnapshot)
+SALE: Final = _core(Sale)
+IDEMPOTENCY_KEY: Final = _core(IdempotencyKey)
+DOCUMENT: Final = _core(Document)
+STAMP: Final = _core(Stamp)
+SUBMISSION: Final = _core(Submission)
+ATTEMPT: Final = _core(Attempt)
+CLEARANCE: Final = _core(Clearance)
+LINK_BACK: Final = _core(LinkBack)
+NOTICE: Final = _core(Notice)
+AUDIT: Final = _core(Audit)
+MARK: Final = _core(Mark)

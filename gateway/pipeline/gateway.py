@@ -1,0 +1,78 @@
+"""All rooms of one installation, opened together and handed to every procedure."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ParamSpec, TypeVar
+
+import httpx2
+
+from gateway.authority import Authority, base_url
+from gateway.keys import Safe, Stamper, open_keys
+from gateway.ledger import Ledger
+from gateway.outbound import client
+from gateway.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _uuid() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Ledger, keys and settings, with the clock and the source of ids. The network is opened by `online`."""
+
+    settings: Settings
+    ledger: Ledger
+    stamper: Stamper
+    safe: Safe
+    now: Callable[[], datetime] = field(default=_now)
+    new_id: Callable[[], str] = field(default=_uuid)
+
+    async def offload(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking work (the ledger, mostly) beside the event loop."""
+        return await asyncio.to_thread(work, *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The open connections to the outside: the authority, and one client for shops and ERPs."""
+
+    authority: Authority
+    outside: httpx2.AsyncClient
+
+
+@contextmanager
+def open_gateway(
+    settings: Settings, *, now: Callable[[], datetime] = _now, new_id: Callable[[], str] = _uuid
+) -> Iterator[Gateway]:
+    """The gateway of these settings; Misconfigured says what keeps it from opening. Nothing is sent yet."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ledger = Ledger.open(settings.ledger_url)
+    try:
+        stamper, safe = open_keys(settings, ledger)
+        yield Gateway(settings, ledger, stamper, safe, now, new_id)
+    finally:
+        ledger.close()
+
+
+@asynccontextmanager
+async def online(gateway: Gateway) -> AsyncIterator[Lines]:
+    """Open the connections to the outside; they close with the block."""
+    settings = gateway.settings
+    url = settings.authority_url or base_url(settings.environment)
+    async with (
+        Authority(url, timeout=settings.authority_timeout) as authority,
+        client(settings) as outside,
+    ):
+        yield Lines(authority, outside)

@@ -1,0 +1,110 @@
+"""A shop's hint becomes an issued order: verify, keep, fetch, map, issue; or quarantine with the reason.
+
+The hint itself is never the truth: whatever it says, the order is fetched and that is what is issued.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from gateway import stores
+from gateway.connection import Connection
+from gateway.errors import BadInput, Conflict, GatewayError, Unavailable, Unknown
+from gateway.ledger import DueNotice, NoticeState
+from gateway.pipeline.gateway import Gateway, Lines
+from gateway.pipeline.issue import Request, issue
+from gateway.stores import State
+
+# When a sale is issued, unless the connection says otherwise: when it is paid.
+_ISSUE_WHEN: Final = "paid,fulfilled"
+
+
+def connection_with_secrets(gateway: Gateway, taxpayer_id: str, connection_id: str) -> Connection:
+    """The connection, its secrets opened from their envelope."""
+    import json
+    from dataclasses import replace
+
+    connection = gateway.ledger.connection(taxpayer_id, connection_id)
+    if connection.platform == "api":
+        return connection
+    secrets = json.loads(gateway.safe.open(connection_secrets(taxpayer_id, connection_id)))
+    return replace(connection, secrets=secrets)
+
+
+def connection_secrets(taxpayer_id: str, connection_id: str) -> str:
+    """Where the secrets of a connection are sealed."""
+    return f"{taxpayer_id}/connection/{connection_id}"
+
+
+def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Keep a webhook delivery for the worker. True if it names an order; Unauthorised if it is not the shop's."""
+    found = gateway.ledger.any_connection(connection_id)
+    if found is None or found.platform not in stores.PLATFORMS:
+        raise Unknown(
+            f"There is no shop connection {connection_id}.",
+            fix="Check the address the shop sends its webhooks to; `gateway connect` makes connections.",
+        )
+    connection = connection_with_secrets(gateway, found.taxpayer_id, connection_id)
+    notice = stores.PLATFORMS[connection.platform].verify(connection, headers, body)
+    if notice.order_id is None:
+        return False
+    gateway.ledger.add_notice(
+        connection.taxpayer_id,
+        connection.id,
+        topic=notice.topic,
+        order_id=notice.order_id,
+        delivery_id=notice.delivery_id,
+        body=body,
+        now=gateway.now(),
+    )
+    return True
+
+
+async def follow(gateway: Gateway, lines: Lines, notice: DueNotice, again: timedelta) -> None:
+    """Fetch the order a hint speaks of and issue it, if it is due; say in the ledger what became of the hint."""
+    try:
+        state, reason = await _follow(gateway, lines, notice)
+    except Unavailable as error:
+        wait = max(again, timedelta(seconds=error.retry_after))
+        await _end(gateway, notice, NoticeState.DUE, reason_of(error), next_at=gateway.now() + wait)
+        return
+    except (BadInput, Conflict) as error:
+        state, reason = NoticeState.QUARANTINED, reason_of(error)
+    except GatewayError as error:
+        state, reason = NoticeState.FAILED, reason_of(error)
+    await _end(gateway, notice, state, reason)
+
+
+async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[NoticeState, dict[str, Any]]:
+    connection = await gateway.offload(connection_with_secrets, gateway, notice.taxpayer_id, notice.connection_id)
+    store = stores.PLATFORMS[connection.platform]
+    raw = await store.fetch(connection, lines.outside, notice.order_id)
+    order, state = store.map(connection, raw)
+    if not _is_due(connection, state):
+        return NoticeState.IGNORED, {"en": f"The order is {state.value}; it is issued when it is {_when(connection)}."}
+    if connection.cutover and order.placed_at < connection.cutover:
+        return NoticeState.IGNORED, {"en": "The order is older than this connection."}
+    request = Request(notice.taxpayer_id, actor=f"shop:{connection.id}", order=order)
+    appended = await gateway.offload(issue, gateway, request)
+    return NoticeState.DONE, {"en": f"Document {appended.issued.number}."}
+
+
+def _when(connection: Connection) -> str:
+    return connection.settings.get("issue_when", _ISSUE_WHEN)
+
+
+def _is_due(connection: Connection, state: State) -> bool:
+    return state.value in {each.strip() for each in _when(connection).split(",")}
+
+
+def reason_of(error: GatewayError) -> dict[str, Any]:
+    """Why something waits for a person, in both languages."""
+    return {"en": str(error), "ar": error.ar} if error.ar else {"en": str(error)}
+
+
+async def _end(
+    gateway: Gateway, notice: DueNotice, state: NoticeState, reason: dict[str, Any], *, next_at: Any = None
+) -> None:
+    await gateway.offload(
+        gateway.ledger.end_notice, notice.id, state=state, reason=reason, next_at=next_at, now=gateway.now()
+    )

@@ -1,0 +1,176 @@
+"""One order becomes one legal document.
+
+The procedure, from top to bottom:
+
+1. The same sale again? Then its document is the answer; nothing is made.
+2. The order becomes an invoice: facts and sums, with every refusal before anything is consumed.
+3. Under the lock of the chain: number and link are drawn, the bytes are rendered, stamped and proved
+   (read back, judged by the rule book, verified against the unit's certificate), and stored with their submission.
+4. Commit. From here on the bytes never change.
+
+No network in here. Any failure before the commit leaves counter, number and chain as they were.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from gateway import rules, stamp, ubl
+from gateway.chain import Link
+from gateway.csid import Certificate, read_certificate
+from gateway.errors import BadInput, NotCompliant, Unavailable
+from gateway.finding import Finding
+from gateway.invoice.facts import Heading, Invoice, Profile
+from gateway.invoice.from_order import RIYADH, invoice_of
+from gateway.ledger import Appended, Made, NewSale, Slot
+from gateway.order import Order
+from gateway.pipeline.gateway import Gateway
+from gateway.unit import Unit
+
+# The deadline clock owns lateness; it says nothing about the document (BR-KSA-98).
+_NOT_ABOUT_THE_DOCUMENT = frozenset({"BR-KSA-98"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An order on its way in: whose it is, who sends it, and the key the caller made it idempotent with."""
+
+    taxpayer_id: str
+    actor: str
+    order: Order
+    raw: str = ""
+    idempotency_key: str | None = None
+
+
+def issue(gateway: Gateway, request: Request) -> Appended:
+    """The document of an order, made now or earlier; BadInput and its kin say why there can be none."""
+    order = request.order
+    connection = gateway.ledger.connection(request.taxpayer_id, order.connection)
+    unit = gateway.ledger.unit(request.taxpayer_id, order.unit or connection.unit_id)
+    sale = _sale(request, unit, link_back=connection.platform != "api")
+    known = gateway.ledger.find_sale(sale)
+    if known is not None:
+        return known
+    invoice = invoice_of(order, unit.seller)
+    return append(gateway, sale, unit, invoice, actor=request.actor)
+
+
+def append(gateway: Gateway, sale: NewSale, unit: Unit, invoice: Invoice, *, actor: str) -> Appended:
+    """Make the document of a sale under the lock of its chain, or find the one that was made meanwhile."""
+    now = gateway.now()
+    uuid = gateway.new_id()
+    make = partial(_make, gateway, unit, invoice, uuid, now)
+    return gateway.ledger.append(sale, make, actor=actor, now=now)
+
+
+def _make(gateway: Gateway, unit: Unit, invoice: Invoice, uuid: str, now: datetime, slot: Slot) -> Made:
+    certificate = read_certificate(slot.csid.certificate.encode())
+    _in_force(certificate, now)
+    heading = Heading(slot.number, uuid, moment_of_issue(now))
+    document = stamp.stamp(
+        ubl.render(invoice, heading, slot.link),
+        sign=partial(gateway.stamper.sign, unit.key),
+        certificate=certificate,
+        signing_time=heading.issued_at,
+    )
+    prove(document, invoice, heading, slot.link, certificate=certificate, now=now)
+    return made_of(document, invoice, heading)
+
+
+def moment_of_issue(now: datetime) -> datetime:
+    """BT-2 and KSA-25: Riyadh time, whole seconds."""
+    return now.astimezone(RIYADH).replace(microsecond=0)
+
+
+def prove(
+    document: stamp.Document,
+    invoice: Invoice,
+    heading: Heading,
+    link: Link,
+    *,
+    certificate: Certificate,
+    now: datetime,
+) -> None:
+    """Nothing leaves unproved: the finished bytes say what they should, break no rule (warnings count), and verify."""
+    assert ubl.read(document.xml) == (invoice, heading, link), "the document does not read back as it was meant"
+    report = rules.check(document.xml, now=now, certificate=certificate, pih=link.pih)
+    findings = tuple(each for each in (*report.xsd, *report.findings) if each.rule not in _NOT_ABOUT_THE_DOCUMENT)
+    if findings:
+        raise not_compliant(findings)
+
+
+def not_compliant(findings: tuple[Finding, ...]) -> NotCompliant:
+    """The refusal that names the rules."""
+    ids = ", ".join(dict.fromkeys(finding.rule for finding in findings))
+    return NotCompliant(
+        f"The document would break {ids}.",
+        findings=findings,
+        fix="Mend what the findings name and send the order again; no counter was used.",
+        ar=f"المستند يخالف القواعد {ids}. صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستخدم أي رقم.",
+    )
+
+
+def made_of(document: stamp.Document, invoice: Invoice, heading: Heading) -> Made:
+    """What the ledger keeps of a finished document."""
+    return Made(
+        uuid=document.uuid,
+        xml=document.xml,
+        hash=document.hash,
+        signature=document.signature,
+        qr=document.qr,
+        issued_at=heading.issued_at,
+        kind=invoice.kind,
+        profile=invoice.profile,
+        currency=invoice.currency,
+        total=invoice.payable,
+        vat=invoice.vat,
+        rounding=invoice.rounding,
+        buyer_name=invoice.buyer.name if invoice.buyer else "",
+        buyer_vat=invoice.buyer.vat if invoice.buyer else "",
+        endpoint="clearance" if invoice.profile is Profile.STANDARD else "reporting",
+    )
+
+
+def _in_force(certificate: Certificate, now: datetime) -> None:
+    if not certificate.not_before <= now <= certificate.not_after:
+        raise Unavailable(
+            f"The unit's certificate is valid from {certificate.not_before:%Y-%m-%d} to "
+            f"{certificate.not_after:%Y-%m-%d}; nothing can be stamped with it today.",
+            fix="Onboard the unit again with a new OTP, or set this machine's clock right.",
+            retry_after=3600,
+        )
+
+
+def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
+    order = request.order
+    return NewSale(
+        taxpayer_id=request.taxpayer_id,
+        unit_id=unit.id,
+        connection_id=order.connection,
+        order_id=order.id,
+        thing=f"order:{order.id}",
+        kind="invoice",
+        version=order.version,
+        digest=order.digest,
+        order_json=request.raw or canonical_json(order),
+        invoice_number=order.invoice_number,
+        idempotency_key=request.idempotency_key,
+        link_back=link_back,
+    )
+
+
+def canonical_json(order: Order) -> str:
+    """The order as the ledger keeps it beside its document."""
+    content: Any = order.model_dump(mode="json")
+    content["flags"] = sorted(content["flags"])
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def preview(invoice: Invoice, *, number: str, uuid: str, link: Link, now: datetime) -> tuple[bytes, rules.Report]:
+    """The unsigned document that would be issued, and what the rule book says of it; consumes nothing."""
+    if not number:
+        raise BadInput("A preview needs a number to show.")
+    body = ubl.render(invoice, Heading(number, uuid, moment_of_issue(now)), link)
+    return body, rules.check(body, now=now, sets=rules.CONTENT_SETS)

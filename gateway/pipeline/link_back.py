@@ -1,0 +1,29 @@
+"""The status goes home: number, status, UUID and QR are written to the shop's order."""
+
+from datetime import timedelta
+from typing import Final
+
+from gateway import stores
+from gateway.errors import GatewayError, Unavailable
+from gateway.ledger import DueLinkBack
+from gateway.pipeline.gateway import Gateway, Lines
+from gateway.pipeline.intake import connection_with_secrets
+
+GIVE_UP_AFTER: Final = 50
+"""Attempts; at the longest wait between them this is about four hours of a shop that keeps refusing."""
+
+
+async def link_back(gateway: Gateway, lines: Lines, due: DueLinkBack, again: timedelta) -> None:
+    """Report one document to its shop and record the receipt, or when to try again."""
+    connection = await gateway.offload(connection_with_secrets, gateway, due.taxpayer_id, due.connection_id)
+    issued = await gateway.offload(gateway.ledger.invoice, due.taxpayer_id, due.uuid)
+    store = stores.PLATFORMS[connection.platform]
+    now = gateway.now
+    try:
+        receipt = await store.report(connection, lines.outside, issued.order_id, issued)
+    except GatewayError as error:
+        hopeless = not isinstance(error, Unavailable) or due.attempts + 1 >= GIVE_UP_AFTER
+        next_at = None if hopeless else now() + again
+        await gateway.offload(gateway.ledger.end_link_back, due.id, error=str(error), next_at=next_at, now=now())
+    else:
+        await gateway.offload(gateway.ledger.end_link_back, due.id, receipt=receipt, now=now())

@@ -1,0 +1,149 @@
+"""A unit gets its certificate: key and CSR, compliance CSID, the compliance documents, production CSID, its chain.
+
+The compliance documents are tests of the authority's, one of each kind the unit may issue. They are not sales: they
+carry the compliance certificate, run on a chain of their own in memory, and are not kept.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from gateway import stamp, ubl
+from gateway.authority import Credentials, Submission
+from gateway.chain import first_link
+from gateway.csid import Certificate, csr, fields_of, read_certificate
+from gateway.errors import BadInput
+from gateway.invoice.facts import (
+    Address,
+    Category,
+    Heading,
+    Identifier,
+    Invoice,
+    Kind,
+    Line,
+    Party,
+    Profile,
+    Tax,
+)
+from gateway.ledger import NewCsid
+from gateway.pipeline.gateway import Gateway, Lines
+from gateway.pipeline.issue import moment_of_issue, prove
+from gateway.pipeline.submit import csid_secret
+from gateway.unit import Unit
+
+Tell = Callable[[str], None]
+"""Told each step in a few words, for a person who waits."""
+
+_BUYER: Final = Party(
+    "شركة نموذجية للفحص | Compliance Sample Co",
+    vat="300000000000003",
+    id=Identifier("CRN", "1010203040"),
+    address=Address("King Fahd Road", "7687", "Al Olaya", "Riyadh", "12262", "SA"),
+)
+_PROFILES: Final = {
+    "1000": (Profile.STANDARD,),
+    "0100": (Profile.SIMPLIFIED,),
+    "1100": (Profile.STANDARD, Profile.SIMPLIFIED),
+}
+
+
+async def onboard(gateway: Gateway, lines: Lines, unit: Unit, otp: str, tell: Tell) -> Certificate:
+    """Take a unit into operation; its certificate. BadInput gives the authority's reason for a refusal.
+
+    The private key is made once and stays; a failed run can be repeated with a new OTP.
+    """
+    tell("key and certificate request")
+    request = await gateway.offload(_request, gateway, unit)
+    tell("compliance certificate (CCSID)")
+    compliance = await lines.authority.compliance_csid(request, otp)
+    await gateway.offload(_keep, gateway, unit, "compliance", compliance)
+    certificate = read_certificate(compliance.certificate)
+    for document, name in _compliance_documents(gateway, unit, certificate, gateway.now()):
+        tell(f"compliance check: {name}")
+        verdict = await lines.authority.check_compliance(
+            compliance, Submission(document.uuid, document.hash, document.xml)
+        )
+        if not verdict.outcome.is_accepted:
+            raise _refused(name, verdict.status, [f"{each.rule}: {each.message.en}" for each in verdict.findings])
+    tell("production certificate (PCSID)")
+    production = await lines.authority.production_csid(compliance)
+    await gateway.offload(_keep, gateway, unit, "production", production)
+    return read_certificate(production.certificate)
+
+
+def _request(gateway: Gateway, unit: Unit) -> bytes:
+    public_key = gateway.stamper.create(unit.key)
+    return csr(fields_of(unit), public_key=public_key, sign=partial(gateway.stamper.sign, unit.key))
+
+
+def _keep(gateway: Gateway, unit: Unit, stage: str, credentials: Credentials) -> None:
+    """The CSID and its sealed secret; a production CSID opens its chain."""
+    certificate = read_certificate(credentials.certificate)
+    if certificate.public_key != gateway.stamper.public_key(unit.key):
+        # The developer portal answers with one canned certificate for everybody.
+        raise BadInput(
+            "The authority's certificate is not for this unit's key.",
+            fix="Use the simulation environment, or `gateway simulate`; the sandbox answers with a canned certificate.",
+        )
+    csid_id = gateway.new_id()
+    # The secret first: a CSID in the ledger without its secret could never be used.
+    gateway.safe.seal(csid_secret(unit.taxpayer_id, csid_id), credentials.secret)
+    gateway.ledger.add_csid(
+        NewCsid(
+            id=csid_id,
+            taxpayer_id=unit.taxpayer_id,
+            unit_id=unit.id,
+            stage=stage,
+            request_id=credentials.request_id,
+            token=credentials.token,
+            certificate=certificate.text,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
+        ),
+        now=gateway.now(),
+    )
+
+
+def _compliance_documents(
+    gateway: Gateway, unit: Unit, certificate: Certificate, now: datetime
+) -> Iterator[tuple[stamp.Document, str]]:
+    link = first_link()
+    sign = partial(gateway.stamper.sign, unit.key)
+    for number, invoice in enumerate(compliance_invoices(unit, now), start=1):
+        heading = Heading(f"COMPLIANCE-{number}", gateway.new_id(), moment_of_issue(now))
+        document = stamp.stamp(
+            ubl.render(invoice, heading, link), sign=sign, certificate=certificate, signing_time=heading.issued_at
+        )
+        prove(document, invoice, heading, link, certificate=certificate, now=now)
+        yield document, f"{invoice.profile.word} {invoice.kind.word.replace('_', ' ')}"
+        link = link.next(document.hash)
+
+
+def compliance_invoices(unit: Unit, now: datetime) -> Iterator[Invoice]:
+    """Invoice, credit note and debit note of each profile the unit may issue (three or six documents)."""
+    today = moment_of_issue(now).date()
+    line = Line("1", "Compliance check", Decimal(1), Decimal("100.00"), Tax(Category.STANDARD, Decimal(15)))
+    for profile in _PROFILES[unit.invoice_types]:
+        invoice = Invoice(
+            kind=Kind.INVOICE,
+            profile=profile,
+            seller=unit.seller,
+            buyer=_BUYER if profile is Profile.STANDARD else None,
+            lines=(line,),
+            supply_date=today,
+            payment_means="10",
+        )
+        yield invoice
+        for kind in (Kind.CREDIT_NOTE, Kind.DEBIT_NOTE):
+            yield replace(invoice, kind=kind, references=("COMPLIANCE-1",), reason="Compliance check")
+
+
+def _refused(name: str, status: int, reasons: list[str]) -> BadInput:
+    why = "; ".join(reasons) or f"HTTP {status}"
+    return BadInput(
+        f"The authority did not accept the compliance check of a {name}: {why}.",
+        fix="Correct the unit's data and onboard again with a new OTP; the key stays, nothing was issued.",
+    )

@@ -1,0 +1,189 @@
+"""All the simulator remembers: one-time passwords, certificates, chains, accepted documents. In memory only."""
+
+import base64
+import hmac
+import secrets
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway.simulator.ca import CertificateAuthority, Request
+from gateway.simulator.faults import Faults
+from gateway.unit import Environment
+
+OTP_LIFE: Final = timedelta(hours=1)
+DUPLICATE_MEMORY: Final = timedelta(hours=24)
+"""How long a hash is remembered; the same document sent later is taken in again (regulation R13)."""
+MAX_EXCHANGES: Final = 100_000
+
+
+class World(StrEnum):
+    """The three environments by their names in URLs; nothing is shared between them."""
+
+    DEVELOPER = "developer-portal"
+    SIMULATION = "simulation"
+    CORE = "core"
+
+    @classmethod
+    def of(cls, environment: Environment) -> "World":
+        """The world that answers for an environment of ours."""
+        return _WORLD_OF[environment]
+
+    @property
+    def templates(self) -> frozenset[str]:
+        """Template names a CSR may carry here."""
+        return _TEMPLATES[self]
+
+
+_WORLD_OF: Final = {
+    Environment.SANDBOX: World.DEVELOPER,
+    Environment.SIMULATION: World.SIMULATION,
+    Environment.PRODUCTION: World.CORE,
+}
+_TEMPLATES: Final = {
+    World.DEVELOPER: frozenset({"TSTZATCA-Code-Signing", "PREZATCA-Code-Signing"}),
+    World.SIMULATION: frozenset({"PREZATCA-Code-Signing"}),
+    World.CORE: frozenset({"ZATCA-Code-Signing"}),
+}
+
+# In the developer portal every OTP of six digits holds but these two (renewal API of the sandbox).
+_OTP_INVALID: Final = "111111"
+_OTP_EXPIRED: Final = "222222"
+
+
+class OtpState(StrEnum):
+    """What becomes of a one-time password that is presented."""
+
+    GOOD = "good"
+    INVALID = "invalid"
+    EXPIRED = "expired"
+
+
+class Seen(NamedTuple):
+    """A link as it was received: the document's hash and the hash it names as the one before."""
+
+    hash: str
+    pih: str
+
+
+@dataclass
+class Csid:
+    """A certificate with its password, and what was done with it."""
+
+    world: World
+    request_id: int
+    token: str
+    secret: str = field(repr=False)
+    certificate: x509.Certificate
+    request: Request
+    is_compliance: bool
+    passed: set[str] = field(default_factory=set)
+    chain: dict[int, Seen] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A document that was taken in; `xml` as it was sent, `cleared` as it went back."""
+
+    world: World
+    uuid: str
+    hash: str
+    icv: int | None
+    csid: int
+    endpoint: str
+    status: str
+    xml: bytes
+    cleared: bytes | None
+    at: datetime
+
+
+class Exchange(NamedTuple):
+    """One call and how it was answered; status 0 if the connection was broken off."""
+
+    endpoint: str
+    status: int
+    uuid: str
+
+
+class State:
+    """Everything that changes. `clock` gives an aware moment; the certification authority outlives a reset."""
+
+    def __init__(self, clock: Callable[[], datetime], faults: Faults) -> None:
+        self._real_clock = clock
+        self.ca = CertificateAuthority(clock())
+        self.faults = faults
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything but the certification authority and the latency."""
+        self.faults.queue.clear()
+        self.clearance_on = True
+        self.frozen_at: datetime | None = None
+        self.otps: dict[tuple[World, str], datetime] = {}
+        self.csids: dict[tuple[World, str], Csid] = {}
+        self.used_requests: set[bytes] = set()
+        self.accepted: list[Accepted] = []
+        self.by_hash: dict[tuple[World, str], Accepted] = {}
+        self.uuids: dict[tuple[World, str], str] = {}
+        self.exchanges: deque[Exchange] = deque(maxlen=MAX_EXCHANGES)
+        self._next_request_id = 1_000_000_000_001
+
+    def now(self) -> datetime:
+        """The simulator's time: real, or as it was set."""
+        return self.frozen_at or self._real_clock()
+
+    def add_otp(self, world: World, otp: str) -> None:
+        """Let an OTP be used once within the hour, as the portal does."""
+        self.otps[world, otp] = self.now() + OTP_LIFE
+
+    def use_otp(self, world: World, otp: str) -> OtpState:
+        """Spend an OTP."""
+        until = self.otps.pop((world, otp), None)
+        if until is not None:
+            return OtpState.GOOD if self.now() < until else OtpState.EXPIRED
+        if world is not World.DEVELOPER or otp == _OTP_INVALID or not (len(otp) == 6 and otp.isdigit()):
+            return OtpState.INVALID
+        return OtpState.EXPIRED if otp == _OTP_EXPIRED else OtpState.GOOD
+
+    def enrol(self, world: World, request: Request, *, is_compliance: bool) -> Csid:
+        """Issue a certificate and its password."""
+        certificate = self.ca.issue(request, self.now())
+        body = base64.b64encode(certificate.public_bytes(Encoding.DER))
+        csid = Csid(
+            world=world,
+            request_id=self._next_request_id,
+            token=base64.b64encode(body).decode("ascii"),
+            secret=base64.b64encode(secrets.token_bytes(32)).decode("ascii"),
+            certificate=certificate,
+            request=request,
+            is_compliance=is_compliance,
+        )
+        self._next_request_id += 1
+        self.csids[world, csid.token] = csid
+        return csid
+
+    def authenticate(self, world: World, token: str, secret: str) -> Csid | None:
+        """Whose credentials these are; None if nobody's."""
+        csid = self.csids.get((world, token))
+        if csid is None or not hmac.compare_digest(csid.secret.encode(), secret.encode()):
+            return None
+        return csid
+
+    def duplicate(self, world: World, document_hash: str) -> Accepted | None:
+        """The same document, if it was accepted within the time the authority remembers."""
+        known = self.by_hash.get((world, document_hash))
+        return known if known and self.now() - known.at < DUPLICATE_MEMORY else None
+
+    def accept(self, document: Accepted) -> None:
+        """Take a document in; sent again after a day it is remembered anew but counted once."""
+        key = (document.world, document.hash)
+        if key not in self.by_hash:
+            self.accepted.append(document)
+        self.by_hash[key] = document
+        self.uuids[document.world, document.uuid] = document.hash

@@ -1,0 +1,141 @@
+"""One exchange with a shop's API: JSON out, JSON back with exact numbers, and every failure under its own name.
+
+It knows no platform. Shops' words are never repeated in messages beyond their short error code.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import httpx2
+
+from gateway.connection import Connection
+from gateway.errors import BadInput, GatewayError, Misconfigured, Unavailable, Unknown
+
+RETRY_AFTER: Final = 30.0
+"""Seconds to wait where a shop does not say how long."""
+
+MAX_RETRY_AFTER: Final = 3600.0
+
+
+class Answer(NamedTuple):
+    """The status and the parsed body of an answer."""
+
+    status: int
+    content: Any
+
+
+class Api:
+    """A shop's API as one connection may use it."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        client: httpx2.AsyncClient,
+        *,
+        base: str,
+        auth: httpx2.Auth | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._client = client
+        self._base = base.rstrip("/")
+        self._auth = auth
+        self._headers = {"Accept": "application/json", **(headers or {})}
+
+    async def get(self, path: str, **params: str) -> Any:
+        """The content at `path`."""
+        return (await self._ask("GET", path, params=params)).content
+
+    async def send(self, method: str, path: str, content: Any, *, refusals: frozenset[int] = frozenset()) -> Answer:
+        """The answer to `content` as JSON; statuses in `refusals` are answers, not failures."""
+        return await self._ask(method, path, content=content, refusals=refusals)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: Any = None,
+        refusals: frozenset[int] = frozenset(),
+    ) -> Answer:
+        try:
+            response = await self._client.request(
+                method,
+                f"{self._base}{path}",
+                params=params or None,
+                json=content,
+                headers=self._headers,
+                auth=self._auth if self._auth is not None else httpx2.USE_CLIENT_DEFAULT,
+            )
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise self._unreachable(error) from error
+        if not response.is_success and response.status_code not in refusals:
+            raise self._failure(response, path)
+        return Answer(response.status_code, self._content(response))
+
+    def _content(self, response: httpx2.Response) -> Any:
+        try:
+            return parse(response.content)
+        except ValueError:
+            raise Unavailable(
+                f"The {self._shop} answers with something that is not JSON.",
+                retry_after=RETRY_AFTER,
+                fix="Look whether the shop is in maintenance or a plugin prints into its answers.",
+            ) from None
+
+    def _failure(self, response: httpx2.Response, path: str) -> GatewayError:
+        status = response.status_code
+        if status == 404:
+            return Unknown(f"The {self._shop} has nothing at {path}.", fix="It may have been deleted for good.")
+        if status in (401, 403):
+            return Misconfigured(
+                f"The {self._shop} refuses the credentials of this connection (status {status}{_code(response)}).",
+                fix="Give the connection a key that may read and write orders.",
+                ar="المتجر يرفض بيانات الربط. أعد إدخال مفتاح يملك صلاحية قراءة الطلبات وتعديلها.",
+            )
+        if status in (408, 425, 429) or status >= 500:
+            return Unavailable(
+                f"The {self._shop} cannot answer at present (status {status}).", retry_after=_retry_after(response)
+            )
+        if status < 400:
+            return Misconfigured(
+                f"The {self._shop} sends us elsewhere (status {status}).", fix="Give its final https address."
+            )
+        return BadInput(f"The {self._shop} refuses the request at {path} (status {status}{_code(response)}).")
+
+    def _unreachable(self, error: Exception) -> Unavailable:
+        return Unavailable(f"The {self._shop} cannot be reached ({type(error).__name__}).", retry_after=RETRY_AFTER)
+
+    @property
+    def _shop(self) -> str:
+        return f"{self._connection.platform} shop of connection {self._connection.id}"
+
+
+def parse(data: bytes) -> Any:
+    """JSON with exact numbers; ValueError if it is not JSON."""
+    try:
+        return json.loads(data, parse_float=Decimal, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _code(response: httpx2.Response) -> str:
+    """The short word a shop gives for a refusal, such as woocommerce_rest_cannot_view."""
+    try:
+        code = parse(response.content)["code"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f", {code}" if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", code) else ""
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    said = response.headers.get("Retry-After", "")
+    return min(float(said), MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", said, re.ASCII) else RETRY_AFTER
