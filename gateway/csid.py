@@ -97,9 +97,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _VAT: Final = re.compile(r"3[0-9]{13}3")
 _TIN: Final = re.compile(r"[0-9]{10}")
 _TYPES: Final = re.compile(r"[01]{4}")
-_SERIAL: Final = re.compile(r"1-[^=|]+\|2-[^=|]+\|3-[^=|]+")
+_SERIAL: Final = re.compile(r"1-[^=]+\|2-[^=]+\|3-[^=]+")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
-_MAX_CHARACTERS: Final = 127
+_MAX_CHARACTERS: Final = 200  # A bound of ours; the authority states none.
 _GROUP_DIGIT: Final = 10  # The eleventh digit of a VAT group's number is 1.
 
 
@@ -144,7 +144,7 @@ def _problems(fields: CsrFields) -> Iterator[_Problem]:
 def _text_problems(english: str, arabic: str, value: str) -> Iterator[_Problem]:
     if not value.strip() or len(value) > _MAX_CHARACTERS or _CONTROL.search(value):
         yield _Problem(
-            f"The {english} {value[:40]!r} is empty, longer than {_MAX_CHARACTERS} characters or has control characters.",
+            f"The {english} {value[:40]!r} is empty, has more than {_MAX_CHARACTERS} characters or control characters.",
             f"الحقل «{arabic}» فارغ أو يتجاوز {_MAX_CHARACTERS} حرفًا أو يحتوي على رموز تحكم.",
         )
     elif _FORBIDDEN.search(value):

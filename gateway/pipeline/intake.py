@@ -79,9 +79,10 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[No
     connection = await gateway.offload(connection_with_secrets, gateway, notice.taxpayer_id, notice.connection_id)
     store = stores.PLATFORMS[connection.platform]
     raw = await store.fetch(connection, lines.outside, notice.order_id)
-    order, state = store.map(connection, raw)
+    state = store.state(connection, raw)
     if not _is_due(connection, state):
         return NoticeState.IGNORED, {"en": f"The order is {state.value}; it is issued when it is {_when(connection)}."}
+    order = store.map(connection, raw).order
     if connection.cutover and order.placed_at < connection.cutover:
         return NoticeState.IGNORED, {"en": "The order is older than this connection."}
     request = Request(notice.taxpayer_id, actor=f"shop:{connection.id}", order=order)

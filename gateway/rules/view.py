@@ -303,6 +303,19 @@ class Invoice(Node):
         return tuple([subtotal for total in self.tax_totals for subtotal in total.subtotals])
 
 
+def single(kind: type[N], nodes: Iterable[N]) -> N:
+    """What a function that takes one item is given: a dynamic error if there are several."""
+    found = tuple(nodes)
+    if len(found) > 1:
+        raise Abandoned(f"more than one {kind.__name__} where one is expected")
+    return found[0] if found else kind.absent()
+
+
+def add_up(numbers: Iterable[Number]) -> Decimal:
+    """`sum()` of the exact values; what is absent adds nothing."""
+    return sum([number.decimal for number in numbers if number], Decimal(0))
+
+
 class Document:
     """One tree and the nodes made of it so far."""
 

@@ -190,7 +190,8 @@ def _length(content: bytes, place: int) -> tuple[int, int]:
 
 def tag_bytes(tag: int, value: bytes) -> bytes:
     """One tag of a QR with its length in BER."""
-    if len(value) < 0x80:
-        return bytes((tag, len(value))) + value
-    size = len(value).to_bytes((len(value).bit_length() + 7) // 8)
+    length = len(value)
+    if length < 0x80:
+        return bytes((tag, length)) + value
+    size = length.to_bytes((length.bit_length() + 7) // 8)
     return bytes((tag, 0x80 | len(size))) + size + value

@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.errors import UnusableOrder
+from gateway.invoice.facts import HALALA
 from gateway.order import MAX_DECIMALS
 
 RIYADH: Final = timezone(timedelta(hours=3), "Asia/Riyadh")
@@ -22,7 +23,9 @@ _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "0123
 
 def unusable(place: str, sentence: str, *, fix: str, ar: str = "") -> UnusableOrder:
     """An UnusableOrder about one place."""
-    return UnusableOrder(f"The order cannot be used: {place}: {sentence}.", problems=((place, sentence),), fix=fix, ar=ar)
+    return UnusableOrder(
+        f"The order cannot be used: {place}: {sentence}.", problems=((place, sentence),), fix=fix, ar=ar
+    )
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -65,7 +68,9 @@ def identity(value: object) -> str | None:
 
 def each(amount: Decimal, quantity: Decimal) -> Decimal:
     """The price of one such that price times quantity, rounded to halalas, is `amount` again."""
-    return (amount / quantity).quantize(Decimal(1).scaleb(-MAX_DECIMALS), ROUND_HALF_UP)
+    price = (amount / quantity).quantize(Decimal(1).scaleb(-MAX_DECIMALS), ROUND_HALF_UP)
+    halalas = price.quantize(HALALA)
+    return halalas if halalas == price else price.normalize()
 
 
 def moment(value: object, place: str, zone: tzinfo) -> datetime:

@@ -93,6 +93,19 @@ def secret(connection: Connection, name: str) -> str:
     return value
 
 
+def state_set(connection: Connection, status: str) -> State | None:
+    """What the connection's settings say a shop's own status means, under `status.<slug>`."""
+    meant = connection.settings.get(f"status.{status}")
+    if meant is None:
+        return None
+    try:
+        return State(meant)
+    except ValueError:
+        raise Misconfigured(
+            f"Connection {connection.id}: status.{status} cannot be {meant!r}.", fix=f"Use one of {', '.join(State)}."
+        ) from None
+
+
 def not_authentic(connection: Connection) -> Unauthorised:
     """The one answer to every notice that does not prove itself, so that it teaches nothing."""
     return Unauthorised(

@@ -1,0 +1,217 @@
+"""Commands over orders: what a shop's payload means, what would be issued, issue it, what became of it."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.answer import answer
+from gateway.chain import first_link
+from gateway.commands.console import out, print_json, read_input, table
+from gateway.commands.unit_file import UnitFile, read_unit, unit_of
+from gateway.commands.units import choose_taxpayer, installation
+from gateway.connection import Connection
+from gateway.errors import BadInput, DoesNotClose, Unknown, UnusableOrder
+from gateway.invoice.facts import Invoice
+from gateway.invoice.from_order import RIYADH, invoice_of
+from gateway.issued import Issued
+from gateway.ledger import Filter
+from gateway.order import Order, read_order
+from gateway.pipeline.gateway import Gateway, online
+from gateway.pipeline.issue import Request, preview
+from gateway.pipeline.issue import issue as issue_order
+from gateway.rules import Report
+from gateway.stores import PLATFORMS
+from gateway.unit import Environment, Unit
+from gateway.worker import Worker
+
+platform_choice = click.Choice(sorted(PLATFORMS))
+_EXAMPLE_UNIT = Path(__file__).parents[1] / "demo" / "unit.json"
+_NO_UUID = "00000000-0000-4000-8000-000000000000"
+
+
+def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise BadInput(f"--setting {pair} has no value.", fix="Write it as name=value.")
+        settings[name] = value
+    return settings
+
+
+setting_option = click.option(
+    "--setting", "settings", multiple=True, metavar="NAME=VALUE", callback=_setting,
+    help="A setting of the shop's connection (docs/reference/shops.md lists them); may be repeated.",
+)  # fmt: skip
+
+
+def _shop_order(platform: str, path: str, settings: dict[str, str], *, connection: str) -> Order:
+    """The canonical order of a shop's payload: the order itself or the webhook around it."""
+    try:
+        raw = json.loads(read_input(path), parse_float=Decimal)
+    except ValueError as error:
+        raise BadInput(f"{path} is not JSON: {error}.", fix="Look at that line and column.") from None
+    shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
+    return PLATFORMS[platform].map(shop, raw).order
+
+
+@click.command("map")
+@click.argument("platform", type=platform_choice)
+@click.argument("file", metavar="FILE")
+@setting_option
+def map_command(platform: str, file: str, settings: dict[str, str]) -> None:
+    """A shop's payload as a canonical order (JSON), and whether its sums close.
+
+    Exit 0: it closes and would be issued; 1: it would wait in the quarantine, for the reason given.
+    """
+    try:
+        order = _shop_order(platform, file, settings, connection=platform)
+        print_json(order.model_dump(mode="json", exclude_defaults=True))
+        invoice_of(order, _example_unit().seller)
+    except (DoesNotClose, UnusableOrder) as error:
+        click.echo(f"Would be quarantined: {error}", err=True)
+        raise SystemExit(1) from None
+    click.echo("Closes.", err=True)
+
+
+def _example_unit() -> Unit:
+    return unit_of(UnitFile.model_validate_json(_EXAMPLE_UNIT.read_bytes()), Environment.SANDBOX)
+
+
+@click.command("preview")
+@click.argument("file", metavar="FILE")
+@click.option("--platform", type=platform_choice, help="FILE is this shop's payload instead of a canonical order.")
+@click.option(
+    "--unit", "unit_file", metavar="UNIT.json", help="The unit that would issue it; an example unit if left out."
+)
+@click.option("--json", "as_json", is_flag=True, help="Totals, findings and XML as one JSON object.")
+@setting_option
+def preview_command(
+    file: str, platform: str | None, unit_file: str | None, as_json: bool, settings: dict[str, str]
+) -> None:
+    """The XML that would be issued for an order (unsigned, first link of a fresh chain), its findings and totals.
+
+    Consumes nothing. Exit 0: clean; 1: findings, or sums that do not close.
+    """
+    unit = read_unit(unit_file, Environment.SANDBOX) if unit_file else _example_unit()
+    order = _shop_order(platform, file, settings, connection=platform) if platform else read_order(read_input(file))
+    try:
+        invoice = invoice_of(order, unit.seller)
+    except DoesNotClose as error:
+        click.echo(f"Does not close: {error}", err=True)
+        raise SystemExit(1) from None
+    number = order.invoice_number or f"{unit.number_prefix}000001"
+    xml, report = preview(invoice, number=number, uuid=_NO_UUID, link=first_link(), now=datetime.now(UTC))
+    if as_json:
+        print_json({"totals": _totals(invoice), "xml": xml.decode(), **report.as_json(file)})
+    else:
+        _print_preview(xml, invoice, report)
+    raise SystemExit(0 if not (report.xsd or report.findings) else 1)
+
+
+def _totals(invoice: Invoice) -> dict[str, str]:
+    return {
+        "without_vat": f"{invoice.without_vat:.2f}",
+        "vat": f"{invoice.vat:.2f}",
+        "with_vat": f"{invoice.with_vat:.2f}",
+        "rounding": f"{invoice.rounding:.2f}",
+        "payable": f"{invoice.payable:.2f}",
+        "currency": invoice.currency,
+    }
+
+
+def _print_preview(xml: bytes, invoice: Invoice, report: Report) -> None:
+    click.echo(xml.decode())
+    for name, value in _totals(invoice).items():
+        click.echo(f"{name:<12} {value}", err=True)
+    for finding in (*report.xsd, *report.findings):
+        click.echo(f"{finding.rule}: {finding.message.en} {finding.fix.en}", err=True)
+
+
+@click.command("issue")
+@click.argument("file", metavar="ORDER.json")
+@click.option("--taxpayer", metavar="VAT", help="Whose order it is, if there are several taxpayers.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Submit it now and wait for the verdict.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
+def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
+    """Issue the document of a canonical order, as POST /v1/orders does. The same order again gives the same document.
+
+    Exit 0: issued (and accepted, where it waited); 1: rejected; 2: the order cannot be used.
+    """
+    body = read_input(file)
+    order = read_order(body)
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        appended = issue_order(gateway, Request(owner, "command line", order, body.decode()))
+        if wait:
+            asyncio.run(_submit_due(gateway))
+        issued = gateway.ledger.invoice(owner, appended.issued.uuid)
+        _show([issued], gateway, as_json=as_json)
+    raise SystemExit(0 if not wait or issued.status.is_accepted or not issued.status.is_final else 1)
+
+
+async def _submit_due(gateway: Gateway) -> None:
+    async with online(gateway) as lines:
+        await Worker(gateway, lines, name="command line").drain()
+
+
+@click.command("status")
+@click.argument("what", metavar="[NUMBER|UUID|CONNECTION/ORDER]", required=False)
+@click.option("--taxpayer", metavar="VAT", help="Whose documents, if there are several taxpayers.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a document, one a line.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many of the newest.")
+def status_command(what: str | None, taxpayer: str | None, as_json: bool, limit: int) -> None:
+    """What became of a document or an order; without an argument, the newest documents."""
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        _show(_find(gateway, owner, what, limit), gateway, as_json=as_json)
+
+
+def _find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Issued]:
+    ledger = gateway.ledger
+    if what is None:
+        return list(ledger.invoices(owner, Filter(), limit=limit).items)
+    by_number = ledger.invoices(owner, Filter(number=what), limit=limit).items
+    if by_number:
+        return list(by_number)
+    connection, sign, order_id = what.partition("/")
+    by_order = ledger.order_documents(owner, connection, order_id) if sign else ()
+    if by_order:
+        return list(by_order)
+    try:
+        return [ledger.invoice(owner, what)]
+    except Unknown:
+        raise Unknown(
+            f"There is no document {what}.",
+            fix="Give its invoice number, its UUID, or CONNECTION/ORDER; `gateway status` lists the newest.",
+        ) from None
+
+
+def _show(documents: list[Issued], gateway: Gateway, *, as_json: bool) -> None:
+    if as_json:
+        for issued in documents:
+            print_json(answer(issued, base_url=gateway.settings.public_url))
+        return
+    columns = ("Number", "ICV", "Kind", "Issued", "Total", "VAT", "Status", "Order")
+    table("Documents", columns, [_row(issued) for issued in documents], right=("ICV", "Total", "VAT"))
+    for issued in documents:
+        for finding in issued.findings:
+            out.print(f"{issued.number}: {finding.rule}: {finding.message.en}", markup=False, soft_wrap=True)
+
+
+def _row(issued: Issued) -> tuple[Any, ...]:
+    return (
+        issued.number,
+        issued.icv,
+        f"{issued.profile.word} {issued.kind.word.replace('_', ' ')}",
+        issued.issued_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"),
+        f"{issued.total:.2f} {issued.currency}",
+        f"{issued.vat:.2f}",
+        issued.status.value,
+        f"{issued.connection}/{issued.order_id}",
+    )

@@ -1,0 +1,130 @@
+"""Commands that keep running (serve, work, simulate) and the demo."""
+
+import asyncio
+import socket
+from contextlib import suppress
+
+import click
+import structlog
+import uvicorn
+
+from gateway.commands.console import out, print_json
+from gateway.commands.units import installation
+from gateway.errors import Misconfigured
+from gateway.pipeline.gateway import Gateway, online
+from gateway.settings import Settings
+from gateway.worker import Worker
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is ours before anything else is started; Misconfigured if the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise Misconfigured(
+            f"Port {port} of {host} cannot be used: {error.strerror}.",
+            fix="Stop what listens there, or choose another with GATEWAY_PORT.",
+        ) from None
+    return listener
+
+
+def configure_log(settings: Settings) -> None:
+    """structlog, for people or as JSON lines."""
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ]
+    )
+
+
+@click.command("serve")
+def serve_command() -> None:
+    """The API and its worker in one process, on GATEWAY_HOST and GATEWAY_PORT.
+
+    Orders: POST /v1/orders; the whole interface: /openapi.json. Stop with Ctrl-C; what was under way goes on at
+    the next start.
+    """
+    from gateway.api.app import create_app
+
+    with installation() as gateway:
+        settings = gateway.settings
+        configure_log(settings)
+        listener = listen(settings.host, settings.port)
+        click.echo(
+            f"gateway on http://{settings.host}:{settings.port} ({settings.environment.value}); Ctrl-C stops it.",
+            err=True,
+        )
+        config = uvicorn.Config(
+            create_app(gateway), log_level="warning", timeout_graceful_shutdown=10, server_header=False
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@click.command("work")
+@click.option("--once", is_flag=True, help="Do what is due now, then end.")
+def work_command(once: bool) -> None:
+    """A worker alone: submissions, shop hints and link-backs of this installation."""
+    with installation() as gateway:
+        configure_log(gateway.settings)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_work(gateway, once=once))
+
+
+async def _work(gateway: Gateway, *, once: bool) -> None:
+    async with online(gateway) as lines:
+        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}")
+        await (worker.drain() if once else worker.run())
+
+
+@click.command("simulate")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8100, show_default=True, help="The authority's six endpoints."
+)
+@click.option(
+    "--management-port", type=click.IntRange(1, 65535), default=8101, show_default=True, help="To steer and to look."
+)
+def simulate_command(host: str, port: int, management_port: int) -> None:
+    """The tax authority, simulated: for tests and demos of any e-invoicing software.
+
+    It judges documents for real, with its own throw-away certificate authority, keeps everything in memory and
+    forgets it when it stops. It is not the authority: nothing it accepts is reported to anyone.
+    """
+    from gateway.simulator import serve
+
+    serve(host, port, management_port)
+
+
+@click.command("demo")
+@click.option("--keep", is_flag=True, help="Keep the demo's ledger and say where it is.")
+@click.option(
+    "--orders", type=click.IntRange(1, 1000), help="How many orders; the samples of every shop, once, if left out."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an order instead of the table.")
+def demo_command(keep: bool, orders: int | None, as_json: bool) -> None:
+    """The main job from end to end, on this machine alone.
+
+    Starts a simulated authority and two shops, onboards a unit, lets the shops announce their orders, issues them,
+    submits them, writes the status back, and verifies the chain. Exit 0 only if all of it held.
+    """
+    from gateway.demo.run import run_demo
+
+    result = run_demo(orders=orders, keep=keep)
+    if as_json:
+        for row in result.rows:
+            print_json(row._asdict())
+    else:
+        result.print(out)
+    raise SystemExit(0 if result.held else 1)

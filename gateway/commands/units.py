@@ -1,0 +1,238 @@
+"""Commands for whoever runs the gateway: units, connections, API keys, settings."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+from pydantic import SecretStr, ValidationError
+
+from gateway.commands.console import out, print_json, read_json, table
+from gateway.commands.unit_file import read_unit
+from gateway.connection import Connection
+from gateway.errors import BadInput, Misconfigured, Unknown
+from gateway.ledger import Taxpayer
+from gateway.pipeline.gateway import Gateway, online, open_gateway
+from gateway.pipeline.intake import connection_secrets
+from gateway.pipeline.onboard import onboard
+from gateway.pipeline.people import Role, add_key
+from gateway.settings import Settings
+from gateway.stores import PLATFORMS
+from gateway.unit import Unit
+
+
+def read_settings() -> Settings:
+    """The settings of this environment; Misconfigured names the one that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"GATEWAY_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
+        raise Misconfigured(
+            f"The settings cannot be used: {wrong}.", fix="`gateway settings` lists them all."
+        ) from None
+
+
+@contextmanager
+def installation() -> Iterator[Gateway]:
+    """The gateway of this environment."""
+    with open_gateway(read_settings()) as gateway:
+        yield gateway
+
+
+def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
+    """The taxpayer that was named, or the only one there is."""
+    known = [each.id for each in gateway.ledger.taxpayers()]
+    if vat:
+        if vat not in known:
+            raise Unknown(f"There is no taxpayer {vat} here.", fix="`gateway units` lists them.")
+        return vat
+    if not known:
+        raise Unknown("There is no taxpayer here yet.", fix="Begin with `gateway onboard UNIT.json --otp OTP`.")
+    if len(known) > 1:
+        raise BadInput(f"There are {len(known)} taxpayers here.", fix="Say which one: --taxpayer VAT.")
+    return known[0]
+
+
+@click.command("onboard")
+@click.argument("unit_file", metavar="UNIT.json")
+@click.option("--otp", required=True, help="The one-time password from the authority's portal; valid for an hour.")
+def onboard_command(unit_file: str, otp: str) -> None:
+    """Take a unit into operation: key, compliance checks, production certificate, a chain from 1.
+
+    UNIT.json describes the unit and its taxpayer; docs/guides/onboard.md shows one.
+    """
+    with installation() as gateway:
+        unit = read_unit(unit_file, gateway.settings.environment)
+        register(gateway, unit)
+        asyncio.run(_onboard(gateway, unit, otp))
+
+
+def register(gateway: Gateway, unit: Unit) -> None:
+    """Enter a unit and its taxpayer, unless they are known."""
+    ledger = gateway.ledger
+    if unit.taxpayer_id not in {each.id for each in ledger.taxpayers()}:
+        ledger.add_taxpayer(Taxpayer(unit.taxpayer_id, unit.seller.name, unit.seller.vat), now=gateway.now())
+    if unit.id not in {each.id for each in ledger.units(unit.taxpayer_id)}:
+        ledger.add_unit(unit, now=gateway.now())
+
+
+async def _onboard(gateway: Gateway, unit: Unit, otp: str) -> None:
+    async with online(gateway) as lines:
+        with out.status(f"Onboarding {unit.id} ...") as status:
+            certificate = await onboard(
+                gateway, lines, unit, otp, tell=lambda step: status.update(f"Onboarding {unit.id}: {step} ...")
+            )
+    out.print(f"Unit {unit.id} may issue until {certificate.not_after:%Y-%m-%d}; its chain begins at 1.")
+
+
+@click.command("units")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a unit.")
+def units_command(as_json: bool) -> None:
+    """The units, their certificates and how far their chains go."""
+    with installation() as gateway:
+        rows = [
+            _unit_row(gateway, unit) for payer in gateway.ledger.taxpayers() for unit in gateway.ledger.units(payer.id)
+        ]
+    if as_json:
+        for row in rows:
+            print_json(row)
+        return
+    columns = ("Taxpayer", "Unit", "Environment", "Types", "Certificate until", "Documents")
+    table("Units", columns, [tuple(row.values()) for row in rows], right=("Documents",))
+
+
+def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
+    csid = gateway.ledger.current_csid(unit.taxpayer_id, unit.id)
+    return {
+        "taxpayer": unit.taxpayer_id,
+        "unit": unit.id,
+        "environment": unit.environment.value,
+        "invoice_types": unit.invoice_types,
+        "certificate_until": f"{csid.not_after:%Y-%m-%d}" if csid else "not onboarded",
+        "documents": gateway.ledger.chain(unit.taxpayer_id, unit.id).head.icv - 1 if csid else 0,
+    }
+
+
+@click.command("connect")
+@click.argument("name")
+@click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
+@click.option("--platform", type=click.Choice(["api", *sorted(PLATFORMS)]), default="api", show_default=True)
+@click.option("--url", "base_url", default="", help="Base URL of the shop's API, for shops.")
+@click.option("--secrets", "secrets_file", metavar="FILE|-", help="JSON object with the shop's credentials.")
+@click.option("--settings", "settings_file", metavar="FILE|-", help="JSON object with the platform's own settings.")
+@click.option(
+    "--cutover", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Sales before this moment are not issued."
+)
+@click.option("--taxpayer", metavar="VAT", help="Whose shop it is, if there are several taxpayers.")
+def connect_command(
+    name: str,
+    unit_id: str,
+    platform: str,
+    base_url: str,
+    secrets_file: str | None,
+    settings_file: str | None,
+    cutover: datetime | None,
+    taxpayer: str | None,
+) -> None:
+    """Connect a shop, or an ERP that sends orders by the API (--platform api).
+
+    \b
+    Credentials come from a file or standard input, never from the command line, where others could read them:
+      woocommerce  {"key": "ck_...", "secret": "cs_...", "webhook": "the webhook's secret"}
+      salla        {"access_token": "...", "webhook": "the webhook's secret"}
+    """
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        connection = Connection(
+            id=name,
+            taxpayer_id=owner,
+            unit_id=gateway.ledger.unit(owner, unit_id).id,
+            platform=platform,
+            base_url=base_url,
+            settings=_texts(settings_file, "settings"),
+            secrets=_texts(secrets_file, "secrets"),
+            cutover=cutover,
+        )
+        add_connection(gateway, connection)
+        public = gateway.settings.public_url
+    out.print(f"Connection {name} is open.")
+    if platform != "api":
+        out.print(f"Let the shop send its webhooks to {public}/v1/hooks/{name}", soft_wrap=True)
+
+
+def add_connection(gateway: Gateway, connection: Connection) -> None:
+    """Enter a connection, its secrets sealed."""
+    if connection.platform != "api":
+        if not connection.base_url or not connection.secrets:
+            raise BadInput(
+                f"A {connection.platform} shop needs its address and its credentials.", fix="--url, --secrets"
+            )
+        sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
+        gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
+    gateway.ledger.add_connection(connection, now=gateway.now())
+
+
+def _texts(path: str | None, what: str) -> dict[str, str]:
+    value = read_json(path) if path else {}
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise BadInput(f"The {what} in {path} are not a JSON object of texts.", fix='Write {"name": "value", ...}.')
+    return value
+
+
+@click.group("keys")
+def keys_command() -> None:
+    """API keys: who may call, and as what."""
+
+
+@keys_command.command("add")
+@click.option("--role", type=click.Choice([each.value for each in Role]), required=True, help="What the key is for.")
+@click.option("--label", default="", help="A name to recognise it by.")
+@click.option("--taxpayer", metavar="VAT", help="Whose key, if there are several taxpayers.")
+def add_key_command(role: str, label: str, taxpayer: str | None) -> None:
+    """Make a key and print it. It is shown this once; the ledger keeps only its hash."""
+    with installation() as gateway:
+        click.echo(add_key(gateway, choose_taxpayer(gateway, taxpayer), Role(role), label))
+
+
+@keys_command.command("list")
+@click.option("--taxpayer", metavar="VAT", help="Whose keys, if there are several taxpayers.")
+def list_keys_command(taxpayer: str | None) -> None:
+    """The keys there are, without their secrets."""
+    with installation() as gateway:
+        keys = gateway.ledger.api_keys(choose_taxpayer(gateway, taxpayer))
+    rows = [
+        (each.id, each.role, each.label, f"{each.created_at:%Y-%m-%d}", "revoked" if each.revoked_at else "")
+        for each in keys
+    ]
+    table("API keys", ("Id", "Role", "Label", "Made", "State"), rows)
+
+
+@keys_command.command("revoke")
+@click.argument("key_id")
+def revoke_key_command(key_id: str) -> None:
+    """Make a key worthless, at once and for good."""
+    with installation() as gateway:
+        gateway.ledger.revoke_api_key(key_id, now=gateway.now())
+    click.echo(f"Key {key_id} is revoked.")
+
+
+@click.command("settings")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def settings_command(as_json: bool) -> None:
+    """Every setting with its meaning, default and present value; secrets are masked."""
+    settings = read_settings()
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(settings, name)
+        shown = "" if value is None else "****" if isinstance(value, SecretStr) else str(value)
+        default = "" if field.default is None else str(field.default)
+        rows.append((f"GATEWAY_{name.upper()}", shown, default, field.description or ""))
+    if as_json:
+        print_json(
+            {name: {"value": value, "default": default, "meaning": meaning} for name, value, default, meaning in rows}
+        )
+        return
+    table("Settings (environment)", ("Name", "Value", "Default", "Meaning"), rows)

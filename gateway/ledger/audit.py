@@ -1,0 +1,123 @@
+"""The audit log: who did what, one unbroken sequence a taxpayer, each entry carrying the hash of the one before.
+
+Cutting off its end leaves no trace in the log itself: a copy of the last hash kept elsewhere shows it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select
+
+from gateway.ledger.columns import canonical_json, iso
+from gateway.ledger.database import Database
+from gateway.ledger.rows import AuditBreak, AuditEntry
+from gateway.ledger.tables import AUDIT
+
+_BATCH: Final = 1000
+
+
+class Auditing:
+    """Writing and walking the audit log."""
+
+    _database: Database
+
+    def audit(
+        self, *, taxpayer: str, actor: str, action: str, object: str, detail: Mapping[str, Any], now: datetime  # noqa: A002
+    ) -> None:
+        """Note that `actor` did `action` to `object`; `detail` is JSON and never holds a secret."""
+        with self._database.writing() as connection:
+            note(self._database, connection, taxpayer=taxpayer, actor=actor, action=action, object=object, now=now, **detail)
+
+    def audit_log(self, taxpayer: str, *, after: int = 0) -> Iterator[AuditEntry]:
+        """The entries in order, those after number `after`."""
+        while True:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    select(AUDIT)
+                    .where(AUDIT.c.taxpayer_id == taxpayer, AUDIT.c.seq > after)
+                    .order_by(AUDIT.c.seq)
+                    .limit(_BATCH)
+                ).all()
+            for row in rows:
+                yield _entry(row)
+            if len(rows) < _BATCH:
+                return
+            after = rows[-1].seq
+
+    def audit_breaks(self, taxpayer: str) -> Iterator[AuditBreak]:
+        """Every place where the log does not hold; nothing if it does."""
+        due, previous = 1, ""
+        for entry in self.audit_log(taxpayer):
+            if entry.seq != due:
+                yield AuditBreak(due, f"entry {due} was due, {entry.seq} stands there")
+            elif entry.previous != previous:
+                yield AuditBreak(entry.seq, f"entry {entry.seq} does not carry the hash of the one before")
+            if entry.hash != entry_hash(entry):
+                yield AuditBreak(entry.seq, f"entry {entry.seq} was changed: its hash does not fit")
+            due, previous = entry.seq + 1, entry.hash
+
+
+def note(
+    database: Database,
+    connection: Connection,
+    *,
+    taxpayer: str,
+    actor: str,
+    action: str,
+    object: str,  # noqa: A002
+    now: datetime,
+    **detail: Any,
+) -> None:
+    """Add an entry within the transaction of what it is about."""
+    database.lock_taxpayer(connection, taxpayer)
+    last = connection.execute(
+        select(AUDIT.c.seq, AUDIT.c.hash).where(AUDIT.c.taxpayer_id == taxpayer).order_by(AUDIT.c.seq.desc()).limit(1)
+    ).first()
+    seq, previous = (last.seq + 1, last.hash) if last else (1, "")
+    at = now.astimezone(UTC)
+    entry = AuditEntry(seq, at, taxpayer, actor, action, object, detail, previous, "")
+    connection.execute(
+        insert(AUDIT),
+        {
+            "taxpayer_id": taxpayer,
+            "seq": seq,
+            "at": at,
+            "actor": actor,
+            "action": action,
+            "object": object,
+            "detail": detail,
+            "previous": previous,
+            "hash": entry_hash(entry),
+        },
+    )
+
+
+def entry_hash(entry: AuditEntry) -> str:
+    """SHA-256 (hex) over the entry's canonical JSON, all but the hash itself."""
+    content = {
+        "seq": entry.seq,
+        "at": iso(entry.at),
+        "taxpayer": entry.taxpayer_id,
+        "actor": entry.actor,
+        "action": entry.action,
+        "object": entry.object,
+        "detail": dict(entry.detail),
+        "previous": entry.previous,
+    }
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _entry(row: Row[Any]) -> AuditEntry:
+    return AuditEntry(
+        seq=row.seq,
+        at=row.at,
+        taxpayer_id=row.taxpayer_id,
+        actor=row.actor,
+        action=row.action,
+        object=row.object,
+        detail=row.detail,
+        previous=row.previous,
+        hash=row.hash,
+    )

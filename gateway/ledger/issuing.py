@@ -1,0 +1,425 @@
+"""The one locked transaction that makes a document: number, link, hash, stamp and bytes are decided in it, or nothing.
+
+It knows when a sale has its document already, but neither how a document is rendered nor how it is judged or stamped:
+that is `make`, which is handed the place the document takes.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gateway.chain import Link
+from gateway.errors import Conflict, Unavailable, Unknown
+from gateway.issued import REPORTING_WINDOW, Issued, Status
+from gateway.invoice.facts import Profile
+from gateway.ledger import tables as t
+from gateway.ledger.audit import note
+from gateway.ledger.database import Database
+from gateway.ledger.documents import issued, issued_rows
+from gateway.ledger.registry import csid_record, not_onboarded
+from gateway.ledger.rows import Appended, Made, NewSale, Slot, Stage, Task
+
+MAX_CLOCK_STEP: Final = timedelta(seconds=60)
+"""How far the clock may lie behind a chain's last document. Threads that waited for their turn come a moment late,
+and get the last document's moment; a clock that was set back must not make documents at all."""
+
+
+class Issuing:
+    """Making documents."""
+
+    _database: Database
+
+    def append(self, sale: NewSale, make: Callable[[Slot], Made], *, actor: str, now: datetime) -> Appended:
+        """The sale's document: the one it has, or a new one at the head of the unit's chain.
+
+        Conflict: the sale was issued with other content, the Idempotency-Key served another request, the number is
+        taken. Unavailable: no certificate in use, or the clock runs back. If `make` raises, nothing is consumed.
+        """
+        with self._database.writing() as connection:
+            head = _lock_head(connection, sale)
+            standing = _standing(connection, sale)
+            if standing:
+                return Appended(standing, created=False)
+            slot = _slot(connection, sale, head, now)
+            made = make(slot)
+            assert made.kind is sale.kind, "the document made is of the kind the sale asked for"
+            assert made.issued_at <= slot.at, "a document is not issued after it was made"
+            status = _insert(connection, sale, slot, made, held=head.held_at is not None)
+            _move_head(connection, slot, made)
+            self._note_issue(connection, sale, slot, made, actor)
+        return Appended(_issued(sale, slot, made, status), created=True)
+
+    def find_sale(self, sale: NewSale) -> Issued | None:
+        """The document the sale has already, without waiting for the chain; Conflict as `append` would raise it."""
+        with self._database.reading() as connection:
+            return _existing(connection, sale)
+
+    def _note_issue(self, connection: Connection, sale: NewSale, slot: Slot, made: Made, actor: str) -> None:
+        note(
+            self._database,
+            connection,
+            taxpayer=sale.unit.taxpayer_id,
+            actor=actor,
+            action="document.issued",
+            object=made.uuid,
+            now=slot.at,
+            number=slot.number,
+            unit=sale.unit.id,
+            csid=slot.csid.id,
+            icv=slot.link.icv,
+            hash=made.hash,
+            connection=sale.connection,
+            thing=sale.thing,
+        )
+
+
+# Finding what a sale has already.
+
+
+def _standing(connection: Connection, sale: NewSale) -> Issued | None:
+    """The sale's document, its Idempotency-Key remembered if it came with a new one."""
+    found = _existing(connection, sale)
+    if found and sale.idempotency_key and _by_key(connection, sale) is None:
+        connection.execute(insert(t.IDEMPOTENCY_KEY), _key_values(sale, found.uuid))
+    return found
+
+
+def _existing(connection: Connection, sale: NewSale) -> Issued | None:
+    if sale.idempotency_key and (found := _by_key(connection, sale)):
+        return found
+    wanted = issued_rows(t.ORDER_SNAPSHOT.c.digest).where(
+        t.SALE.c.taxpayer_id == sale.unit.taxpayer_id,
+        t.SALE.c.connection_id == sale.connection,
+        t.SALE.c.thing == sale.thing,
+        t.SALE.c.kind == sale.kind.value,
+        t.SALE.c.document_uuid == t.DOCUMENT.c.uuid,
+        t.ORDER_SNAPSHOT.c.id == t.DOCUMENT.c.snapshot_id,
+    )
+    row = connection.execute(wanted).first()
+    return _judge_repeat(sale, row) if row else _first_time(sale)
+
+
+def _first_time(sale: NewSale) -> None:
+    if sale.replaces:
+        raise Unknown(f"{sale.thing} of {sale.connection} has no document that could be corrected.")
+
+
+def _judge_repeat(sale: NewSale, row: Row[Any]) -> Issued | None:
+    """The document that answers the sale, None if a correction of it is due."""
+    current = issued(row)
+    if sale.replaces == current.uuid:
+        if current.status is not Status.REJECTED:
+            raise Conflict(
+                f"{current.number} is {current.status.value}; only a rejected document is made anew.",
+                fix="Correct it with a credit or debit note.",
+                ar="لا يعاد إصدار إلا المستند المرفوض. صحح هذا المستند بإشعار دائن أو مدين.",
+            )
+        return None
+    if row.digest == sale.digest and sale.replaces in (None, current.replaces):
+        return current
+    raise Conflict(
+        f"{sale.thing} of {sale.connection} was issued with other content as {current.number} ({current.uuid}).",
+        fix="An issued document does not change: correct it with a credit or debit note.",
+        ar=f"صدر هذا الطلب بمحتوى مختلف برقم {current.number}. لا يتغير المستند الصادر؛ صححه بإشعار دائن أو مدين.",
+    )
+
+
+def _by_key(connection: Connection, sale: NewSale) -> Issued | None:
+    key = t.IDEMPOTENCY_KEY.c
+    wanted = issued_rows(key.request_digest).where(
+        key.taxpayer_id == sale.unit.taxpayer_id,
+        key.key == sale.idempotency_key,
+        key.document_uuid == t.DOCUMENT.c.uuid,
+    )
+    row = connection.execute(wanted).first()
+    if row and row.request_digest != sale.request_digest:
+        raise Conflict(
+            "This Idempotency-Key was used for another request.",
+            fix="Use a new key for a new request, the same key only to repeat one.",
+            ar="استخدم مفتاح منع التكرار هذا لطلب آخر. استخدم مفتاحاً جديداً لكل طلب جديد.",
+        )
+    return issued(row) if row else None
+
+
+def _key_values(sale: NewSale, uuid: str) -> dict[str, Any]:
+    return {
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "key": sale.idempotency_key,
+        "request_digest": sale.request_digest,
+        "document_uuid": uuid,
+    }
+
+
+# The place a document takes.
+
+
+def _lock_head(connection: Connection, sale: NewSale) -> Row[Any]:
+    """The unit with its certificate in use and its chain, held until the transaction ends."""
+    csid, chain, unit = t.CSID.c, t.CHAIN.c, t.UNIT.c
+    row = connection.execute(
+        select(t.CSID, chain.head_icv, chain.head_hash, chain.head_at, unit.held_at, unit.number_prefix, unit.next_number)
+        .join_from(t.CSID, t.CHAIN, chain.csid_id == csid.id)
+        .join(t.UNIT, (unit.taxpayer_id == csid.taxpayer_id) & (unit.id == csid.unit_id))
+        .where(csid.taxpayer_id == sale.unit.taxpayer_id, csid.unit_id == sale.unit.id)
+        .where(csid.stage == Stage.PRODUCTION.value, csid.retired_at.is_(None), chain.sealed_at.is_(None))
+        .with_for_update(of=(t.CHAIN, t.UNIT))
+    ).first()
+    if row is None:
+        raise not_onboarded(sale.unit)
+    return row
+
+
+def _slot(connection: Connection, sale: NewSale, head: Row[Any], now: datetime) -> Slot:
+    at = _moment(head, now)
+    return Slot(
+        link=Link(head.head_icv + 1, head.head_hash),
+        number=_number(connection, sale, head),
+        csid=_valid(csid_record(head), at),
+        at=at,
+        replaced=_replaced(connection, sale),
+    )
+
+
+def _moment(head: Row[Any], now: datetime) -> datetime:
+    if head.head_at - now > MAX_CLOCK_STEP:
+        raise Unavailable(
+            f"The clock says {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, but the last document was made at"
+            f" {head.head_at:%Y-%m-%d %H:%M:%S}.",
+            retry_after=60,
+            fix="Set the clock right (NTP).",
+            ar="ساعة الخادم متأخرة عن آخر مستند صادر. اضبط الساعة.",
+        )
+    return max(now, head.head_at)
+
+
+def _valid(csid: Any, at: datetime) -> Any:
+    if not csid.not_before <= at <= csid.not_after:
+        raise Unavailable(
+            f"The certificate of unit {csid.unit_id} is valid from {csid.not_before:%Y-%m-%d} to {csid.not_after:%Y-%m-%d} only.",
+            retry_after=3600,
+            fix="Renew it: `gateway renew`.",
+            ar="شهادة وحدة الإصدار خارج مدة صلاحيتها. جدّد الشهادة.",
+        )
+    return csid
+
+
+def _number(connection: Connection, sale: NewSale, head: Row[Any]) -> str:
+    """The caller's number if it gave one, else the next of the unit's series that is free."""
+    if sale.number:
+        if _is_taken(connection, sale, sale.number):
+            raise Conflict(
+                f"Invoice number {sale.number} is taken by another document.",
+                fix="Numbers never repeat within a taxpayer: give the next one, or none.",
+                ar=f"رقم الفاتورة {sale.number} مستخدم في مستند آخر. لا تتكرر الأرقام لدى المكلف الواحد.",
+            )
+        return sale.number
+    drawn = head.next_number
+    while _is_taken(connection, sale, number := f"{head.number_prefix}{drawn:06d}"):
+        drawn += 1
+    unit = t.UNIT.c
+    mine = (unit.taxpayer_id == sale.unit.taxpayer_id, unit.id == sale.unit.id)
+    connection.execute(update(t.UNIT).where(*mine).values(next_number=drawn + 1))
+    return number
+
+
+def _is_taken(connection: Connection, sale: NewSale, number: str) -> bool:
+    """Whether a document has this number; the one being corrected may pass its own on."""
+    document = t.DOCUMENT.c
+    row = connection.execute(
+        select(document.uuid, document.sale_id)
+        .where(document.taxpayer_id == sale.unit.taxpayer_id, document.number == number)
+        .order_by(document.made_at)
+    ).first()
+    if row is None or not sale.replaces:
+        return row is not None
+    same_sale = select(document.sale_id).where(document.uuid == sale.replaces)
+    return bool(row.sale_id != connection.execute(same_sale).scalar())
+
+
+def _replaced(connection: Connection, sale: NewSale) -> Issued | None:
+    if not sale.replaces:
+        return None
+    return issued(connection.execute(issued_rows().where(t.DOCUMENT.c.uuid == sale.replaces)).one())
+
+
+# Writing it down.
+
+
+def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, held: bool) -> Status:
+    snapshot = _insert_snapshot(connection, sale, slot)
+    sale_id = _sale_id(connection, sale, made)
+    connection.execute(insert(t.DOCUMENT), _document_values(sale, slot, made, sale_id, snapshot))
+    connection.execute(insert(t.STAMP), _stamp_values(sale, slot, made))
+    if sale.replaces:
+        _replace(connection, sale.replaces, by=made.uuid, sale_id=sale_id)
+    held_for = "unit" if held else "original" if _must_wait(connection, sale) else ""
+    submission = _submission_values(sale, slot, made, held_for)
+    connection.execute(insert(t.SUBMISSION), submission)
+    if sale.idempotency_key:
+        connection.execute(insert(t.IDEMPOTENCY_KEY), _key_values(sale, made.uuid))
+    if sale.link_back:
+        connection.execute(insert(t.LINK_BACK), _link_back_values(sale, made))
+    return Status(submission["status"])
+
+
+def _insert_snapshot(connection: Connection, sale: NewSale, slot: Slot) -> int:
+    values = {
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "connection_id": sale.connection,
+        "order_id": sale.order_id,
+        "version": sale.version,
+        "digest": sale.digest,
+        "content": sale.content,
+        "received_at": slot.at,
+    }
+    return _inserted_id(connection, t.ORDER_SNAPSHOT, values)
+
+
+def _sale_id(connection: Connection, sale: NewSale, made: Made) -> int:
+    """The sale's row: the one that stands if a document is replaced, else a new one."""
+    if sale.replaces:
+        wanted = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == sale.replaces)
+        return int(connection.execute(wanted).scalar_one())
+    values = {
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "connection_id": sale.connection,
+        "thing": sale.thing,
+        "kind": sale.kind.value,
+        "order_id": sale.order_id,
+        "document_uuid": made.uuid,
+    }
+    return _inserted_id(connection, t.SALE, values)
+
+
+def _inserted_id(connection: Connection, table: Any, values: dict[str, Any]) -> int:
+    key = connection.execute(insert(table), values).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapshot: int) -> dict[str, Any]:
+    return {
+        "uuid": made.uuid,
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "unit_id": sale.unit.id,
+        "chain_id": slot.csid.id,
+        "icv": slot.link.icv,
+        "pih": slot.link.pih,
+        "number": slot.number,
+        "kind": made.kind.value,
+        "profile": made.profile.value,
+        "hash": made.hash,
+        "issued_at": made.issued_at,
+        "made_at": slot.at,
+        "currency": made.currency,
+        "total": made.total,
+        "vat": made.vat,
+        "rounding": made.rounding,
+        "buyer_name": made.buyer_name,
+        "buyer_vat": made.buyer_vat,
+        "sale_id": sale_id,
+        "snapshot_id": snapshot,
+        "replaces": sale.replaces,
+        "corrects": sale.corrects,
+    }
+
+
+def _stamp_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
+    return {
+        "document_uuid": made.uuid,
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "csid_id": slot.csid.id,
+        "signature": made.signature,
+        "xml": made.xml,
+        "qr": made.qr,
+        "signed_at": made.signed_at,
+    }
+
+
+def _submission_values(sale: NewSale, slot: Slot, made: Made, held_for: str) -> dict[str, Any]:
+    # A standard document has a buyer waiting for it; a simplified one has its day.
+    window = REPORTING_WINDOW if made.profile is Profile.SIMPLIFIED else timedelta()
+    return {
+        "document_uuid": made.uuid,
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "unit_id": sale.unit.id,
+        "endpoint": made.endpoint.value,
+        "status": (Status.HELD if held_for else Status.ISSUED).value,
+        "held_for": held_for,
+        "due_by": made.issued_at + window,
+        "next_at": None if held_for == "original" else slot.at,
+        "lease_until": None,
+        "lease_by": None,
+        "attempts": 0,
+        "findings": [],
+    }
+
+
+def _link_back_values(sale: NewSale, made: Made) -> dict[str, Any]:
+    return {
+        "taxpayer_id": sale.unit.taxpayer_id,
+        "document_uuid": made.uuid,
+        "connection_id": sale.connection,
+        "state": Task.DUE.value,
+        "next_at": None,  # until the authority has said something final
+        "lease_until": None,
+        "lease_by": None,
+        "attempts": 0,
+        "error": "",
+        "receipt": "",
+    }
+
+
+def _must_wait(connection: Connection, sale: NewSale) -> bool:
+    """Whether the note's original, or what replaced it, is still without acceptance."""
+    if not (sale.waits_for_original and sale.corrects):
+        return False
+    accepted = [status.value for status in Status if status.is_accepted]
+    original = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == sale.corrects).scalar_subquery()
+    return (
+        connection.execute(
+            select(1)
+            .select_from(t.SUBMISSION)
+            .join(t.DOCUMENT, t.DOCUMENT.c.uuid == t.SUBMISSION.c.document_uuid)
+            .where(t.DOCUMENT.c.sale_id == original, t.SUBMISSION.c.status.in_(accepted))
+        ).first()
+        is None
+    )
+
+
+def _replace(connection: Connection, uuid: str, *, by: str, sale_id: int) -> None:
+    former = t.SUBMISSION.c.document_uuid == uuid
+    connection.execute(update(t.SUBMISSION).where(former).values(status=Status.REPLACED.value, next_at=None))
+    connection.execute(update(t.SALE).where(t.SALE.c.id == sale_id).values(document_uuid=by))
+
+
+def _move_head(connection: Connection, slot: Slot, made: Made) -> None:
+    connection.execute(
+        update(t.CHAIN)
+        .where(t.CHAIN.c.csid_id == slot.csid.id)
+        .values(head_icv=slot.link.icv, head_hash=made.hash, head_at=slot.at)
+    )
+
+
+def _issued(sale: NewSale, slot: Slot, made: Made, status: Status) -> Issued:
+    return Issued(
+        uuid=made.uuid,
+        number=slot.number,
+        kind=made.kind,
+        profile=made.profile,
+        icv=slot.link.icv,
+        hash=made.hash,
+        issued_at=made.issued_at,
+        status=status,
+        total=made.total,
+        vat=made.vat,
+        rounding=made.rounding,
+        currency=made.currency,
+        connection=sale.connection,
+        order_id=sale.order_id,
+        qr=made.qr,
+        replaces=sale.replaces,
+        corrects=sale.corrects,
+    )

@@ -1,0 +1,240 @@
+"""The simulator's verdict on a document, in the authority's order: schema, rules, QR, stamp, chain.
+
+Codes are those of the authority's published answers; for what it publishes none (ICV, PIH, a used UUID) the term's
+id stands in. It judges by its own reading and its own cryptography, with the rule book for the rules alone.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from gateway import xml
+from gateway.finding import RuleSet
+from gateway.rules import check
+from gateway.simulator.ca import INVOICE_TYPES, VAT, alternative_names
+from gateway.simulator.document import Document, hex_digest, signed_properties_text, tags_of
+from gateway.simulator.remark import Remark, of_finding, schema_invalid
+from gateway.simulator.state import Seen
+
+RULE_SETS: Final = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
+
+FIRST_PIH: Final = hex_digest(b"0")
+"""What the first document of every chain names as the one before it."""
+
+_SHORT_NAMES: Final = {"2.5.4.3": "CN", "0.9.2342.19200300.100.1.25": "DC", "2.5.4.6": "C", "2.5.4.10": "O"}
+
+
+@dataclass(frozen=True)
+class Seal:
+    """The signature block of a document as it was read; `signed_properties` as the authority prints it."""
+
+    invoice_digest: str
+    properties_digest: str
+    signature: str
+    certificate: str
+    signed_properties: str
+    certificate_digest: str
+    issuer: str
+    serial: str
+
+    @classmethod
+    def read(cls, document: Document) -> "Seal | None":
+        """The block; None if there is none."""
+        found = document.root.xpath("//ext:UBLExtensions//ds:Signature", namespaces=xml.NAMESPACES)
+        if not found:
+            return None
+
+        def text(path: str) -> str:
+            return re.sub(r"^\s+|\s+$", "", str(found[0].xpath(f"string(({path})[1])", namespaces=xml.NAMESPACES)))
+
+        properties = found[0].find(".//xades:SignedProperties", xml.NAMESPACES)
+        return cls(
+            invoice_digest=text(".//ds:Reference[@Id='invoiceSignedData']/ds:DigestValue"),
+            properties_digest=text(".//ds:Reference[@URI='#xadesSignedProperties']/ds:DigestValue"),
+            signature=text("ds:SignatureValue"),
+            certificate=text(".//ds:X509Certificate"),
+            signed_properties="" if properties is None else signed_properties_text(properties),
+            certificate_digest=text(".//xades:CertDigest/ds:DigestValue"),
+            issuer=text(".//xades:IssuerSerial/ds:X509IssuerName"),
+            serial=text(".//xades:IssuerSerial/ds:X509SerialNumber"),
+        )
+
+
+def judge(document: Document, certificate: x509.Certificate, *, now: datetime, language: str = "en") -> list[Remark]:
+    """All that can be said of a document by itself and its unit's certificate; empty if nothing is wrong."""
+    report = check(document.source, now=now, sets=RULE_SETS)
+    if report.xsd:
+        return [schema_invalid(report.xsd[0].message.en)]
+    remarks = [of_finding(finding, language) for finding in report.findings]
+    remarks += permission_remarks(document, certificate)
+    remarks += qr_remarks(document, certificate)
+    remarks += seal_remarks(document, certificate)
+    return remarks
+
+
+def permission_remarks(document: Document, certificate: x509.Certificate) -> Iterator[Remark]:
+    """The certificate speaks for one VAT number and for some kinds of documents."""
+    names = alternative_names(certificate)
+    owner = {document.vat_number("Supplier")}
+    if document.is_self_billed:
+        owner.add(document.vat_number("Customer"))
+    if names.get(VAT) not in owner:
+        yield _certificate_error(
+            "certificate-permissions",
+            "User only allowed to use the vat number that exists in the authentication certificate",
+        )
+    covered = names.get(INVOICE_TYPES, "0000")
+    if covered[1 if document.is_simplified else 0] != "1":
+        kind = "Simplified" if document.is_simplified else "Standard"
+        yield _certificate_error("certificate-permissions", f"Production CSID does not cover {kind} documents")
+
+
+def seal_remarks(document: Document, certificate: x509.Certificate) -> Iterator[Remark]:
+    """The signature block: mandatory in simplified documents, and right wherever there is one."""
+    seal = Seal.read(document)
+    if seal is None:
+        if document.is_simplified:
+            yield _signature_error("The document has no cryptographic stamp")
+        return
+    try:
+        inside = x509.load_der_x509_certificate(base64.b64decode(seal.certificate, validate=True))
+    except (ValueError, binascii.Error):
+        yield _certificate_error("invalid-signing-certificate", "The certificate in the document cannot be read")
+        return
+    if inside != certificate:
+        yield _certificate_error("invalid-signing-certificate", "The document is stamped with another certificate")
+    yield from _signature_remarks(document, seal, inside)
+    yield from _property_remarks(seal, inside)
+
+
+def _signature_remarks(document: Document, seal: Seal, certificate: x509.Certificate) -> Iterator[Remark]:
+    if seal.invoice_digest != document.hash_text:
+        yield _signature_error("The digest in the signature is not that of the document")
+    if not is_signed_by(document, seal.signature, certificate):
+        yield _signature_error("Invalid digital signature")
+
+
+def is_signed_by(document: Document, signature: str, certificate: x509.Certificate) -> bool:
+    """Whether base64 DER `signature` is ECDSA with SHA-256 over the 32 bytes of the document's hash."""
+    key = certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return False
+    try:
+        key.verify(base64.b64decode(signature, validate=True), document.hash, ec.ECDSA(SHA256()))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def _property_remarks(seal: Seal, certificate: x509.Certificate) -> Iterator[Remark]:
+    if seal.properties_digest != hex_digest(seal.signed_properties.encode()):
+        yield _certificate_error("signed-properties-hashing", "The digest of the signed properties is wrong")
+    if seal.certificate_digest != hex_digest(seal.certificate.encode()):
+        yield _certificate_error("invalid-signing-certificate", "The digest of the certificate is wrong")
+    if seal.issuer != issuer_name(certificate):
+        yield _certificate_error("X509IssuerName", "The issuer's name is not that of the certificate")
+    if seal.serial != str(certificate.serial_number):
+        yield _certificate_error("X509SerialNumber", "The serial number is not that of the certificate")
+
+
+def issuer_name(certificate: x509.Certificate) -> str:
+    """The issuer as Java prints it: last part first, a comma and a blank between."""
+    parts = reversed(list(certificate.issuer))
+    return ", ".join(f"{_SHORT_NAMES.get(p.oid.dotted_string, p.oid.dotted_string)}={p.value!s}" for p in parts)
+
+
+def qr_remarks(document: Document, certificate: x509.Certificate) -> Iterator[Remark]:
+    """The QR: mandatory in simplified documents; every tag against the document and the certificate."""
+    if not document.qr:
+        if document.is_simplified:
+            yield _qr_error("QRCODE_INVALID", "Invalid QR code format, Please follow the ZATCA QR code specifications")
+        return
+    try:
+        tags = tags_of(document.qr)
+    except (ValueError, binascii.Error):
+        yield _qr_error("QRCODE_INVALID", "Failed to validate QR code")
+        return
+    for tag, (code, what, due) in _due_tags(document, certificate).items():
+        if tags.get(tag) != due:
+            yield _qr_error(code, f"{what} does not match with qr code (tag {tag})")
+    if tags.get(3, b"").decode("utf-8", "replace") not in _timestamps(document):
+        yield Remark(
+            "invoiceTimeStamp_QRCODE_INVALID",
+            "QRCODE_VALIDATION",
+            "Invoice timestamp does not match with qr code timestamp",
+            is_error=False,
+        )
+
+
+def _due_tags(document: Document, certificate: x509.Certificate) -> Mapping[int, tuple[str, str, bytes]]:
+    """Code, name and right value of every tag but the time."""
+    seal = Seal.read(document)
+    key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    seller = document.text("cac:AccountingSupplierParty/cac:Party/cac:PartyLegalEntity/cbc:RegistrationName")
+    due = {
+        1: ("QRCODE_INVALID", "Seller name", seller.encode()),
+        2: ("QRCODE_INVALID", "Seller VAT number", document.vat_number("Supplier").encode()),
+        4: ("QRCODE_INVALID", "Invoice total", document.text("cac:LegalMonetaryTotal/cbc:PayableAmount").encode()),
+        5: ("QRCODE_INVALID", "VAT total", document.text("cac:TaxTotal/cbc:TaxAmount").encode()),
+        6: ("invoiceHash_QRCODE_INVALID", "Invoice xml hash", document.hash_text.encode()),
+        7: ("QRCODE_INVALID", "Digital signature", (seal.signature if seal else "").encode()),
+        8: ("QRCODE_INVALID", "Public key", key),
+    }
+    if document.is_simplified:
+        due[9] = ("CERTIFICATE_SIGNATURE_QRCODE_INVALID", "Certificate signature", certificate.signature)
+    return due
+
+
+def _timestamps(document: Document) -> set[str]:
+    """Tag 3: date and time as they stand; a time in UTC (Z) is also good as Riyadh time."""
+    date, time = document.text("cbc:IssueDate"), document.text("cbc:IssueTime")
+    stamps = {f"{date}T{time}"}
+    if time.endswith("Z"):
+        try:
+            moment = datetime.fromisoformat(f"{date}T{time}")
+        except ValueError:
+            return stamps
+        stamps.add((moment + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S"))
+    return stamps
+
+
+def chain_remarks(document: Document, chain: Mapping[int, Seen]) -> Iterator[Remark]:
+    """The document against what is known of its chain; sending order is free, so unknown neighbours are no fault."""
+    icv = document.icv
+    if icv is None:
+        return
+    known = chain.get(icv)
+    if known and known.hash != document.hash_text:
+        yield _chain_error("KSA-16", f"The invoice counter value {icv} was already used by another document")
+    before, after = chain.get(icv - 1), chain.get(icv + 1)
+    due = FIRST_PIH if icv == 1 else before.hash if before else document.pih
+    if document.pih != due:
+        yield _chain_error("KSA-13", "The previous invoice hash is not that of the document before")
+    if after and after.pih != document.hash_text:
+        yield _chain_error("KSA-13", "The document after this one carries another previous invoice hash")
+
+
+def _certificate_error(code: str, text: str) -> Remark:
+    return Remark(code, "CERTIFICATE_ERRORS", text)
+
+
+def _signature_error(text: str) -> Remark:
+    return Remark("invalid-digital-signature", "SIGNATURE_ERRORS", text)
+
+
+def _qr_error(code: str, text: str) -> Remark:
+    return Remark(code, "QRCODE_VALIDATION", text)
+
+
+def _chain_error(code: str, text: str) -> Remark:
+    return Remark(code, "PIH", text)

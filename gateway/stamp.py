@@ -1,0 +1,321 @@
+"""The stamp: hash, XAdES signature and QR, which make an XML invoice a document.
+
+Signs any UBL invoice, ours or another system's, and changes not a byte of what is not the stamp. The private key is
+somewhere else; all that is asked of it is a signature. Judging stamps is for gateway.rules.stamped. Specification:
+Security Features Implementation Standards; where they leave room, the files of the authority's own SDK decide.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import Final, NamedTuple
+from xml.parsers import expat
+
+from lxml import etree
+
+from gateway import qr
+from gateway.csid import Certificate
+from gateway.errors import BadInput, UnreadableXml
+from gateway.template import RIYADH, as_text
+from gateway.xml import CAC, CBC, EXT, INVOICE, NAMESPACES, XADES, canonical, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A stamped document; only `stamp` makes one, and its bytes never change again.
+
+    `uuid` is KSA-1, `hash` the invoice hash, `signature` the ECDSA signature and `qr` the QR's TLV, these in base64.
+    """
+
+    uuid: str
+    xml: bytes
+    hash: str
+    signature: str
+    qr: str
+
+
+def stamp(
+    body: bytes, *, sign: Callable[[bytes], bytes], certificate: Certificate, signing_time: datetime
+) -> Document:
+    """The document made of an invoice; a stamp that it already has is replaced.
+
+    `sign` gets the 32 bytes of the invoice hash and returns their ECDSA-SHA256 signature in DER, made with the key of
+    `certificate`. BadInput if `body` is no invoice that can carry a stamp.
+    """
+    assert signing_time.tzinfo is not None, "the signing time carries its zone"
+    unsigned = _unsigned(body)
+    hash_text = _base64(unsigned.digest)
+    signature = _base64(sign(unsigned.digest))
+    code = qr.encode(qr_tags(unsigned.root, hash_text, signature, certificate))
+    extensions = _extensions(hash_text, signature, certificate, signing_time)
+    xml = unsigned.with_stamp(extensions.encode(), _REFERENCES.format(qr=code).encode())
+    # In canonical bytes markup is nowhere but where it is seen, so there a stamp cannot reach into the hash.
+    assert unsigned.is_canonical or invoice_hash(xml) == hash_text, "the stamp has changed what it signs"
+    return Document(unsigned.uuid, xml, hash_text, signature, code)
+
+
+# --- the invoice hash -------------------------------------------------------------------------------------------------
+
+
+def invoice_hash(xml: bytes) -> str:
+    """SHA-256, in base64, of what is signed of an invoice: its C14N 1.1 form without signature and QR (BR-KSA-26)."""
+    return _base64(_digest(parse(xml)))
+
+
+def hash_of(root: etree._Element) -> str:
+    """The invoice hash of a document that is already parsed; the tree stays as it is."""
+    return _base64(_digest(copy_of(root)))
+
+
+def stamp_parts(root: etree._Element) -> list[etree._Element]:
+    """What the hash leaves out, wherever it stands: the extensions, every signature, the QR's reference.
+
+    Local names decide, as in the official implementation.
+    """
+    found = root.iter("{*}UBLExtensions", "{*}Signature", "{*}AdditionalDocumentReference")
+    return [each for each in found if each is not root and (_local(each) in _ALWAYS_OUT or _is_qr_reference(each))]
+
+
+_ALWAYS_OUT: Final = frozenset({"UBLExtensions", "Signature"})
+
+
+def _is_qr_reference(reference: etree._Element) -> bool:
+    return any((each.text or "").split() == ["QR"] for each in reference.iterchildren(f"{{{CBC}}}ID"))
+
+
+def _local(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _digest(root: etree._Element) -> bytes:
+    """The 32 bytes of the invoice hash. Takes the stamp out of the tree."""
+    for part in stamp_parts(root):
+        _take_out(part)
+    return hashlib.sha256(canonical(root)).digest()
+
+
+def _take_out(element: etree._Element) -> None:
+    """Remove an element but not the white space after it, which lxml counts as the element's own."""
+    parent, before = element.getparent(), element.getprevious()
+    assert parent is not None
+    if element.tail and before is not None:
+        before.tail = (before.tail or "") + element.tail
+    elif element.tail:
+        parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+# --- the invoice without a stamp --------------------------------------------------------------------------------------
+
+# The root's tag as gateway.ubl writes it, in canonical form.
+_ROOT: Final = f'<Invoice xmlns="{INVOICE}" xmlns:cac="{CAC}" xmlns:cbc="{CBC}" xmlns:ext="{EXT}">'.encode()
+_SUPPLIER: Final = f"{{{CAC}}}AccountingSupplierParty"
+_PREFIXES: Final = {"ext": EXT, "cac": CAC, "cbc": CBC}  # those the stamp's own text uses
+
+
+class _Unsigned(NamedTuple):
+    """An invoice without a stamp: its bytes and tree, its hash (raw), and where the two parts of a stamp go."""
+
+    body: bytes
+    root: etree._Element
+    digest: bytes
+    extensions_at: int
+    references_at: int
+    is_canonical: bool
+
+    def with_stamp(self, extensions: bytes, references: bytes) -> bytes:
+        first, second = self.extensions_at, self.references_at
+        return b"".join((self.body[:first], extensions, self.body[first:second], references, self.body[second:]))
+
+    @property
+    def uuid(self) -> str:
+        return _required(self.root, "uuid (KSA-1)", _UUID)
+
+
+def _unsigned(body: bytes) -> _Unsigned:
+    root = parse(body)
+    if root.tag != f"{{{INVOICE}}}Invoice":
+        raise BadInput(f"The document is a {_local(root)}, not a UBL invoice.", fix="Stamp UBL 2.1 invoices only.")
+    supplier = root.find(_SUPPLIER)
+    if supplier is None:
+        raise BadInput("The invoice has no seller (cac:AccountingSupplierParty).", fix="Add the seller, BG-4.")
+    parts = stamp_parts(root)
+    if not parts and body.startswith(_ROOT) and next(root.iter(_SUPPLIER)) is supplier and canonical(root) == body:
+        seller_at = body.index(b"<cac:AccountingSupplierParty>")
+        return _Unsigned(body, root, hashlib.sha256(body).digest(), len(_ROOT), seller_at, is_canonical=True)
+    return _cleaned(body, root, supplier, [part for part in parts if _is_old_stamp(part)])
+
+
+def _is_old_stamp(part: etree._Element) -> bool:
+    """A signer takes away extensions and QRs wherever they are, but of the signatures only the invoice's own child."""
+    parent = part.getparent()
+    return _local(part) != "Signature" or (parent is not None and parent.getparent() is None)
+
+
+def _cleaned(
+    body: bytes, root: etree._Element, supplier: etree._Element, old: Collection[etree._Element]
+) -> _Unsigned:
+    """The same of an invoice in any spelling: an old stamp is cut out of the bytes, missing prefixes are declared."""
+    encoding = root.getroottree().docinfo.encoding or "UTF-8"
+    if encoding.upper() != "UTF-8":
+        raise BadInput(f"The invoice is in {encoding}.", fix="Save it as UTF-8, as the authority wants it.")
+    spans = _spans(body, root, {root, supplier, *old})
+    after_root_tag = _tag_end(body, spans[root].start)
+    edits = [_Edit(after_root_tag - 1, after_root_tag - 1, _missing_declarations(root))]
+    edits += [_Edit(spans[part].start, spans[part].end, b"") for part in _outermost(old)]
+    unsigned = _edited(body, edits)
+    return _Unsigned(
+        unsigned,
+        root,
+        _digest(parse(unsigned)),
+        _moved(after_root_tag, edits),
+        _moved(spans[supplier].start, edits),
+        is_canonical=False,
+    )
+
+
+def _missing_declarations(root: etree._Element) -> bytes:
+    """Declarations of the prefixes the stamp uses; they are signed with the rest, so they belong on the root."""
+    for prefix, uri in _PREFIXES.items():
+        if root.nsmap.get(prefix, uri) != uri:
+            raise BadInput(f"The invoice uses the prefix {prefix} for {root.nsmap[prefix]}.", fix=f"Use it for {uri}.")
+    return "".join(f' xmlns:{each}="{uri}"' for each, uri in _PREFIXES.items() if each not in root.nsmap).encode()
+
+
+def _outermost(elements: Collection[etree._Element]) -> list[etree._Element]:
+    return [each for each in elements if not any(ancestor in elements for ancestor in each.iterancestors())]
+
+
+class _Edit(NamedTuple):
+    """The bytes from `start` to `end` are replaced."""
+
+    start: int
+    end: int
+    by: bytes
+
+
+def _edited(body: bytes, edits: Iterable[_Edit]) -> bytes:
+    pieces, at = [], 0
+    for edit in sorted(edits):
+        pieces += [body[at : edit.start], edit.by]
+        at = edit.end
+    return b"".join((*pieces, body[at:]))
+
+
+def _moved(place: int, edits: Iterable[_Edit]) -> int:
+    """Where a place of the original is after the edits."""
+    return place + sum(len(edit.by) - (edit.end - edit.start) for edit in edits if edit.end <= place)
+
+
+class _Span(NamedTuple):
+    """Where an element stands in the bytes, tags included."""
+
+    start: int
+    end: int
+
+
+def _spans(body: bytes, root: etree._Element, wanted: Collection[etree._Element]) -> dict[etree._Element, _Span]:
+    """Where elements stand in the bytes. lxml does not tell; expat does, and meets the elements in the same order."""
+    elements = iter(root.iter(etree.Element))
+    spans: dict[etree._Element, _Span] = {}
+    open_elements: list[tuple[etree._Element, int]] = []
+    parser = expat.ParserCreate()
+
+    def start(_name: str, _attributes: Mapping[str, str]) -> None:
+        open_elements.append((next(elements), parser.CurrentByteIndex))
+
+    def end(_name: str) -> None:
+        element, at = open_elements.pop()
+        if element in wanted:
+            spans[element] = _Span(at, _tag_end(body, parser.CurrentByteIndex))
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as error:
+        raise UnreadableXml(f"This is not well-formed XML 1.0: {error}.", fix="Export the document again.") from None
+    return spans
+
+
+_TAG: Final = re.compile(rb"""</?[^\s<>/="']+(?:\s+[^\s<>/="']+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
+
+
+def _tag_end(body: bytes, at: int) -> int:
+    """Where the tag ends that begins `at`; a value in it may have the sign that ends a tag."""
+    tag = _TAG.match(body, at)
+    assert tag is not None, "a parser has seen a tag where there is none"
+    return tag.end()
+
+
+# --- the parts of a stamp ---------------------------------------------------------------------------------------------
+
+
+def _part(first: str, last: str) -> str:
+    """A part of the template, byte for byte."""
+    text = resources.files("ubl_templates").joinpath("stamp.xml").read_text(encoding="utf-8")
+    start = text.index(first)
+    return text[start : text.index(last, start) + len(last)]
+
+
+def _as_dom4j_prints(properties: str) -> str:
+    """SignedProperties as the official signer sees them when it makes their digest: printed alone, without C14N, so
+    that a prefix is declared again wherever it is not in scope."""
+    declared = re.sub(r"<(ds:\w+)", rf'<\1 xmlns:ds="{NAMESPACES["ds"]}"', properties)
+    return declared.replace("<xades:SignedProperties", f'<xades:SignedProperties xmlns:xades="{XADES}"', 1)
+
+
+_EXTENSIONS: Final = _part("<ext:UBLExtensions>", "</ext:UBLExtensions>")
+_PROPERTIES: Final = _as_dom4j_prints(_part("<xades:SignedProperties ", "</xades:SignedProperties>"))
+_REFERENCES: Final = _part("<cac:AdditionalDocumentReference>", "</cac:Signature>")
+
+
+def _extensions(invoice_hash: str, signature: str, certificate: Certificate, signing_time: datetime) -> str:
+    marks = {
+        "signing_time": signing_time.astimezone(RIYADH).replace(tzinfo=None).isoformat(timespec="seconds"),
+        "certificate_digest": certificate.digest,
+        "issuer": as_text(certificate.issuer),
+        "serial": str(certificate.serial),
+    }
+    return _EXTENSIONS.format(
+        invoice_hash=invoice_hash,
+        properties_digest=_hex_digest(_PROPERTIES.format(**marks)),
+        signature=signature,
+        certificate=certificate.text,
+        **marks,
+    )
+
+
+def _hex_digest(text: str) -> str:
+    """Base64 of the hex SHA-256: so the official signer writes the digests of texts, and only the invoice's raw."""
+    return _base64(hashlib.sha256(text.encode()).hexdigest().encode())
+
+
+def signed_properties_digest(properties: etree._Element) -> str:
+    """The digest of any document's SignedProperties, made over their own white space."""
+    return _hex_digest(_printed(properties, {}))
+
+
+def _printed(element: etree._Element, scope: Mapping[str | None, str]) -> str:
+    """An element as dom4j's asXML() prints it: its own namespace first, self-closed without a blank when empty."""
+    parent = element.getparent()
+    above = parent.nsmap if parent is not None else {}
+    own = {element.prefix: etree.QName(element).namespace or ""}
+    fresh = own | {prefix: uri for prefix, uri in element.nsmap.items() if above.get(prefix) != uri}
+    declared = {prefix: uri for prefix, uri in fresh.items() if scope.get(prefix, "") != uri}
+    name = _qualified(element.prefix, _local(element))
+    tag = name + "".join(f' {_qualified("xmlns", prefix)}="{uri}"' for prefix, uri in declared.items())
+    tag += "".join(f' {_attribute_name(element, each)}="{_quoted(value)}"' for each, value in element.items())
+    content = as_text(element.text or "") + "".join(
+        (_printed(child, {**scope, **declared}) if isinstance(child.tag, str) else _comment(child))
+        + as_text(child.tail or "")
+        for child in element
+    )
+    return f"<{tag}>{content}</{name}>" if content else f"<{tag}/>"

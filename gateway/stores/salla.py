@@ -1,0 +1,413 @@
+"""Salla: Admin API v2 with an OAuth token, webhooks proved by signature or by token.
+
+Secrets: `access_token`, `webhook` (the app's webhook secret). `base_url` may stay empty.
+
+Settings, all optional:
+    webhook_strategy                 signature (default) or token, as chosen in the Partner Portal
+    merchant                         the shop's merchant id; an app's secret is the same for all its shops
+    vat_number_path, cr_number_path, company_name_path
+                                     where an app or the shop keeps them in the order, such as customer.vat_number;
+                                     without the first every buyer is a person
+    untaxed_reason_code, untaxed_reason
+                                     VATEX-SA code (and words) for items without VAT
+    status.<slug>                    what a status means (pending, paid, fulfilled, ...)
+
+Prices are net and per unit. Totals close in one of two ways, and discounts are told once or twice; which of them holds
+is found by arithmetic, and an order where none does is not guessed at.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import httpx2
+
+from gateway.connection import Connection
+from gateway.errors import BadInput, Conflict, Misconfigured, Unknown
+from gateway.invoice.facts import SAR, ZERO
+from gateway.issued import Issued
+from gateway.order import read_order
+from gateway.stores.buyer import business, national_address, person
+from gateway.stores.exchange import Api, parse
+from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable, zone_named
+from gateway.stores.salla_sums import Sums, find_reductions, money, read_sums
+from gateway.stores.store import (
+    MAX_GAP,
+    Mapped,
+    Notice,
+    State,
+    header,
+    limited,
+    not_authentic,
+    secret,
+    state_set,
+)
+from gateway.stores.untaxed import taxed, untaxed
+
+API: Final = "https://api.salla.dev/admin/v2"
+
+_STATES: Final = {
+    "payment_pending": State.PENDING,
+    "completed": State.FULFILLED,
+    "delivered": State.FULFILLED,
+    "restoring": State.FULFILLED,
+    "restored": State.REFUNDED,
+    "canceled": State.CANCELLED,
+}
+_WORKED_ON: Final = frozenset({"in_progress", "delivering", "shipped"})
+_LATER: Final = frozenset({"", "waiting", "cod"})
+"""Payment methods that say the money is still to come; a bank transfer is believed once the shop works on the order."""
+
+_MEANS: Final = {
+    "bank": "bank",
+    "cod": "cod",
+    "stc_pay": "wallet",
+    "mada": "card",
+    "credit_card": "card",
+    "apple_pay": "card",
+    "google_pay": "card",
+}
+
+
+# -- notices --------------------------------------------------------------------------------------------------
+
+
+def verify(connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
+    """What a webhook says. Salla gives deliveries no id, so the body's own hash marks repeats."""
+    limited(body)
+    key = secret(connection, "webhook")
+    strategy = connection.settings.get("webhook_strategy", "signature")
+    if strategy == "signature":
+        given, due = header(headers, "X-Salla-Signature"), hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+    elif strategy == "token":
+        given, due = header(headers, "Authorization"), key
+    else:
+        raise Misconfigured(
+            f"Connection {connection.id}: webhook_strategy cannot be {strategy!r}.", fix="Use signature or token."
+        )
+    # The connection decides how a notice is proved, not the notice.
+    said = header(headers, "X-Salla-Security-Strategy").lower()
+    if said not in ("", strategy) or not hmac.compare_digest(given.encode(), due.encode()):
+        raise not_authentic(connection)
+    return _notice(connection, body)
+
+
+def _notice(connection: Connection, body: bytes) -> Notice:
+    mark = hashlib.sha256(body).hexdigest()
+    try:
+        content = mapping(parse(body))
+    except ValueError:
+        return Notice("", None, mark)
+    merchant = connection.settings.get("merchant")
+    if merchant and text(content.get("merchant")) != merchant:
+        raise not_authentic(connection)
+    topic = text(content.get("event"))[:100]
+    return Notice(topic, _order_named_in(topic, mapping(content.get("data"))), mark)
+
+
+def _order_named_in(topic: str, data: Mapping[str, Any]) -> str | None:
+    """`order.status.updated` is about the change of status, with the order inside; an invoice names its order."""
+    if topic.startswith("order."):
+        return identity(mapping(data.get("order")).get("id")) or identity(data.get("id"))
+    return identity(data.get("order_id")) if topic.startswith("invoice.") else None
+
+
+# -- reading --------------------------------------------------------------------------------------------------
+
+
+async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
+    """The whole order by its id, its items too where the shop gives them apart."""
+    api = _api(connection, client)
+    raw = mapping(mapping(await api.get(_path(order_id))).get("data"))
+    if identity(raw.get("id")) != order_id:
+        raise Unknown(f"The shop of connection {connection.id} does not answer with order {order_id}.")
+    if objects(raw.get("items")):
+        return dict(raw)
+    items = mapping(await api.get("/orders/items", order_id=order_id)).get("data")
+    return {**raw, "items": objects(items)}
+
+
+def _api(connection: Connection, client: httpx2.AsyncClient) -> Api:
+    headers = {"Authorization": f"Bearer {secret(connection, 'access_token')}"}
+    return Api(connection, client, base=connection.base_url or API, headers=headers)
+
+
+def _path(order_id: str) -> str:
+    if identity(order_id) is None:
+        raise Unknown(f"{order_id[:40]!r} is not the id of a Salla order.", fix="It has digits only.")
+    return f"/orders/{order_id}"
+
+
+# -- the state ------------------------------------------------------------------------------------------------
+
+
+def state(connection: Connection, raw: Mapping[str, Any]) -> State:
+    """From the status's slug (names are the merchant's own) and, before delivery, from how the buyer pays."""
+    order = _order_in(raw)
+    slug = text(mapping(order.get("status")).get("slug"))
+    if order.get("draft") is True:
+        return State.DRAFT
+    found = state_set(connection, slug) or _STATES.get(slug) or (State.PAID if _is_paid(order) else State.PENDING)
+    refunded = money(mapping(mapping(order.get("payment_actions")).get("refund_action")).get("refund_amount"))
+    if found in (State.PAID, State.FULFILLED) and refunded:
+        total = money(mapping(order.get("amounts")).get("total"))
+        return State.REFUNDED if refunded >= total else State.REFUNDED_PART
+    return found
+
+
+def _is_paid(order: Mapping[str, Any]) -> bool:
+    method, slug = text(order.get("payment_method")), text(mapping(order.get("status")).get("slug"))
+    if method in _LATER or order.get("is_pending_payment") is True:
+        return False
+    return method != "bank" or slug in _WORKED_ON
+
+
+# -- mapping --------------------------------------------------------------------------------------------------
+
+
+def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001 - the verb of every store
+    """The order, from the API's answer, from what is inside it, or from a webhook's body."""
+    order = _order_in(raw)
+    if not objects(order.get("items")):
+        raise unusable(
+            "items", "there are none", fix="Fetch the whole order with its items; lists and events lack them."
+        )
+    _check_currency(order)
+    _check_registered(connection, order)
+    sums = read_sums(order)
+    goods, whole = find_reductions(order, sums)
+    read = read_order(
+        {
+            "connection": connection.id,
+            "id": text(order.get("id")),
+            "number": text(order.get("reference_id")) or text(order.get("id")),
+            "version": text(mapping(order.get("updated_at")).get("date")),
+            "placed_at": _moment(order.get("date"), "date"),
+            "currency": SAR,
+            "prices_include_tax": False,
+            "buyer": _buyer(connection, order),
+            "lines": [*_items(connection, order, reduced=goods), *_charges(connection, order, sums)],
+            "reductions": whole,
+            "payments": _payments(connection, order, sums.total),
+            "declared": {"grand": sums.total, "tax": sums.tax},
+        }
+    )
+    return Mapped(read, state(connection, order))
+
+
+def _order_in(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The order in whichever shape it came: itself, in the API's envelope, in an event, in a change of status."""
+    data = mapping(raw.get("data")) if "data" in raw else raw
+    return mapping(data.get("order")) or data
+
+
+def _moment(value: object, place: str) -> Any:
+    stamp = mapping(value)
+    return moment(stamp.get("date"), place, zone_named(text(stamp.get("timezone")), place))
+
+
+def _check_currency(order: Mapping[str, Any]) -> None:
+    amounts = mapping(order.get("amounts"))
+    currency = text(order.get("currency")) or text(mapping(amounts.get("total")).get("currency"))
+    if currency != SAR:
+        raise unusable(
+            "currency",
+            f"the order is in {currency or 'no currency'}",
+            fix="Send such orders through the API with fx.rate, or sell in SAR.",
+            ar=f"الطلب بعملة {currency}؛ أرسله عبر الواجهة البرمجية مع سعر الصرف.",
+        )
+
+
+def _check_registered(connection: Connection, order: Mapping[str, Any]) -> None:
+    """A shop without VAT sends 0.00; that is no zero rate but, most often, a seller who may not issue tax invoices."""
+    percent = number(mapping(mapping(order.get("amounts")).get("tax")).get("percent"), "amounts.tax.percent")
+    if not percent and not connection.settings.get("untaxed_reason_code"):
+        raise unusable(
+            "amounts.tax.percent",
+            "the shop charged no VAT at all; its seller may not be registered for VAT",
+            fix="Switch VAT on in Salla. If all it sells is exempt or zero-rated, set untaxed_reason_code of the"
+            " connection to the VATEX-SA code that applies.",
+            ar="المتجر لم يحتسب ضريبة على الطلب؛ قد لا يكون البائع مسجلا في ضريبة القيمة المضافة. فعّل الضريبة في سلة،"
+            " أو حدد رمز سبب الإعفاء في إعدادات الربط (untaxed_reason_code).",
+        )
+
+
+# -- lines ----------------------------------------------------------------------------------------------------
+
+
+def _items(connection: Connection, order: Mapping[str, Any], *, reduced: bool) -> Iterable[dict[str, Any]]:
+    """Options are priced inside the item already."""
+    for i, item in enumerate(objects(order["items"])):
+        place = f"items[{i}]"
+        amounts = mapping(item.get("amounts"))
+        name, discount = text(item.get("name")), money(amounts.get("total_discount"))
+        yield {
+            "id": text(item.get("id")),
+            "name": name,
+            "sku": text(item.get("sku")),
+            "quantity": number(item.get("quantity"), f"{place}.quantity"),
+            "unit_price": money(amounts.get("price_without_tax")),
+            "reductions": [{"amount": discount, "origin": "item"}] if reduced and discount else [],
+            "tax": _tax(connection, amounts, f"{place}.amounts.tax.percent", name),
+        }
+
+
+def _charges(connection: Connection, order: Mapping[str, Any], sums: Sums) -> Iterable[dict[str, Any]]:
+    """Shipping and collection on delivery, net, at the order's rate."""
+    amounts = mapping(order.get("amounts"))
+    off = sums.shipping_discount if sums.reduced else ZERO
+    for kind, name, amount in (
+        ("shipping", "الشحن", sums.shipping),
+        ("cod_fee", "رسوم الدفع عند الاستلام", sums.on_delivery),
+    ):
+        if amount:
+            yield {
+                "id": kind,
+                "kind": kind,
+                "name": name,
+                "quantity": Decimal(1),
+                "unit_price": amount,
+                "reductions": [{"amount": off, "origin": "coupon"}] if off and kind == "shipping" else [],
+                "tax": _tax(connection, amounts, "amounts.tax.percent", name),
+            }
+
+
+def _tax(connection: Connection, amounts: Mapping[str, Any], place: str, name: str) -> dict[str, Any]:
+    percent = number(mapping(amounts.get("tax")).get("percent"), place)
+    if percent:
+        return taxed(percent)
+    return untaxed(connection.settings, place, name)
+
+
+# -- people and payments --------------------------------------------------------------------------------------
+
+
+def _buyer(connection: Connection, order: Mapping[str, Any]) -> dict[str, Any]:
+    customer = mapping(order.get("customer"))
+    parts = (text(customer.get("first_name")), text(customer.get("last_name")))
+    name = text(customer.get("full_name")) or " ".join(part for part in parts if part)
+    vat = _at(order, connection.settings.get("vat_number_path"))
+    if not vat:
+        return person(name)
+    address = mapping(mapping(order.get("shipping")).get("address"))
+    return business(
+        name=_at(order, connection.settings.get("company_name_path")) or name,
+        vat=vat,
+        cr=_at(order, connection.settings.get("cr_number_path")),
+        address=national_address(
+            street=text(address.get("street_number")),
+            district=text(address.get("block")),
+            city=text(address.get("city")) or text(customer.get("city")),
+            postal_code=text(address.get("postal_code")),
+            country=text(address.get("country_code")),
+        ),
+    )
+
+
+def _at(order: Mapping[str, Any], path: str | None) -> str:
+    """The text at a dotted path within the order; empty without a path or where nothing is there."""
+    if not path:
+        return ""
+    found: Any = order
+    for step in path.split("."):
+        found = mapping(found).get(step)
+    return text(found)
+
+
+def _payments(connection: Connection, order: Mapping[str, Any], total: Decimal) -> list[dict[str, Any]]:
+    method = text(order.get("payment_method"))
+    if method in ("", "waiting", "free"):
+        return []
+    paid = state(connection, order) in (State.PAID, State.FULFILLED, State.REFUNDED_PART, State.REFUNDED)
+    return [{"method": _MEANS.get(method, "other"), "amount": total, "state": "paid" if paid else "pending"}]
+
+
+# -- reporting back -------------------------------------------------------------------------------------------
+
+_REFUSED: Final = frozenset({422})
+
+
+async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
+    """Give the shop the accepted document's figures; Salla keeps them for good, so nothing is written before.
+
+    Looked up first; a refusal as a duplicate is looked up again, for another attempt may have been faster.
+    """
+    if not issued.status.is_accepted:
+        return f"salla order {order_id}: nothing to write while {issued.status.value}"
+    api = _api(connection, client)
+    if await _is_there(api, order_id, issued):
+        return f"salla order {order_id}: nothing new"
+    amounts = mapping(mapping(mapping(await api.get(_path(order_id))).get("data")).get("amounts"))
+    answer = await api.send("POST", "/orders/invoices", _figures(order_id, issued, amounts), refusals=_REFUSED)
+    if answer.status in _REFUSED:
+        await _explain(connection, api, order_id, issued, answer.content)
+        return f"salla order {order_id}: nothing new"
+    return f"salla order {order_id}: {_type(issued)} {issued.number} written"
+
+
+def _type(issued: Issued) -> str:
+    return "credit_note" if issued.kind.is_note else "tax_invoice"
+
+
+async def _is_there(api: Api, order_id: str, issued: Issued) -> bool:
+    """Whether the shop has this document. It keeps no number of ours, but only one invoice per order."""
+    listed = objects(mapping(await api.get("/orders/invoices", order_id=order_id)).get("data"))
+    alike = [
+        invoice
+        for invoice in listed
+        if text(invoice.get("type")).lower().replace(" ", "_") == _type(issued)
+        and identity(invoice.get("order_id")) == order_id
+    ]
+    equal = any(abs(money(invoice.get("total")) - issued.total) <= MAX_GAP for invoice in alike)
+    if alike and not equal and not issued.kind.is_note:
+        raise Conflict(
+            f"Salla order {order_id} already has a tax invoice with another total than {issued.number}.",
+            fix="Find out who issued it; two issuers for one sale must not both go on.",
+            ar=f"للطلب {order_id} في سلة فاتورة ضريبية أخرى بإجمالي مختلف عن {issued.number}. تحقق من جهة إصدارها.",
+        )
+    return equal
+
+
+def _figures(order_id: str, issued: Issued, amounts: Mapping[str, Any]) -> dict[str, Any]:
+    """A credit note's shipping and collection fee are inside its subtotal: what was returned is not told apart."""
+    whole = not issued.kind.is_note
+    shipping = money(amounts.get("shipping_cost")) if whole else ZERO
+    on_delivery = money(amounts.get("cash_on_delivery")) if whole else ZERO
+    net = issued.total - issued.rounding - issued.vat
+    rate = number(mapping(amounts.get("tax")).get("percent", 0), "amounts.tax.percent")
+    figures = {
+        "sub_total": net - shipping - on_delivery,
+        "total": issued.total,
+        "shipping_cost": shipping,
+        "cash_on_delivery_cost": on_delivery,
+        "tax": rate,
+        "tax_value": issued.vat,
+    }
+    return {
+        "order_id": int(order_id),
+        "type": _type(issued),
+        "data_type": "data",
+        "invoice_number": issued.number,
+        # Salla takes JSON numbers; two decimals survive the shortest form of a float.
+        **{name: float(amount) for name, amount in figures.items()},
+    }
+
+
+async def _explain(connection: Connection, api: Api, order_id: str, issued: Issued, content: Any) -> None:
+    """Nothing if the refusal means that the document is there; else the error that says what to do."""
+    fields = mapping(mapping(mapping(content).get("error")).get("fields")) or mapping(mapping(content).get("fields"))
+    if fields.keys() & {"invoice_provider", "data_type"}:
+        raise Misconfigured(
+            f"The shop of connection {connection.id} issues its own invoices, so Salla refuses ours.",
+            fix="Set the shop's invoice issuing to custom, and make sure that only one side issues to the authority.",
+            ar="إصدار الفواتير في المتجر يتبع المزود الافتراضي. غيّره إلى مخصص،"
+            " وتأكد أن جهة واحدة فقط تصدر الفواتير للهيئة.",
+        )
+    if fields.keys() & {"type", "order", "invoice_number"} and await _is_there(api, order_id, issued):
+        return
+    if "order_id" in fields:
+        raise Unknown(f"Salla does not know order {order_id}.")
+    named = ", ".join(sorted(fields)) or "no field"
+    raise BadInput(f"Salla refuses document {issued.number} for order {order_id} (it names {named}).")
