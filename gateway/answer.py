@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.finding import Finding
-from gateway.invoice.from_order import RIYADH
+from gateway.invoice.facts import RIYADH
 from gateway.issued import Issued
 
 

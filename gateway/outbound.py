@@ -7,9 +7,11 @@ time and size. It knows nothing of what is sent.
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
@@ -169,7 +171,7 @@ class _Transport(httpx2.AsyncBaseTransport):
     def __init__(self, addresses: PublicAddressesOnly | None) -> None:
         self._guarded = addresses is not None
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            ssl_context=_trusted(),
             network_backend=addresses,
             max_connections=50,
             max_keepalive_connections=10,
@@ -191,6 +193,12 @@ class _Transport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._pool.aclose()
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Reading the trusted certificates takes some 30 ms, so it is done once."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 class _Body(httpx2.AsyncByteStream):

@@ -8,9 +8,9 @@ Security Features Implementation Standards; where they leave room, the files of 
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib import resources
 from typing import Final, NamedTuple
 from xml.parsers import expat
@@ -20,7 +20,8 @@ from lxml import etree
 from gateway import qr
 from gateway.csid import Certificate
 from gateway.errors import BadInput, UnreadableXml
-from gateway.template import RIYADH, as_text
+from gateway.invoice.facts import RIYADH
+from gateway.template import as_text
 from gateway.xml import CAC, CBC, EXT, INVOICE, NAMESPACES, XADES, canonical, parse
 
 
@@ -38,9 +39,7 @@ class Document:
     qr: str
 
 
-def stamp(
-    body: bytes, *, sign: Callable[[bytes], bytes], certificate: Certificate, signing_time: datetime
-) -> Document:
+def stamp(body: bytes, *, sign: Callable[[bytes], bytes], certificate: Certificate, signing_time: datetime) -> Document:
     """The document made of an invoice; a stamp that it already has is replaced.
 
     `sign` gets the 32 bytes of the invoice hash and returns their ECDSA-SHA256 signature in DER, made with the key of
@@ -50,7 +49,7 @@ def stamp(
     unsigned = _unsigned(body)
     hash_text = _base64(unsigned.digest)
     signature = _base64(sign(unsigned.digest))
-    code = qr.encode(qr_tags(unsigned.root, hash_text, signature, certificate))
+    code = qr.encode(_qr_tags(unsigned.root, hash_text, signature, certificate))
     extensions = _extensions(hash_text, signature, certificate, signing_time)
     xml = unsigned.with_stamp(extensions.encode(), _REFERENCES.format(qr=code).encode())
     # In canonical bytes markup is nowhere but where it is seen, so there a stamp cannot reach into the hash.
@@ -63,12 +62,12 @@ def stamp(
 
 def invoice_hash(xml: bytes) -> str:
     """SHA-256, in base64, of what is signed of an invoice: its C14N 1.1 form without signature and QR (BR-KSA-26)."""
-    return _base64(_digest(parse(xml)))
+    return hash_of(parse(xml))
 
 
 def hash_of(root: etree._Element) -> str:
-    """The invoice hash of a document that is already parsed; the tree stays as it is."""
-    return _base64(_digest(copy_of(root)))
+    """The same of a parsed invoice. The stamp leaves the tree for a moment, which is far cheaper than a copy."""
+    return _base64(_digest(root))
 
 
 def stamp_parts(root: etree._Element) -> list[etree._Element]:
@@ -92,21 +91,45 @@ def _local(element: etree._Element) -> str:
 
 
 def _digest(root: etree._Element) -> bytes:
-    """The 32 bytes of the invoice hash. Takes the stamp out of the tree."""
-    for part in stamp_parts(root):
-        _take_out(part)
-    return hashlib.sha256(canonical(root)).digest()
+    """The 32 bytes of the invoice hash; the tree is afterwards what it was."""
+    put_back = [_take_out(part) for part in stamp_parts(root)]
+    try:
+        return hashlib.sha256(_canonical(root)).digest()
+    finally:
+        for undo in reversed(put_back):
+            undo()
 
 
-def _take_out(element: etree._Element) -> None:
-    """Remove an element but not the white space after it, which lxml counts as the element's own."""
+def _canonical(root: etree._Element) -> bytes:
+    try:
+        return canonical(root)
+    except etree.C14NError as error:
+        raise BadInput(f"The invoice has no canonical form: {error}.", fix="Give its namespaces full names.") from None
+
+
+def _take_out(element: etree._Element) -> Callable[[], None]:
+    """Remove an element, but not the white space after it, which lxml counts as its own; returns how to undo it."""
     parent, before = element.getparent(), element.getprevious()
     assert parent is not None
-    if element.tail and before is not None:
-        before.tail = (before.tail or "") + element.tail
-    elif element.tail:
-        parent.text = (parent.text or "") + element.tail
+    place = parent.index(element)
+    text = parent.text if before is None else before.tail
+    joined = (text or "") + (element.tail or "") or None
     parent.remove(element)
+    _set_text(parent, before, joined)
+
+    def undo() -> None:
+        _set_text(parent, before, text)
+        parent.insert(place, element)
+
+    return undo
+
+
+def _set_text(parent: etree._Element, before: etree._Element | None, text: str | None) -> None:
+    """The text after `before`, or at the parent's beginning."""
+    if before is None:
+        parent.text = text
+    else:
+        before.tail = text
 
 
 def _base64(data: bytes) -> str:
@@ -137,7 +160,7 @@ class _Unsigned(NamedTuple):
 
     @property
     def uuid(self) -> str:
-        return _required(self.root, "uuid (KSA-1)", _UUID)
+        return _required(_text(self.root, _UUID), "UUID (KSA-1)")
 
 
 def _unsigned(body: bytes) -> _Unsigned:
@@ -148,7 +171,7 @@ def _unsigned(body: bytes) -> _Unsigned:
     if supplier is None:
         raise BadInput("The invoice has no seller (cac:AccountingSupplierParty).", fix="Add the seller, BG-4.")
     parts = stamp_parts(root)
-    if not parts and body.startswith(_ROOT) and next(root.iter(_SUPPLIER)) is supplier and canonical(root) == body:
+    if not parts and body.startswith(_ROOT) and next(root.iter(_SUPPLIER)) is supplier and _canonical(root) == body:
         seller_at = body.index(b"<cac:AccountingSupplierParty>")
         return _Unsigned(body, root, hashlib.sha256(body).digest(), len(_ROOT), seller_at, is_canonical=True)
     return _cleaned(body, root, supplier, [part for part in parts if _is_old_stamp(part)])
@@ -160,9 +183,7 @@ def _is_old_stamp(part: etree._Element) -> bool:
     return _local(part) != "Signature" or (parent is not None and parent.getparent() is None)
 
 
-def _cleaned(
-    body: bytes, root: etree._Element, supplier: etree._Element, old: Collection[etree._Element]
-) -> _Unsigned:
+def _cleaned(body: bytes, root: etree._Element, supplier: etree._Element, old: Collection[etree._Element]) -> _Unsigned:
     """The same of an invoice in any spelling: an old stamp is cut out of the bytes, missing prefixes are declared."""
     encoding = root.getroottree().docinfo.encoding or "UTF-8"
     if encoding.upper() != "UTF-8":
@@ -286,36 +307,154 @@ def _extensions(invoice_hash: str, signature: str, certificate: Certificate, sig
     }
     return _EXTENSIONS.format(
         invoice_hash=invoice_hash,
-        properties_digest=_hex_digest(_PROPERTIES.format(**marks)),
+        properties_digest=hex_digest(_PROPERTIES.format(**marks)),
         signature=signature,
         certificate=certificate.text,
         **marks,
     )
 
 
-def _hex_digest(text: str) -> str:
+def hex_digest(text: str) -> str:
     """Base64 of the hex SHA-256: so the official signer writes the digests of texts, and only the invoice's raw."""
     return _base64(hashlib.sha256(text.encode()).hexdigest().encode())
 
 
 def signed_properties_digest(properties: etree._Element) -> str:
     """The digest of any document's SignedProperties, made over their own white space."""
-    return _hex_digest(_printed(properties, {}))
+    parent = properties.getparent()
+    return hex_digest(_printed(properties, {}, parent.nsmap if parent is not None else {}))
 
 
-def _printed(element: etree._Element, scope: Mapping[str | None, str]) -> str:
-    """An element as dom4j's asXML() prints it: its own namespace first, self-closed without a blank when empty."""
-    parent = element.getparent()
-    above = parent.nsmap if parent is not None else {}
-    own = {element.prefix: etree.QName(element).namespace or ""}
-    fresh = own | {prefix: uri for prefix, uri in element.nsmap.items() if above.get(prefix) != uri}
-    declared = {prefix: uri for prefix, uri in fresh.items() if scope.get(prefix, "") != uri}
-    name = _qualified(element.prefix, _local(element))
-    tag = name + "".join(f' {_qualified("xmlns", prefix)}="{uri}"' for prefix, uri in declared.items())
-    tag += "".join(f' {_attribute_name(element, each)}="{_quoted(value)}"' for each, value in element.items())
-    content = as_text(element.text or "") + "".join(
-        (_printed(child, {**scope, **declared}) if isinstance(child.tag, str) else _comment(child))
-        + as_text(child.tail or "")
-        for child in element
+_Prefixes = Mapping[str | None, str]
+
+
+def _printed(element: etree._Element, declared: _Prefixes, above: _Prefixes) -> str:
+    """An element as dom4j's asXML() prints it: its own namespace first, and self-closed without a blank when empty.
+
+    `declared` are the prefixes that the text printed around it declares, `above` those the document does.
+    """
+    uri, _, local = element.tag.rpartition("}")
+    here = element.nsmap
+    wanted = {element.prefix: uri[1:], **{each: here[each] for each in here if above.get(each) != here[each]}}
+    fresh = {prefix: uri for prefix, uri in wanted.items() if declared.get(prefix, "") != uri}
+    name = f"{element.prefix}:{local}" if element.prefix else local
+    tag = [name, *(f'xmlns:{prefix}="{uri}"' if prefix else f'xmlns="{uri}"' for prefix, uri in fresh.items())]
+    tag += [f'{_attribute_name(here, key)}="{_quoted(value)}"' for key, value in element.items()]
+    content = as_text(element.text or "")
+    for child in element:
+        is_element = isinstance(child.tag, str)
+        content += _printed(child, {**declared, **fresh}, here) if is_element else _as_it_stands(child)
+        content += as_text(child.tail or "")
+    return f"<{' '.join(tag)}>{content}</{name}>" if content else f"<{' '.join(tag)}/>"
+
+
+def _as_it_stands(comment: etree._Element) -> str:
+    return str(etree.tostring(comment, with_tail=False, encoding="unicode"))
+
+
+def _attribute_name(prefixes: _Prefixes, key: str) -> str:
+    uri, _, local = key.rpartition("}")
+    prefix = next((prefix for prefix, bound in prefixes.items() if prefix and uri and bound == uri[1:]), None)
+    return f"{prefix}:{local}" if prefix else local
+
+
+def _quoted(value: str) -> str:
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+# --- the QR -----------------------------------------------------------------------------------------------------------
+
+
+def _text_at(path: str) -> etree.XPath:
+    return etree.XPath(f"string({path})", namespaces=NAMESPACES)
+
+
+_UUID: Final = _text_at("cbc:UUID")
+_ISSUE_DATE: Final = _text_at("cbc:IssueDate")
+_ISSUE_TIME: Final = _text_at("cbc:IssueTime")
+_SELLER_NAME: Final = _text_at("cac:AccountingSupplierParty/cac:Party/cac:PartyLegalEntity/cbc:RegistrationName")
+_SELLER_VAT: Final = _text_at("cac:AccountingSupplierParty/cac:Party/cac:PartyTaxScheme/cbc:CompanyID")
+_PAYABLE: Final = _text_at("cac:LegalMonetaryTotal/cbc:PayableAmount")
+_VAT_TOTAL: Final = _text_at("cac:TaxTotal/cbc:TaxAmount")
+_TRANSACTION_CODE: Final = _text_at("cbc:InvoiceTypeCode/@name")
+_QR: Final = _text_at(
+    "cac:AdditionalDocumentReference[normalize-space(cbc:ID)='QR']/cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
+)
+
+
+class QrFacts(NamedTuple):
+    """What an invoice says of itself in the tags 1 to 5, exactly as in its XML; empty where it says nothing."""
+
+    seller_name: str  # BT-27
+    seller_vat: str  # BT-31
+    time_stamp: str  # BT-2 and KSA-25
+    total: str  # BT-115, what is paid: in the files of the official SDK it stands for the total
+    vat_total: str  # BT-110
+
+
+_TERMS: Final = QrFacts("seller name (BT-27)", "seller VAT number (BT-31)", "date and time of issue (BT-2, KSA-25)",
+                        "amount due (BT-115)", "VAT total (BT-110)")  # fmt: skip
+
+
+def qr_facts(root: etree._Element) -> QrFacts:
+    """The facts of a parsed invoice that its QR repeats."""
+    return QrFacts(
+        _text(root, _SELLER_NAME),
+        _text(root, _SELLER_VAT),
+        _time_stamp(_text(root, _ISSUE_DATE), _text(root, _ISSUE_TIME)),
+        _text(root, _PAYABLE),
+        _text(root, _VAT_TOTAL),
     )
-    return f"<{tag}>{content}</{name}>" if content else f"<{tag}/>"
+
+
+def transaction_code(root: etree._Element) -> str:
+    """KSA-2, as it stands in the document."""
+    return _text(root, _TRANSACTION_CODE)
+
+
+def is_simplified(root: etree._Element) -> bool:
+    """Whether the issuer's own stamp is the one that counts; standard documents are stamped by the authority."""
+    return transaction_code(root).startswith("02")
+
+
+def qr_text(xml: bytes) -> str:
+    """The QR an invoice carries, in base64; BadInput if it has none."""
+    return _required(qr_of(parse(xml)), "QR (KSA-14)")
+
+
+def qr_of(root: etree._Element) -> str:
+    """The same of a parsed invoice, empty if it has none."""
+    return _text(root, _QR)
+
+
+def _qr_tags(root: etree._Element, hash_text: str, signature: str, certificate: Certificate) -> Iterator[qr.Tag]:
+    for number, (fact, term) in enumerate(zip(qr_facts(root), _TERMS, strict=True), 1):
+        yield qr.Tag(number, _required(fact, term).encode())
+    yield qr.Tag(6, hash_text.encode())
+    yield qr.Tag(7, signature.encode())
+    yield qr.Tag(8, certificate.public_key)
+    if is_simplified(root):
+        yield qr.Tag(9, certificate.ca_signature)
+
+
+def _time_stamp(date: str, time: str) -> str:
+    """Riyadh time without a zone; a time in UTC (Z) is moved there."""
+    if not (date and time):
+        return ""
+    if not time.endswith("Z"):
+        return f"{date}T{time}"
+    try:
+        moment = datetime.fromisoformat(f"{date}T{time}").astimezone(RIYADH)
+    except (ValueError, OverflowError):
+        return f"{date}T{time}"
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def _text(root: etree._Element, xpath: etree.XPath) -> str:
+    return str(xpath(root))
+
+
+def _required(value: str, what: str) -> str:
+    if not value.strip():
+        raise BadInput(f"The invoice has no {what}.", fix="A document without it cannot be stamped: add it.")
+    return value

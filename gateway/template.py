@@ -13,26 +13,23 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from inspect import getattr_static
 from keyword import iskeyword
 from types import NoneType
 from typing import Any, Final, NamedTuple, NoReturn, get_args, get_origin, get_type_hints
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from gateway.errors import Misconfigured
+from gateway.invoice.facts import RIYADH
 from gateway.xml import parse
 
 DIRECTIVES: Final = "urn:gateway:template"
 """The namespace of t:if and t:each; it never reaches the output."""
 
 XML: Final = "http://www.w3.org/XML/1998/namespace"
-
-RIYADH: Final = ZoneInfo("Asia/Riyadh")
-"""Dates and times on a document are the Kingdom's (BT-2, KSA-25)."""
 
 # XML 1.0 production [2]: what no document may contain, in whatever form.
 _FORBIDDEN: Final = "\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
@@ -68,8 +65,17 @@ def as_amount(value: Decimal) -> str:
     return str(halalas) if halalas else "0.00"
 
 
+@lru_cache(maxsize=64)
+def as_rate(value: Decimal) -> str:
+    """A percentage with two decimals; there are only a few."""
+    return as_amount(value)
+
+
 def as_price(value: Decimal) -> str:
     """At least two decimals, more only as far as they say something; never an exponent."""
+    text = str(value)
+    if text[-3:-2] == ".":
+        return text
     assert value.is_finite(), f"{value} is not a price"
     whole, _, decimals = f"{value:f}".partition(".")
     return f"{whole}.{decimals.rstrip('0'):0<2}"
@@ -103,7 +109,7 @@ class Format(NamedTuple):
 FORMATS: Final[Mapping[str, Format]] = {
     "text": Format(str, as_text),
     "amount": Format(Decimal, as_amount),
-    "rate": Format(Decimal, as_amount),
+    "rate": Format(Decimal, as_rate),
     "price": Format(Decimal, as_price),
     "number": Format(Decimal, as_number),
     "count": Format(int, str),

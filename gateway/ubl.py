@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import cache
 from typing import Final, NamedTuple, NoReturn, TypeVar
 
 from lxml import etree
@@ -16,6 +17,7 @@ from lxml import etree
 from gateway.chain import Link
 from gateway.errors import BadInput
 from gateway.invoice.facts import (
+    RIYADH,
     SAR,
     ZERO,
     Address,
@@ -32,7 +34,7 @@ from gateway.invoice.facts import (
     Reduction,
     Tax,
 )
-from gateway.template import RIYADH, load
+from gateway.template import load
 from gateway.xml import INVOICE, NAMESPACES, parse
 
 _TEMPLATE: Final = load("invoice.xml", invoice=Invoice, heading=Heading, link=Link, reasons_differ=bool)
@@ -121,8 +123,8 @@ def _transaction_code(root: etree._Element) -> tuple[Profile, frozenset[Flag]]:
 
 
 def _party(node: etree._Element) -> Party:
-    identifier = node.find("cac:PartyIdentification/cbc:ID", NAMESPACES)
-    address = node.find("cac:PostalAddress", NAMESPACES)
+    identifier = node.find(_qualified("cac:PartyIdentification/cbc:ID"))
+    address = node.find(_qualified("cac:PostalAddress"))
     return Party(
         name=_text(node, "cac:PartyLegalEntity/cbc:RegistrationName"),
         vat=_text(node, "cac:PartyTaxScheme/cbc:CompanyID"),
@@ -133,7 +135,7 @@ def _party(node: etree._Element) -> Party:
 
 def _buyer(root: etree._Element) -> Party | None:
     """BG-7; a simplified document may name none, and has then an empty AccountingCustomerParty."""
-    node = root.find("cac:AccountingCustomerParty/cac:Party", NAMESPACES)
+    node = root.find(_qualified("cac:AccountingCustomerParty/cac:Party"))
     return None if node is None else _party(node)
 
 
@@ -164,7 +166,7 @@ def _line(node: etree._Element, taxes: "_Taxes") -> Line:
 
 def _reductions(node: etree._Element) -> Iterator[etree._Element]:
     """BG-20 or BG-27. A charge is left out here, and then missed in the sums."""
-    for reduction in node.iterfind("cac:AllowanceCharge", NAMESPACES):
+    for reduction in node.iterfind(_qualified("cac:AllowanceCharge")):
         if _text(reduction, "cbc:ChargeIndicator") == "false":
             yield reduction
 
@@ -194,7 +196,7 @@ class _Taxes:
 
     def __init__(self, root: etree._Element) -> None:
         self.breakdown: dict[tuple[Category, Decimal], list[Tax]] = {}
-        for node in root.iterfind("cac:TaxTotal/cac:TaxSubtotal/cac:TaxCategory", NAMESPACES):
+        for node in root.iterfind(_qualified("cac:TaxTotal/cac:TaxSubtotal/cac:TaxCategory")):
             tax = self.stated(node)
             self.breakdown.setdefault((tax.category, tax.rate), []).append(tax)
 
@@ -228,7 +230,7 @@ def _heading(root: etree._Element) -> Heading:
 
 def _link(root: etree._Element) -> Link:
     counter = previous = ""
-    for node in root.iterfind("cac:AdditionalDocumentReference", NAMESPACES):
+    for node in root.iterfind(_qualified("cac:AdditionalDocumentReference")):
         match _text(node, "cbc:ID"):
             case "ICV":
                 counter = _text(node, "cbc:UUID")
@@ -245,7 +247,7 @@ def _must_say_its_own_sums(root: etree._Element, invoice: Invoice) -> None:
     """BadInput unless every sum the document states is the one its facts give."""
     total = "cac:LegalMonetaryTotal"
     in_currency = _element(root, "cac:TaxTotal[cac:TaxSubtotal]", "BT-110")
-    in_sar = next((node for node in root.iterfind("cac:TaxTotal", NAMESPACES) if node is not in_currency), None)
+    in_sar = next((node for node in root.iterfind(_qualified("cac:TaxTotal")) if node is not in_currency), None)
     if in_sar is None:
         _lacks(root, "second cac:TaxTotal", "BT-111")
     stated = [
@@ -256,7 +258,7 @@ def _must_say_its_own_sums(root: etree._Element, invoice: Invoice) -> None:
         ("BT-112", _decimal(root, f"{total}/cbc:TaxInclusiveAmount", "BT-112"), invoice.with_vat),
         ("BT-115", _decimal(root, f"{total}/cbc:PayableAmount", "BT-115"), invoice.payable),
     ]
-    for node, line in zip(root.iterfind("cac:InvoiceLine", NAMESPACES), invoice.lines, strict=True):
+    for node, line in zip(root.iterfind(_qualified("cac:InvoiceLine")), invoice.lines, strict=True):
         stated.append((f"BT-131 of line {line.id}", _decimal(node, "cbc:LineExtensionAmount", "BT-131"), line.net))
     for term, amount, computed in stated:
         if amount != computed:
@@ -266,8 +268,14 @@ def _must_say_its_own_sums(root: etree._Element, invoice: Invoice) -> None:
             )
 
 
+@cache
+def _qualified(path: str) -> str:
+    """A path with its namespaces written out, which lxml finds several times faster than prefixes."""
+    return re.sub(r"(\w+):", lambda prefix: f"{{{NAMESPACES[prefix[1]]}}}", path)
+
+
 def _elements(node: etree._Element, path: str, term: str) -> list[etree._Element]:
-    found: list[etree._Element] = node.findall(path, NAMESPACES)
+    found: list[etree._Element] = node.findall(_qualified(path))
     return found or _lacks(node, path, term)
 
 
@@ -276,12 +284,12 @@ def _element(node: etree._Element, path: str, term: str) -> etree._Element:
 
 
 def _texts(node: etree._Element, path: str) -> Iterator[str]:
-    return (found.text or "" for found in node.iterfind(path, NAMESPACES))
+    return (found.text or "" for found in node.iterfind(_qualified(path)))
 
 
 def _text(node: etree._Element, path: str) -> str:
     """The text of the first such element; empty if there is none, for so are texts that are absent."""
-    text: str = node.findtext(path, "", NAMESPACES)
+    text: str = node.findtext(_qualified(path), "")
     return text
 
 

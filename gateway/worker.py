@@ -70,23 +70,22 @@ class Worker:
 
     async def work_once(self) -> int:
         """Run everything that is due now; how many rows that was."""
+        ledger = self._gateway.ledger
         done = await asyncio.gather(
-            self._each("claim_notices", self._notice),
-            self._each("claim_submissions", self._submission),
-            self._each("claim_link_backs", self._link_back),
+            self._each(ledger.claim_notices, self._notice),
+            self._each(ledger.claim_submissions, self._submission),
+            self._each(ledger.claim_link_backs, self._link_back),
         )
         return sum(done)
 
-    async def _each(self, claim: str, work: Callable[[T], Awaitable[object]]) -> int:
+    async def _each(self, claim: Callable[..., Sequence[T]], work: Callable[[T], Awaitable[None]]) -> int:
         now = self._gateway.now()
         limit = self._gateway.settings.submissions_in_flight
-        claimed: Sequence[T] = await self._gateway.offload(
-            getattr(self._gateway.ledger, claim), now=now, limit=limit, lease_until=now + LEASE, worker=self._name
-        )
-        await asyncio.gather(*(self._guarded(work, row) for row in claimed))
-        return len(claimed)
+        rows = await self._gateway.offload(claim, now=now, limit=limit, lease_until=now + LEASE, worker=self._name)
+        await asyncio.gather(*(self._guarded(work, row) for row in rows))
+        return len(rows)
 
-    async def _guarded(self, work: Callable[[T], Awaitable[object]], row: T) -> None:
+    async def _guarded(self, work: Callable[[T], Awaitable[None]], row: T) -> None:
         try:
             await work(row)
         except GatewayError as error:

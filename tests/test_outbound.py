@@ -135,6 +135,44 @@ def test_a_name_that_changes_its_answer_is_asked_once_for_one_connection() -> No
     assert attempt(rebinding) == []
 
 
+class Wire(httpcore2.AsyncMockStream):
+    """A connection that keeps what was said on it."""
+
+    def __init__(self) -> None:
+        super().__init__([b"HTTP/1.1 204 No Content\r\n\r\n"])
+        self.tls_name: str | None = None
+        self.sent = b""
+
+    async def start_tls(self, *_: Any, server_hostname: str | None = None, **__: Any) -> httpcore2.AsyncNetworkStream:
+        self.tls_name = server_hostname
+        return self
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.sent += buffer
+
+
+class Wired(httpcore2.AsyncNetworkBackend):
+    """Connects everything to one wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
+        return self.wire
+
+
+def test_host_and_tls_name_stay_the_shops_own() -> None:
+    wire = Wire()
+
+    async def ask() -> None:
+        async with outbound._client(outbound.PublicAddressesOnly(Names(["1.1.1.1"]), Wired(wire))) as client:
+            await client.get("https://shop.example/wp-json")
+
+    asyncio.run(ask())
+    assert wire.tls_name == "shop.example"
+    assert b"\r\nHost: shop.example\r\n" in wire.sent
+
+
 def test_a_name_without_an_address_is_a_connection_error() -> None:
     async def unknown(host: str, port: int) -> list[str]:
         raise OSError("no such host")

@@ -9,7 +9,7 @@ from gateway import qr
 from gateway.answer import answer
 from gateway.api.access import Examiner, Reader, Served
 from gateway.errors import Unknown
-from gateway.invoice.from_order import RIYADH
+from gateway.invoice.facts import RIYADH
 from gateway.issued import Status
 from gateway.ledger import Filter
 
@@ -23,13 +23,13 @@ async def list_invoices(
     gateway: Served,
     who: Reader,
     status: Annotated[Status | None, Query()] = None,
-    connection: Annotated[str | None, Query(max_length=100)] = None,
-    order: Annotated[str | None, Query(max_length=100)] = None,
-    number: Annotated[str | None, Query(max_length=127)] = None,
-    buyer: Annotated[str | None, Query(max_length=200, description="Part of the name, or the VAT number")] = None,
+    connection: Annotated[str, Query(max_length=100)] = "",
+    order: Annotated[str, Query(max_length=100)] = "",
+    number: Annotated[str, Query(max_length=127)] = "",
+    buyer: Annotated[str, Query(max_length=200, description="Part of the name, or the VAT number")] = "",
     since: Annotated[date | None, Query(alias="from", description="First day of issue (Riyadh)")] = None,
     until: Annotated[date | None, Query(alias="to", description="Last day of issue (Riyadh)")] = None,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[str, Query(max_length=200)] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """A page of documents; `next` is the cursor of the following page, absent on the last."""
@@ -92,7 +92,7 @@ async def get_attempts(uuid: str, gateway: Served, who: Examiner) -> dict[str, A
                 "phase": each.phase,
                 "at": each.at.astimezone(RIYADH).isoformat(),
                 "http_status": each.http_status,
-                "outcome": each.outcome,
+                "outcome": each.outcome.value if each.outcome else None,
                 "answer": each.body.decode("utf-8", "replace") if each.body else None,
             }
             for each in attempts
@@ -119,7 +119,8 @@ async def get_quarantine(gateway: Served, who: Reader) -> dict[str, Any]:
                 "id": each.id,
                 "order": {"connection": each.connection_id, "id": each.order_id},
                 "received_at": each.received_at.astimezone(RIYADH).isoformat(),
-                "reason": each.reason,
+                "state": each.state.value,
+                "reason": dict(each.reason),
             }
             for each in waiting
         ]

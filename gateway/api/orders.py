@@ -56,7 +56,7 @@ async def post_order(
     """
     body = await request.body()
     order = read_order(body)
-    wanted = IssueRequest(who.taxpayer_id, who.actor, order, body.decode("utf-8"), idempotency_key)
+    wanted = IssueRequest(who.taxpayer_id, who.actor, order, idempotency_key)
     appended = await gateway.offload(issue, gateway, wanted)
     request.app.state.worker.ring()
     issued, waited = appended.issued, _seconds(prefer)

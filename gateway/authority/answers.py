@@ -41,10 +41,6 @@ class Answer(NamedTuple):
     fields: Mapping[str, Any] | None
     messages: tuple[Message, ...] = ()
 
-    @property
-    def is_readable(self) -> bool:
-        return self.fields is not None
-
     def word(self, name: str) -> str:
         """A status word such as reportingStatus, in capitals; empty if it is absent or null."""
         value = (self.fields or {}).get(name)

@@ -173,8 +173,9 @@ async def _read(response: httpx2.Response) -> bytes:
 
 
 def _no_answer(error: Exception) -> Unavailable:
+    said = ": ".join(part for part in (type(error).__name__, str(error)) if part)
     return Unavailable(
-        f"No answer came from the authority ({type(error).__name__}: {error}).".replace(": )", ")"),
+        f"No answer came from the authority ({said}).",
         fix="Nothing is lost: try again when the connection is back.",
         ar="لم تصل إجابة من الهيئة؛ حاول مرة أخرى عند عودة الاتصال.",
     )

@@ -110,8 +110,8 @@ _NOT_ABOUT_THE_DOCUMENT = frozenset({"general", "invalid-request", "http-errors"
 
 def _says_rejected(endpoint: Endpoint, answer: Answer) -> bool:
     """Whether a readable body refuses the document, and not only because the authority could not judge it."""
-    own_faults = [e for e in answer.errors if {e.code.lower(), e.category.lower()} & _NOT_ABOUT_THE_DOCUMENT]
-    if answer.errors and len(own_faults) == len(answer.errors):
+    machinery = [e for e in answer.errors if {e.code.lower(), e.category.lower()} & _NOT_ABOUT_THE_DOCUMENT]
+    if answer.errors and len(machinery) == len(answer.errors):
         return False
     refused = answer.word("reportingStatus") == "NOT_REPORTED" or answer.word("clearanceStatus") == "NOT_CLEARED"
     return (bool(answer.errors) or refused) and not _says_accepted(endpoint, answer)

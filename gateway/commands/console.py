@@ -1,18 +1,22 @@
 """How commands speak: complaints, tables and progress on a terminal, plain lines elsewhere."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from gateway.errors import BadInput, GatewayError, NotCompliant
 from gateway.xml import MAX_XML_BYTES
 
-out = Console(highlight=False)
+_WIDE = 130  # columns, for files and pipes that have no width of their own
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 """Standard output; rich leaves colours away where it is not a terminal."""
 
 
@@ -32,7 +36,7 @@ def read_input(path: str, *, limit: int = MAX_XML_BYTES) -> bytes:
     """A file's bytes, or standard input for `-`; BadInput if it cannot be read or is larger than `limit`."""
     try:
         if path == "-":
-            data = click.get_binary_stream("stdin").read(limit + 1)
+            data = sys.stdin.buffer.read(limit + 1)
         else:
             with Path(path).open("rb") as file:
                 data = file.read(limit + 1)
@@ -60,7 +64,7 @@ def print_json(value: Any) -> None:
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
     """A table people can read; `right` names the columns of numbers."""
     numbers = set(right)
-    shown = Table(title=title, title_justify="left", header_style="bold")
+    shown = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         shown.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:

@@ -1,5 +1,6 @@
 """Commands over UBL documents in files: judge, hash, read the QR, stamp; and the certificate request of a unit."""
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from gateway import qr, stamp
 from gateway.commands.console import out, print_json, read_input
 from gateway.csid import CsrFields, csr, fields_of, read_certificate
 from gateway.errors import BadInput
-from gateway.invoice.from_order import RIYADH
+from gateway.invoice.facts import RIYADH
 from gateway.rules import Report, check
 from gateway.unit import Environment
 
@@ -142,7 +143,7 @@ def stamp_command(key: str, cert: str, time: datetime | None, source: str, outpu
     sign = signer_of_pem(read_input(key), certificate.public_key)
     document = stamp.stamp(read_input(source), sign=sign, certificate=certificate, signing_time=in_riyadh(time))
     if output == "-":
-        click.get_binary_stream("stdout").write(document.xml)
+        sys.stdout.buffer.write(document.xml)
         return
     Path(output).write_bytes(document.xml)
     click.echo(f"{output}: hash {document.hash}")

@@ -16,8 +16,8 @@ from gateway.commands.unit_file import UnitFile, read_unit, unit_of
 from gateway.commands.units import choose_taxpayer, installation
 from gateway.connection import Connection
 from gateway.errors import BadInput, DoesNotClose, Unknown, UnusableOrder
-from gateway.invoice.facts import Invoice
-from gateway.invoice.from_order import RIYADH, invoice_of
+from gateway.invoice.facts import RIYADH, Invoice
+from gateway.invoice.from_order import invoice_of
 from gateway.issued import Issued
 from gateway.ledger import Filter
 from gateway.order import Order, read_order
@@ -25,11 +25,11 @@ from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.issue import Request, preview
 from gateway.pipeline.issue import issue as issue_order
 from gateway.rules import Report
-from gateway.stores import PLATFORMS
+from gateway.stores import STORES
 from gateway.unit import Environment, Unit
 from gateway.worker import Worker
 
-platform_choice = click.Choice(sorted(PLATFORMS))
+platform_choice = click.Choice(sorted(STORES))
 _EXAMPLE_UNIT = Path(__file__).parents[1] / "demo" / "unit.json"
 _NO_UUID = "00000000-0000-4000-8000-000000000000"
 
@@ -57,7 +57,7 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
     except ValueError as error:
         raise BadInput(f"{path} is not JSON: {error}.", fix="Look at that line and column.") from None
     shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
-    return PLATFORMS[platform].map(shop, raw).order
+    return STORES[platform].map(shop, raw).order
 
 
 @click.command("map")
@@ -143,11 +143,10 @@ def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) ->
 
     Exit 0: issued (and accepted, where it waited); 1: rejected; 2: the order cannot be used.
     """
-    body = read_input(file)
-    order = read_order(body)
+    order = read_order(read_input(file))
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        appended = issue_order(gateway, Request(owner, "command line", order, body.decode()))
+        appended = issue_order(gateway, Request(owner, "command line", order))
         if wait:
             asyncio.run(_submit_due(gateway))
         issued = gateway.ledger.invoice(owner, appended.issued.uuid)

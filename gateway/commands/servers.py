@@ -8,7 +8,7 @@ import click
 import structlog
 import uvicorn
 
-from gateway.commands.console import out, print_json
+from gateway.commands.console import print_json
 from gateway.commands.units import installation
 from gateway.errors import Misconfigured
 from gateway.pipeline.gateway import Gateway, online
@@ -126,5 +126,5 @@ def demo_command(keep: bool, orders: int | None, as_json: bool) -> None:
         for row in result.rows:
             print_json(row._asdict())
     else:
-        result.print(out)
+        result.print()
     raise SystemExit(0 if result.held else 1)

@@ -20,8 +20,10 @@ from gateway.pipeline.intake import connection_secrets
 from gateway.pipeline.onboard import onboard
 from gateway.pipeline.people import Role, add_key
 from gateway.settings import Settings
-from gateway.stores import PLATFORMS
+from gateway.stores import STORES
 from gateway.unit import Unit
+
+ACTOR = "command line"
 
 
 def read_settings() -> Settings:
@@ -74,9 +76,11 @@ def register(gateway: Gateway, unit: Unit) -> None:
     """Enter a unit and its taxpayer, unless they are known."""
     ledger = gateway.ledger
     if unit.taxpayer_id not in {each.id for each in ledger.taxpayers()}:
-        ledger.add_taxpayer(Taxpayer(unit.taxpayer_id, unit.seller.name, unit.seller.vat), now=gateway.now())
+        ledger.add_taxpayer(
+            Taxpayer(unit.taxpayer_id, unit.seller.name, unit.seller.vat), actor=ACTOR, now=gateway.now()
+        )
     if unit.id not in {each.id for each in ledger.units(unit.taxpayer_id)}:
-        ledger.add_unit(unit, now=gateway.now())
+        ledger.add_unit(unit, actor=ACTOR, now=gateway.now())
 
 
 async def _onboard(gateway: Gateway, unit: Unit, otp: str) -> None:
@@ -105,21 +109,24 @@ def units_command(as_json: bool) -> None:
 
 
 def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
-    csid = gateway.ledger.current_csid(unit.taxpayer_id, unit.id)
+    open_chain = next(
+        (chain for chain in gateway.ledger.chains(unit.taxpayer_id, unit.id) if chain.sealed_at is None), None
+    )
+    until = f"{gateway.ledger.csid(open_chain.csid_id).not_after:%Y-%m-%d}" if open_chain else "not onboarded"
     return {
         "taxpayer": unit.taxpayer_id,
         "unit": unit.id,
         "environment": unit.environment.value,
         "invoice_types": unit.invoice_types,
-        "certificate_until": f"{csid.not_after:%Y-%m-%d}" if csid else "not onboarded",
-        "documents": gateway.ledger.chain(unit.taxpayer_id, unit.id).head.icv - 1 if csid else 0,
+        "certificate_until": until,
+        "documents": open_chain.head.icv - 1 if open_chain else 0,
     }
 
 
 @click.command("connect")
 @click.argument("name")
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
-@click.option("--platform", type=click.Choice(["api", *sorted(PLATFORMS)]), default="api", show_default=True)
+@click.option("--platform", type=click.Choice(["api", *sorted(STORES)]), default="api", show_default=True)
 @click.option("--url", "base_url", default="", help="Base URL of the shop's API, for shops.")
 @click.option("--secrets", "secrets_file", metavar="FILE|-", help="JSON object with the shop's credentials.")
 @click.option("--settings", "settings_file", metavar="FILE|-", help="JSON object with the platform's own settings.")
@@ -172,7 +179,7 @@ def add_connection(gateway: Gateway, connection: Connection) -> None:
             )
         sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
         gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
-    gateway.ledger.add_connection(connection, now=gateway.now())
+    gateway.ledger.add_connection(connection, actor=ACTOR, now=gateway.now())
 
 
 def _texts(path: str | None, what: str) -> dict[str, str]:
@@ -194,7 +201,7 @@ def keys_command() -> None:
 def add_key_command(role: str, label: str, taxpayer: str | None) -> None:
     """Make a key and print it. It is shown this once; the ledger keeps only its hash."""
     with installation() as gateway:
-        click.echo(add_key(gateway, choose_taxpayer(gateway, taxpayer), Role(role), label))
+        click.echo(add_key(gateway, choose_taxpayer(gateway, taxpayer), Role(role), label, actor=ACTOR))
 
 
 @keys_command.command("list")
@@ -212,10 +219,12 @@ def list_keys_command(taxpayer: str | None) -> None:
 
 @keys_command.command("revoke")
 @click.argument("key_id")
-def revoke_key_command(key_id: str) -> None:
+@click.option("--taxpayer", metavar="VAT", help="Whose key, if there are several taxpayers.")
+def revoke_key_command(key_id: str, taxpayer: str | None) -> None:
     """Make a key worthless, at once and for good."""
     with installation() as gateway:
-        gateway.ledger.revoke_api_key(key_id, now=gateway.now())
+        owner = choose_taxpayer(gateway, taxpayer)
+        gateway.ledger.revoke_api_key(key_id, taxpayer_id=owner, actor=ACTOR, now=gateway.now())
     click.echo(f"Key {key_id} is revoked.")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -11,6 +11,8 @@ from typing import Final
 HALALA: Final = Decimal("0.01")
 ZERO: Final = Decimal("0.00")
 SAR: Final = "SAR"
+RIYADH: Final = timezone(timedelta(hours=3), "Asia/Riyadh")
+"""The zone of every date and time on a document; the Kingdom keeps no summer time."""
 
 
 def round_half_up(amount: Decimal) -> Decimal:
@@ -130,7 +132,7 @@ class Reduction:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """BG-25. `price` is the net unit price (BT-146), `unit` a UN/ECE Rec 20 code (BT-130)."""
 
@@ -143,17 +145,17 @@ class Line:
     unit: str = "PCE"
     sku: str = ""  # BT-155
 
-    @property
+    @cached_property
     def net(self) -> Decimal:
         """BT-131: price times quantity, rounded, less the reductions (BR-KSA-EN16931-11)."""
         return round_half_up(self.price * self.quantity) - sum((r.amount for r in self.reductions), ZERO)
 
-    @property
+    @cached_property
     def vat(self) -> Decimal:
         """KSA-11."""
         return self.tax.of(self.net)
 
-    @property
+    @cached_property
     def total(self) -> Decimal:
         """KSA-12."""
         return self.net + self.vat

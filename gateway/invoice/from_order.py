@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
-from zoneinfo import ZoneInfo
 
 from gateway.codes import EXEMPTIONS, PAYMENT_MEANS
 from gateway.errors import DoesNotClose
 from gateway.invoice.facts import (
     HALALA,
+    RIYADH,
     ZERO,
     Address,
     Allowance,
@@ -30,8 +30,6 @@ from gateway.invoice.facts import (
     round_half_up,
 )
 from gateway.order import Buyer, LineKind, Order, OrderLine, OrderReduction, OrderTax
-
-RIYADH = ZoneInfo("Asia/Riyadh")
 
 _LINE_ID_LENGTH = 6  # BR-KSA-F-06-C17
 _SERVICE_UNIT = "C62"  # Recommendation 20: one; for what is not counted in pieces

@@ -15,6 +15,9 @@ from gateway.ledger.database import Database
 from gateway.ledger.rows import AuditBreak, AuditEntry
 from gateway.ledger.tables import AUDIT
 
+SYSTEM: Final = "gateway"
+"""The actor of what nobody in particular did."""
+
 _BATCH: Final = 1000
 
 
@@ -24,19 +27,35 @@ class Auditing:
     _database: Database
 
     def audit(
-        self, *, taxpayer: str, actor: str, action: str, object: str, detail: Mapping[str, Any], now: datetime  # noqa: A002
+        self,
+        *,
+        taxpayer_id: str,
+        actor: str,
+        action: str,
+        target: str,
+        detail: Mapping[str, Any],
+        now: datetime,
     ) -> None:
-        """Note that `actor` did `action` to `object`; `detail` is JSON and never holds a secret."""
+        """Note that `actor` did `action` to `target`; `detail` is JSON and never holds a secret."""
         with self._database.writing() as connection:
-            note(self._database, connection, taxpayer=taxpayer, actor=actor, action=action, object=object, now=now, **detail)
+            note(
+                self._database,
+                connection,
+                taxpayer_id=taxpayer_id,
+                actor=actor,
+                action=action,
+                target=target,
+                now=now,
+                detail=detail,
+            )
 
-    def audit_log(self, taxpayer: str, *, after: int = 0) -> Iterator[AuditEntry]:
+    def audit_log(self, taxpayer_id: str, *, after: int = 0) -> Iterator[AuditEntry]:
         """The entries in order, those after number `after`."""
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(
                     select(AUDIT)
-                    .where(AUDIT.c.taxpayer_id == taxpayer, AUDIT.c.seq > after)
+                    .where(AUDIT.c.taxpayer_id == taxpayer_id, AUDIT.c.seq > after)
                     .order_by(AUDIT.c.seq)
                     .limit(_BATCH)
                 ).all()
@@ -46,10 +65,10 @@ class Auditing:
                 return
             after = rows[-1].seq
 
-    def audit_breaks(self, taxpayer: str) -> Iterator[AuditBreak]:
+    def audit_breaks(self, taxpayer_id: str) -> Iterator[AuditBreak]:
         """Every place where the log does not hold; nothing if it does."""
         due, previous = 1, ""
-        for entry in self.audit_log(taxpayer):
+        for entry in self.audit_log(taxpayer_id):
             if entry.seq != due:
                 yield AuditBreak(due, f"entry {due} was due, {entry.seq} stands there")
             elif entry.previous != previous:
@@ -63,31 +82,34 @@ def note(
     database: Database,
     connection: Connection,
     *,
-    taxpayer: str,
+    taxpayer_id: str,
     actor: str,
     action: str,
-    object: str,  # noqa: A002
+    target: str,
     now: datetime,
-    **detail: Any,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Add an entry within the transaction of what it is about."""
-    database.lock_taxpayer(connection, taxpayer)
+    database.lock_taxpayer(connection, taxpayer_id)
     last = connection.execute(
-        select(AUDIT.c.seq, AUDIT.c.hash).where(AUDIT.c.taxpayer_id == taxpayer).order_by(AUDIT.c.seq.desc()).limit(1)
+        select(AUDIT.c.seq, AUDIT.c.hash)
+        .where(AUDIT.c.taxpayer_id == taxpayer_id)
+        .order_by(AUDIT.c.seq.desc())
+        .limit(1)
     ).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, "")
     at = now.astimezone(UTC)
-    entry = AuditEntry(seq, at, taxpayer, actor, action, object, detail, previous, "")
+    entry = AuditEntry(seq, at, taxpayer_id, actor, action, target, detail or {}, previous, "")
     connection.execute(
         insert(AUDIT),
         {
-            "taxpayer_id": taxpayer,
+            "taxpayer_id": taxpayer_id,
             "seq": seq,
             "at": at,
             "actor": actor,
             "action": action,
-            "object": object,
-            "detail": detail,
+            "object": target,
+            "detail": entry.detail,
             "previous": previous,
             "hash": entry_hash(entry),
         },

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.chain import Link
 from gateway.errors import Conflict, Unavailable, Unknown
-from gateway.issued import REPORTING_WINDOW, Issued, Status
 from gateway.invoice.facts import Profile
+from gateway.issued import REPORTING_WINDOW, Issued, Status
 from gateway.ledger import tables as t
 from gateway.ledger.audit import note
+from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
 from gateway.ledger.documents import issued, issued_rows
-from gateway.ledger.registry import csid_record, not_onboarded
-from gateway.ledger.rows import Appended, Made, NewSale, Slot, Stage, Task
+from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot
 
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may lie behind a chain's last document. Threads that waited for their turn come a moment late,
@@ -42,6 +42,8 @@ class Issuing:
             standing = _standing(connection, sale)
             if standing:
                 return Appended(standing, created=False)
+            if head is None:
+                raise _not_onboarded(sale)
             slot = _slot(connection, sale, head, now)
             made = make(slot)
             assert made.kind is sale.kind, "the document made is of the kind the sale asked for"
@@ -51,27 +53,31 @@ class Issuing:
             self._note_issue(connection, sale, slot, made, actor)
         return Appended(_issued(sale, slot, made, status), created=True)
 
-    def find_sale(self, sale: NewSale) -> Issued | None:
+    def find_sale(self, sale: NewSale) -> Appended | None:
         """The document the sale has already, without waiting for the chain; Conflict as `append` would raise it."""
         with self._database.reading() as connection:
-            return _existing(connection, sale)
+            found = _existing(connection, sale)
+        return Appended(found, created=False) if found else None
 
     def _note_issue(self, connection: Connection, sale: NewSale, slot: Slot, made: Made, actor: str) -> None:
+        detail = {
+            "number": slot.number,
+            "unit": sale.unit_id,
+            "csid": slot.csid.id,
+            "icv": slot.link.icv,
+            "hash": made.hash,
+            "connection": sale.connection_id,
+            "thing": sale.thing,
+        }
         note(
             self._database,
             connection,
-            taxpayer=sale.unit.taxpayer_id,
+            taxpayer_id=sale.taxpayer_id,
             actor=actor,
             action="document.issued",
-            object=made.uuid,
+            target=made.uuid,
             now=slot.at,
-            number=slot.number,
-            unit=sale.unit.id,
-            csid=slot.csid.id,
-            icv=slot.link.icv,
-            hash=made.hash,
-            connection=sale.connection,
-            thing=sale.thing,
+            detail=detail,
         )
 
 
@@ -90,20 +96,19 @@ def _existing(connection: Connection, sale: NewSale) -> Issued | None:
     if sale.idempotency_key and (found := _by_key(connection, sale)):
         return found
     wanted = issued_rows(t.ORDER_SNAPSHOT.c.digest).where(
-        t.SALE.c.taxpayer_id == sale.unit.taxpayer_id,
-        t.SALE.c.connection_id == sale.connection,
+        t.SALE.c.taxpayer_id == sale.taxpayer_id,
+        t.SALE.c.connection_id == sale.connection_id,
         t.SALE.c.thing == sale.thing,
         t.SALE.c.kind == sale.kind.value,
         t.SALE.c.document_uuid == t.DOCUMENT.c.uuid,
         t.ORDER_SNAPSHOT.c.id == t.DOCUMENT.c.snapshot_id,
     )
     row = connection.execute(wanted).first()
-    return _judge_repeat(sale, row) if row else _first_time(sale)
-
-
-def _first_time(sale: NewSale) -> None:
+    if row:
+        return _judge_repeat(sale, row)
     if sale.replaces:
-        raise Unknown(f"{sale.thing} of {sale.connection} has no document that could be corrected.")
+        raise Unknown(f"{sale.thing} of {sale.connection_id} has no document that could be corrected.")
+    return None
 
 
 def _judge_repeat(sale: NewSale, row: Row[Any]) -> Issued | None:
@@ -120,7 +125,7 @@ def _judge_repeat(sale: NewSale, row: Row[Any]) -> Issued | None:
     if row.digest == sale.digest and sale.replaces in (None, current.replaces):
         return current
     raise Conflict(
-        f"{sale.thing} of {sale.connection} was issued with other content as {current.number} ({current.uuid}).",
+        f"{sale.thing} of {sale.connection_id} was issued with other content as {current.number} ({current.uuid}).",
         fix="An issued document does not change: correct it with a credit or debit note.",
         ar=f"صدر هذا الطلب بمحتوى مختلف برقم {current.number}. لا يتغير المستند الصادر؛ صححه بإشعار دائن أو مدين.",
     )
@@ -129,12 +134,12 @@ def _judge_repeat(sale: NewSale, row: Row[Any]) -> Issued | None:
 def _by_key(connection: Connection, sale: NewSale) -> Issued | None:
     key = t.IDEMPOTENCY_KEY.c
     wanted = issued_rows(key.request_digest).where(
-        key.taxpayer_id == sale.unit.taxpayer_id,
+        key.taxpayer_id == sale.taxpayer_id,
         key.key == sale.idempotency_key,
         key.document_uuid == t.DOCUMENT.c.uuid,
     )
     row = connection.execute(wanted).first()
-    if row and row.request_digest != sale.request_digest:
+    if row and row.request_digest != _request_digest(sale):
         raise Conflict(
             "This Idempotency-Key was used for another request.",
             fix="Use a new key for a new request, the same key only to repeat one.",
@@ -143,11 +148,15 @@ def _by_key(connection: Connection, sale: NewSale) -> Issued | None:
     return issued(row) if row else None
 
 
+def _request_digest(sale: NewSale) -> str:
+    return sale.request_digest or sale.digest
+
+
 def _key_values(sale: NewSale, uuid: str) -> dict[str, Any]:
     return {
-        "taxpayer_id": sale.unit.taxpayer_id,
+        "taxpayer_id": sale.taxpayer_id,
         "key": sale.idempotency_key,
-        "request_digest": sale.request_digest,
+        "request_digest": _request_digest(sale),
         "document_uuid": uuid,
     }
 
@@ -155,20 +164,28 @@ def _key_values(sale: NewSale, uuid: str) -> dict[str, Any]:
 # The place a document takes.
 
 
-def _lock_head(connection: Connection, sale: NewSale) -> Row[Any]:
-    """The unit with its certificate in use and its chain, held until the transaction ends."""
+def _lock_head(connection: Connection, sale: NewSale) -> Row[Any] | None:
+    """The unit with its certificate in use and its open chain, held until the transaction ends."""
     csid, chain, unit = t.CSID.c, t.CHAIN.c, t.UNIT.c
-    row = connection.execute(
-        select(t.CSID, chain.head_icv, chain.head_hash, chain.head_at, unit.held_at, unit.number_prefix, unit.next_number)
+    return connection.execute(
+        select(
+            t.CSID, chain.head_icv, chain.head_hash, chain.head_at, unit.held_at, unit.number_prefix, unit.next_number
+        )
         .join_from(t.CSID, t.CHAIN, chain.csid_id == csid.id)
         .join(t.UNIT, (unit.taxpayer_id == csid.taxpayer_id) & (unit.id == csid.unit_id))
-        .where(csid.taxpayer_id == sale.unit.taxpayer_id, csid.unit_id == sale.unit.id)
-        .where(csid.stage == Stage.PRODUCTION.value, csid.retired_at.is_(None), chain.sealed_at.is_(None))
+        .where(csid.taxpayer_id == sale.taxpayer_id, csid.unit_id == sale.unit_id)
+        .where(csid.stage == "production", csid.retired_at.is_(None), chain.sealed_at.is_(None))
         .with_for_update(of=(t.CHAIN, t.UNIT))
     ).first()
-    if row is None:
-        raise not_onboarded(sale.unit)
-    return row
+
+
+def _not_onboarded(sale: NewSale) -> Unavailable:
+    return Unavailable(
+        f"Unit {sale.unit_id} has no certificate in use.",
+        retry_after=3600,
+        fix="Onboard it first: `gateway onboard`.",
+        ar="لا توجد شهادة سارية لوحدة الإصدار. سجّل الوحدة لدى الهيئة أولاً.",
+    )
 
 
 def _slot(connection: Connection, sale: NewSale, head: Row[Any], now: datetime) -> Slot:
@@ -183,21 +200,23 @@ def _slot(connection: Connection, sale: NewSale, head: Row[Any], now: datetime) 
 
 
 def _moment(head: Row[Any], now: datetime) -> datetime:
-    if head.head_at - now > MAX_CLOCK_STEP:
+    last: datetime = head.head_at
+    if last - now > MAX_CLOCK_STEP:
         raise Unavailable(
             f"The clock says {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, but the last document was made at"
-            f" {head.head_at:%Y-%m-%d %H:%M:%S}.",
+            f" {last:%Y-%m-%d %H:%M:%S}.",
             retry_after=60,
             fix="Set the clock right (NTP).",
             ar="ساعة الخادم متأخرة عن آخر مستند صادر. اضبط الساعة.",
         )
-    return max(now, head.head_at)
+    return max(now, last)
 
 
-def _valid(csid: Any, at: datetime) -> Any:
+def _valid(csid: CsidRecord, at: datetime) -> CsidRecord:
     if not csid.not_before <= at <= csid.not_after:
         raise Unavailable(
-            f"The certificate of unit {csid.unit_id} is valid from {csid.not_before:%Y-%m-%d} to {csid.not_after:%Y-%m-%d} only.",
+            f"The certificate of unit {csid.unit_id} is valid only from {csid.not_before:%Y-%m-%d}"
+            f" to {csid.not_after:%Y-%m-%d}.",
             retry_after=3600,
             fix="Renew it: `gateway renew`.",
             ar="شهادة وحدة الإصدار خارج مدة صلاحيتها. جدّد الشهادة.",
@@ -207,19 +226,19 @@ def _valid(csid: Any, at: datetime) -> Any:
 
 def _number(connection: Connection, sale: NewSale, head: Row[Any]) -> str:
     """The caller's number if it gave one, else the next of the unit's series that is free."""
-    if sale.number:
-        if _is_taken(connection, sale, sale.number):
+    if sale.invoice_number:
+        if _is_taken(connection, sale, sale.invoice_number):
             raise Conflict(
-                f"Invoice number {sale.number} is taken by another document.",
+                f"Invoice number {sale.invoice_number} is taken by another document.",
                 fix="Numbers never repeat within a taxpayer: give the next one, or none.",
-                ar=f"رقم الفاتورة {sale.number} مستخدم في مستند آخر. لا تتكرر الأرقام لدى المكلف الواحد.",
+                ar=f"رقم الفاتورة {sale.invoice_number} مستخدم في مستند آخر. لا تتكرر الأرقام لدى المكلف الواحد.",
             )
-        return sale.number
+        return sale.invoice_number
     drawn = head.next_number
     while _is_taken(connection, sale, number := f"{head.number_prefix}{drawn:06d}"):
         drawn += 1
     unit = t.UNIT.c
-    mine = (unit.taxpayer_id == sale.unit.taxpayer_id, unit.id == sale.unit.id)
+    mine = (unit.taxpayer_id == sale.taxpayer_id, unit.id == sale.unit_id)
     connection.execute(update(t.UNIT).where(*mine).values(next_number=drawn + 1))
     return number
 
@@ -229,7 +248,7 @@ def _is_taken(connection: Connection, sale: NewSale, number: str) -> bool:
     document = t.DOCUMENT.c
     row = connection.execute(
         select(document.uuid, document.sale_id)
-        .where(document.taxpayer_id == sale.unit.taxpayer_id, document.number == number)
+        .where(document.taxpayer_id == sale.taxpayer_id, document.number == number)
         .order_by(document.made_at)
     ).first()
     if row is None or not sale.replaces:
@@ -254,24 +273,24 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
     connection.execute(insert(t.STAMP), _stamp_values(sale, slot, made))
     if sale.replaces:
         _replace(connection, sale.replaces, by=made.uuid, sale_id=sale_id)
-    held_for = "unit" if held else "original" if _must_wait(connection, sale) else ""
+    held_for = "original" if _must_wait(connection, sale) else "unit" if held else ""
     submission = _submission_values(sale, slot, made, held_for)
     connection.execute(insert(t.SUBMISSION), submission)
     if sale.idempotency_key:
         connection.execute(insert(t.IDEMPOTENCY_KEY), _key_values(sale, made.uuid))
     if sale.link_back:
-        connection.execute(insert(t.LINK_BACK), _link_back_values(sale, made))
+        connection.execute(insert(t.LINK_BACK), _link_back_values(sale, slot, made))
     return Status(submission["status"])
 
 
 def _insert_snapshot(connection: Connection, sale: NewSale, slot: Slot) -> int:
     values = {
-        "taxpayer_id": sale.unit.taxpayer_id,
-        "connection_id": sale.connection,
+        "taxpayer_id": sale.taxpayer_id,
+        "connection_id": sale.connection_id,
         "order_id": sale.order_id,
         "version": sale.version,
         "digest": sale.digest,
-        "content": sale.content,
+        "order_json": sale.order_json,
         "received_at": slot.at,
     }
     return _inserted_id(connection, t.ORDER_SNAPSHOT, values)
@@ -283,8 +302,8 @@ def _sale_id(connection: Connection, sale: NewSale, made: Made) -> int:
         wanted = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == sale.replaces)
         return int(connection.execute(wanted).scalar_one())
     values = {
-        "taxpayer_id": sale.unit.taxpayer_id,
-        "connection_id": sale.connection,
+        "taxpayer_id": sale.taxpayer_id,
+        "connection_id": sale.connection_id,
         "thing": sale.thing,
         "kind": sale.kind.value,
         "order_id": sale.order_id,
@@ -302,8 +321,8 @@ def _inserted_id(connection: Connection, table: Any, values: dict[str, Any]) -> 
 def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapshot: int) -> dict[str, Any]:
     return {
         "uuid": made.uuid,
-        "taxpayer_id": sale.unit.taxpayer_id,
-        "unit_id": sale.unit.id,
+        "taxpayer_id": sale.taxpayer_id,
+        "unit_id": sale.unit_id,
         "chain_id": slot.csid.id,
         "icv": slot.link.icv,
         "pih": slot.link.pih,
@@ -329,12 +348,12 @@ def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapsh
 def _stamp_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
     return {
         "document_uuid": made.uuid,
-        "taxpayer_id": sale.unit.taxpayer_id,
+        "taxpayer_id": sale.taxpayer_id,
         "csid_id": slot.csid.id,
         "signature": made.signature,
         "xml": made.xml,
         "qr": made.qr,
-        "signed_at": made.signed_at,
+        "signed_at": slot.at,
     }
 
 
@@ -343,9 +362,9 @@ def _submission_values(sale: NewSale, slot: Slot, made: Made, held_for: str) -> 
     window = REPORTING_WINDOW if made.profile is Profile.SIMPLIFIED else timedelta()
     return {
         "document_uuid": made.uuid,
-        "taxpayer_id": sale.unit.taxpayer_id,
-        "unit_id": sale.unit.id,
-        "endpoint": made.endpoint.value,
+        "taxpayer_id": sale.taxpayer_id,
+        "unit_id": sale.unit_id,
+        "endpoint": made.endpoint,
         "status": (Status.HELD if held_for else Status.ISSUED).value,
         "held_for": held_for,
         "due_by": made.issued_at + window,
@@ -357,18 +376,19 @@ def _submission_values(sale: NewSale, slot: Slot, made: Made, held_for: str) -> 
     }
 
 
-def _link_back_values(sale: NewSale, made: Made) -> dict[str, Any]:
+def _link_back_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
     return {
-        "taxpayer_id": sale.unit.taxpayer_id,
+        "taxpayer_id": sale.taxpayer_id,
         "document_uuid": made.uuid,
-        "connection_id": sale.connection,
-        "state": Task.DUE.value,
+        "connection_id": sale.connection_id,
+        "state": LinkBackState.DUE.value,
         "next_at": None,  # until the authority has said something final
         "lease_until": None,
         "lease_by": None,
         "attempts": 0,
         "error": "",
         "receipt": "",
+        "changed_at": slot.at,
     }
 
 
@@ -417,7 +437,7 @@ def _issued(sale: NewSale, slot: Slot, made: Made, status: Status) -> Issued:
         vat=made.vat,
         rounding=made.rounding,
         currency=made.currency,
-        connection=sale.connection,
+        connection=sale.connection_id,
         order_id=sale.order_id,
         qr=made.qr,
         replaces=sale.replaces,

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gateway.chain import Link
-from gateway.finding import Text
 from gateway.invoice.facts import Kind, Profile
 from gateway.issued import Issued, Status
-from gateway.unit import Unit
 from gateway.verdict import Outcome
 
 
@@ -27,17 +25,20 @@ class Taxpayer:
     vat: str
 
 
-class Stage(StrEnum):
-    """A CSID's two lives: for the compliance checks first, then for issuing."""
+Stage = Literal["compliance", "production"]
+"""A CSID's two lives: for the compliance checks first, then for issuing."""
 
-    COMPLIANCE = "compliance"
-    PRODUCTION = "production"
+Endpoint = Literal["clearance", "reporting"]
+"""Where a document is sent: standard ones are cleared, simplified ones reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewCsid:
     """A certificate as the authority handed it out; `token` is the user name of its API credentials, not the secret."""
 
+    id: str
+    taxpayer_id: str
+    unit_id: str
     stage: Stage
     request_id: str
     token: str
@@ -50,25 +51,15 @@ class NewCsid:
 class CsidRecord(NewCsid):
     """A CSID on record; `retired_at` is when a newer one took its place."""
 
-    id: int
-    taxpayer_id: str
-    unit_id: str
-    retired_at: datetime | None = None
+    retired_at: datetime | None
 
 
 class Chain(NamedTuple):
     """One CSID's chain: how far it goes, and when it was sealed."""
 
-    csid_id: int
+    csid_id: str
     head: Link  # the place the next document will take
     sealed_at: datetime | None
-
-
-class Endpoint(StrEnum):
-    """Where a document is sent: standard ones are cleared, simplified ones reported."""
-
-    CLEARANCE = "clearance"
-    REPORTING = "reporting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +67,25 @@ class NewSale:
     """A thing to make a document for.
 
     `thing` names it within its connection ("order:46", "refund:46/58"); with connection and kind it is the natural
-    key that makes a second document impossible. `content` is its canonical JSON and `digest` tells its versions
-    apart. `number` is the caller's own invoice number; empty: the next of the unit's series. `replaces` is the
+    key that makes a second document impossible. `order_json` is what was sold in canonical JSON, and `digest` tells
+    its versions apart. `request_digest` is of the whole request where an Idempotency-Key covers more than the order.
+    `invoice_number` is the caller's own; without one the next of the unit's series is drawn. `replaces` is the
     rejected document this one corrects, `corrects` the invoice a note is about; with `waits_for_original` the note
     is not sent before that invoice is accepted.
     """
 
-    unit: Unit
-    connection: str
+    taxpayer_id: str
+    unit_id: str
+    connection_id: str
     order_id: str
     thing: str
     kind: Kind
     digest: str
-    content: str
+    order_json: str
     version: str = ""
-    idempotency_key: str = ""
-    request_digest: str = ""
-    number: str = ""
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    invoice_number: str | None = None
     replaces: str | None = None
     corrects: str | None = None
     waits_for_original: bool = False
@@ -103,8 +96,8 @@ class NewSale:
 class Slot:
     """The place a document is made for, held while it is made.
 
-    `at` is the moment of making: never before the chain's last document. `replaced` is the rejected document, whose
-    moment of issue the new one keeps.
+    `at` is the moment of making and so of issue: never before the chain's last document. Only the correction of a
+    rejected document, `replaced`, keeps that one's moment of issue.
     """
 
     link: Link
@@ -124,7 +117,6 @@ class Made:
     signature: bytes
     qr: str
     issued_at: datetime
-    signed_at: datetime
     kind: Kind
     profile: Profile
     endpoint: Endpoint
@@ -145,15 +137,16 @@ class Appended(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A document to send, leased to one worker. `attempts` is how often it was begun to be sent."""
+    """A document to send, leased to `worker`. `attempts` is how often sending it was begun before."""
 
     uuid: str
     taxpayer_id: str
     unit_id: str
-    csid_id: int
+    csid_id: str
     endpoint: Endpoint
     status: Status
     attempts: int
+    worker: str
     profile: Profile
     number: str
     hash: str
@@ -163,18 +156,50 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One exchange with the authority. Without `ended_at` it was begun and nothing is known of its end."""
+    """One of the two entries of an exchange with the authority: that it began, and how it ended.
+
+    Without the second nothing is known of the end. `http_status` 0 means no answer; `body` is the raw answer.
+    """
 
     number: int
-    begun_at: datetime
-    ended_at: datetime | None = None
-    http_status: int = 0
+    phase: Literal["begun", "ended"]
+    at: datetime
+    http_status: int | None = None
     outcome: Outcome | None = None
-    body: bytes = b""
+    body: bytes | None = None
 
 
-class Task(StrEnum):
-    """How a notice or a link back stands. Only DUE is worked on."""
+class LinkBackState(StrEnum):
+    """How the report to a sale's origin stands."""
+
+    DUE = "due"
+    DONE = "done"
+    FAILED = "failed"  # given up
+
+
+@dataclass(frozen=True, slots=True)
+class DueLinkBack:
+    """What has to be told to a sale's origin; `attempts` is how often that was tried before."""
+
+    id: int
+    taxpayer_id: str
+    connection_id: str
+    uuid: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBack(DueLinkBack):
+    """A report to a sale's origin as it stands, with the last error or the receipt."""
+
+    state: LinkBackState
+    changed_at: datetime
+    error: str
+    receipt: str
+
+
+class NoticeState(StrEnum):
+    """How a webhook stands."""
 
     DUE = "due"
     DONE = "done"
@@ -184,34 +209,27 @@ class Task(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LinkBack:
-    """What has to be told to the sale's origin, with the last error or the receipt."""
+class DueNotice:
+    """A webhook as it arrived; `attempts` is how often it was worked on before."""
 
     id: int
     taxpayer_id: str
-    connection: str
-    uuid: str
-    state: Task
-    attempts: int
-    error: str
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A webhook as it arrived; `reason` says why it was ignored, quarantined or given up."""
-
-    id: int
-    taxpayer_id: str
-    connection: str
+    connection_id: str
     topic: str
     order_id: str
     delivery_id: str
     body: bytes
     received_at: datetime
-    state: Task
     attempts: int
-    reason: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(DueNotice):
+    """A webhook and what became of it; `reason` says why in English (`en`) and Arabic (`ar`)."""
+
+    state: NoticeState
+    changed_at: datetime
+    reason: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +252,7 @@ class Snapshot(NamedTuple):
     order_id: str
     version: str
     digest: str
-    content: str
+    order_json: str
     received_at: datetime
 
 

@@ -65,7 +65,7 @@ class Unit(Row, table=True):
 class Csid(Row, table=True):
     __table_args__ = (_of_unit(), Index(None, "taxpayer_id", "unit_id"))
 
-    id: int | None = Field(primary_key=True)
+    id: str = Field(primary_key=True)
     taxpayer_id: str
     unit_id: str
     stage: str
@@ -83,7 +83,7 @@ class Chain(Row, table=True):
 
     __table_args__ = (_of_unit(),)
 
-    csid_id: int = Field(primary_key=True, foreign_key="csid.id")
+    csid_id: str = Field(primary_key=True, foreign_key="csid.id")
     taxpayer_id: str
     unit_id: str
     head_icv: int
@@ -137,7 +137,7 @@ class OrderSnapshot(Row, table=True):
     order_id: str
     version: str
     digest: str
-    content: str = Field(sa_type=Text)
+    order_json: str = Field(sa_type=Text)
     received_at: datetime = Field(sa_type=Moment)
 
 
@@ -186,7 +186,7 @@ class Document(Row, table=True):
     uuid: str = Field(primary_key=True)
     taxpayer_id: str
     unit_id: str
-    chain_id: int = Field(foreign_key="chain.csid_id")
+    chain_id: str = Field(foreign_key="chain.csid_id")
     icv: int
     pih: str
     number: str
@@ -210,7 +210,7 @@ class Document(Row, table=True):
 class Stamp(Row, table=True):
     document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
     taxpayer_id: str = Field(foreign_key="taxpayer.id")
-    csid_id: int = Field(foreign_key="csid.id")
+    csid_id: str = Field(foreign_key="csid.id")
     signature: bytes
     xml: bytes
     qr: str = Field(sa_type=Text)
@@ -276,6 +276,7 @@ class LinkBack(Row, table=True):
     lease_until: datetime | None = Field(sa_type=Moment)
     lease_by: str | None
     attempts: int
+    changed_at: datetime = Field(sa_type=Moment)
     error: str = Field(sa_type=Text)
     receipt: str = Field(sa_type=Text)
 
@@ -300,7 +301,8 @@ class Notice(Row, table=True):
     lease_until: datetime | None = Field(sa_type=Moment)
     lease_by: str | None
     attempts: int
-    reason: Any = Field(sa_type=Json, nullable=True)
+    changed_at: datetime = Field(sa_type=Moment)
+    reason: Any = Field(sa_type=Json)
 
 
 class Audit(Row, table=True):

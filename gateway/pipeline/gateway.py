@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 import httpx2
 
-from gateway.authority import Authority, base_url
+from gateway.authority import BASE_URLS, Authority
 from gateway.keys import Safe, Stamper, open_keys
 from gateway.ledger import Ledger
 from gateway.outbound import client
@@ -70,7 +70,7 @@ def open_gateway(
 async def online(gateway: Gateway) -> AsyncIterator[Lines]:
     """Open the connections to the outside; they close with the block."""
     settings = gateway.settings
-    url = settings.authority_url or base_url(settings.environment)
+    url = settings.authority_url or BASE_URLS[settings.environment]
     async with (
         Authority(url, timeout=settings.authority_timeout) as authority,
         client(settings) as outside,

@@ -3,13 +3,17 @@
 The hint itself is never the truth: whatever it says, the order is fetched and that is what is issued.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any, Final
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from gateway import stores
 from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, GatewayError, Unavailable, Unknown
+from gateway.finding import Text
 from gateway.ledger import DueNotice, NoticeState
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.issue import Request, issue
@@ -21,9 +25,6 @@ _ISSUE_WHEN: Final = "paid,fulfilled"
 
 def connection_with_secrets(gateway: Gateway, taxpayer_id: str, connection_id: str) -> Connection:
     """The connection, its secrets opened from their envelope."""
-    import json
-    from dataclasses import replace
-
     connection = gateway.ledger.connection(taxpayer_id, connection_id)
     if connection.platform == "api":
         return connection
@@ -39,13 +40,13 @@ def connection_secrets(taxpayer_id: str, connection_id: str) -> str:
 def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], body: bytes) -> bool:
     """Keep a webhook delivery for the worker. True if it names an order; Unauthorised if it is not the shop's."""
     found = gateway.ledger.any_connection(connection_id)
-    if found is None or found.platform not in stores.PLATFORMS:
+    if found is None or found.platform not in stores.STORES:
         raise Unknown(
             f"There is no shop connection {connection_id}.",
             fix="Check the address the shop sends its webhooks to; `gateway connect` makes connections.",
         )
     connection = connection_with_secrets(gateway, found.taxpayer_id, connection_id)
-    notice = stores.PLATFORMS[connection.platform].verify(connection, headers, body)
+    notice = stores.store_of(connection.platform).verify(connection, headers, body)
     if notice.order_id is None:
         return False
     gateway.ledger.add_notice(
@@ -53,7 +54,8 @@ def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], bo
         connection.id,
         topic=notice.topic,
         order_id=notice.order_id,
-        delivery_id=notice.delivery_id,
+        # A shop that gives its deliveries no id may send the same bytes again only as a repeat.
+        delivery_id=notice.delivery_id or hashlib.sha256(body).hexdigest(),
         body=body,
         now=gateway.now(),
     )
@@ -62,32 +64,42 @@ def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], bo
 
 async def follow(gateway: Gateway, lines: Lines, notice: DueNotice, again: timedelta) -> None:
     """Fetch the order a hint speaks of and issue it, if it is due; say in the ledger what became of the hint."""
+    next_at: datetime | None = None
     try:
         state, reason = await _follow(gateway, lines, notice)
     except Unavailable as error:
-        wait = max(again, timedelta(seconds=error.retry_after))
-        await _end(gateway, notice, NoticeState.DUE, reason_of(error), next_at=gateway.now() + wait)
-        return
+        state, reason = NoticeState.DUE, reason_of(error)
+        next_at = gateway.now() + max(again, timedelta(seconds=error.retry_after))
     except (BadInput, Conflict) as error:
         state, reason = NoticeState.QUARANTINED, reason_of(error)
     except GatewayError as error:
         state, reason = NoticeState.FAILED, reason_of(error)
-    await _end(gateway, notice, state, reason)
+    await gateway.offload(
+        gateway.ledger.end_notice,
+        notice.id,
+        state=state,
+        reason=reason._asdict(),
+        next_at=next_at,
+        now=gateway.now(),
+    )
 
 
-async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[NoticeState, dict[str, Any]]:
+async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[NoticeState, Text]:
     connection = await gateway.offload(connection_with_secrets, gateway, notice.taxpayer_id, notice.connection_id)
-    store = stores.PLATFORMS[connection.platform]
+    store = stores.store_of(connection.platform)
     raw = await store.fetch(connection, lines.outside, notice.order_id)
     state = store.state(connection, raw)
     if not _is_due(connection, state):
-        return NoticeState.IGNORED, {"en": f"The order is {state.value}; it is issued when it is {_when(connection)}."}
+        when = _when(connection)
+        return NoticeState.IGNORED, Text(
+            f"The order is {state.value}; it is issued when it is {when}.", "الطلب لم يحن إصداره."
+        )
     order = store.map(connection, raw).order
     if connection.cutover and order.placed_at < connection.cutover:
-        return NoticeState.IGNORED, {"en": "The order is older than this connection."}
+        return NoticeState.IGNORED, Text("The order is older than this connection.", "الطلب أقدم من هذا الربط.")
     request = Request(notice.taxpayer_id, actor=f"shop:{connection.id}", order=order)
     appended = await gateway.offload(issue, gateway, request)
-    return NoticeState.DONE, {"en": f"Document {appended.issued.number}."}
+    return NoticeState.DONE, Text(f"Document {appended.issued.number}.", f"المستند {appended.issued.number}.")
 
 
 def _when(connection: Connection) -> str:
@@ -98,14 +110,6 @@ def _is_due(connection: Connection, state: State) -> bool:
     return state.value in {each.strip() for each in _when(connection).split(",")}
 
 
-def reason_of(error: GatewayError) -> dict[str, Any]:
+def reason_of(error: GatewayError) -> Text:
     """Why something waits for a person, in both languages."""
-    return {"en": str(error), "ar": error.ar} if error.ar else {"en": str(error)}
-
-
-async def _end(
-    gateway: Gateway, notice: DueNotice, state: NoticeState, reason: dict[str, Any], *, next_at: Any = None
-) -> None:
-    await gateway.offload(
-        gateway.ledger.end_notice, notice.id, state=state, reason=reason, next_at=next_at, now=gateway.now()
-    )
+    return Text(str(error), error.ar or str(error))

@@ -11,6 +11,7 @@ The procedure, from top to bottom:
 No network in here. Any failure before the commit leaves counter, number and chain as they were.
 """
 
+import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,15 +21,16 @@ from typing import Any
 from gateway import rules, stamp, ubl
 from gateway.chain import Link
 from gateway.csid import Certificate, read_certificate
-from gateway.errors import BadInput, NotCompliant, Unavailable
-from gateway.finding import Finding
-from gateway.invoice.facts import Heading, Invoice, Profile
-from gateway.invoice.from_order import RIYADH, invoice_of
+from gateway.errors import BadInput, NotCompliant
+from gateway.finding import Finding, RuleSet
+from gateway.invoice.facts import RIYADH, Heading, Invoice, Kind, Profile
+from gateway.invoice.from_order import invoice_of
 from gateway.ledger import Appended, Made, NewSale, Slot
 from gateway.order import Order
 from gateway.pipeline.gateway import Gateway
 from gateway.unit import Unit
 
+_CONTENT = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
 # The deadline clock owns lateness; it says nothing about the document (BR-KSA-98).
 _NOT_ABOUT_THE_DOCUMENT = frozenset({"BR-KSA-98"})
 
@@ -40,7 +42,6 @@ class Request:
     taxpayer_id: str
     actor: str
     order: Order
-    raw: str = ""
     idempotency_key: str | None = None
 
 
@@ -54,28 +55,21 @@ def issue(gateway: Gateway, request: Request) -> Appended:
     if known is not None:
         return known
     invoice = invoice_of(order, unit.seller)
-    return append(gateway, sale, unit, invoice, actor=request.actor)
+    make = partial(_make, gateway, unit, invoice, gateway.new_id())
+    return gateway.ledger.append(sale, make, actor=request.actor, now=gateway.now())
 
 
-def append(gateway: Gateway, sale: NewSale, unit: Unit, invoice: Invoice, *, actor: str) -> Appended:
-    """Make the document of a sale under the lock of its chain, or find the one that was made meanwhile."""
-    now = gateway.now()
-    uuid = gateway.new_id()
-    make = partial(_make, gateway, unit, invoice, uuid, now)
-    return gateway.ledger.append(sale, make, actor=actor, now=now)
-
-
-def _make(gateway: Gateway, unit: Unit, invoice: Invoice, uuid: str, now: datetime, slot: Slot) -> Made:
+def _make(gateway: Gateway, unit: Unit, invoice: Invoice, uuid: str, slot: Slot) -> Made:
+    """Render, stamp and prove, in the place that is held for it."""
     certificate = read_certificate(slot.csid.certificate.encode())
-    _in_force(certificate, now)
-    heading = Heading(slot.number, uuid, moment_of_issue(now))
+    heading = Heading(slot.number, uuid, moment_of_issue(slot.at))
     document = stamp.stamp(
         ubl.render(invoice, heading, slot.link),
         sign=partial(gateway.stamper.sign, unit.key),
         certificate=certificate,
         signing_time=heading.issued_at,
     )
-    prove(document, invoice, heading, slot.link, certificate=certificate, now=now)
+    prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at)
     return made_of(document, invoice, heading)
 
 
@@ -118,7 +112,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading) -> Mad
         uuid=document.uuid,
         xml=document.xml,
         hash=document.hash,
-        signature=document.signature,
+        signature=base64.b64decode(document.signature),
         qr=document.qr,
         issued_at=heading.issued_at,
         kind=invoice.kind,
@@ -133,30 +127,20 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading) -> Mad
     )
 
 
-def _in_force(certificate: Certificate, now: datetime) -> None:
-    if not certificate.not_before <= now <= certificate.not_after:
-        raise Unavailable(
-            f"The unit's certificate is valid from {certificate.not_before:%Y-%m-%d} to "
-            f"{certificate.not_after:%Y-%m-%d}; nothing can be stamped with it today.",
-            fix="Onboard the unit again with a new OTP, or set this machine's clock right.",
-            retry_after=3600,
-        )
-
-
 def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
     order = request.order
     return NewSale(
-        taxpayer_id=request.taxpayer_id,
+        taxpayer_id=unit.taxpayer_id,
         unit_id=unit.id,
         connection_id=order.connection,
         order_id=order.id,
         thing=f"order:{order.id}",
-        kind="invoice",
-        version=order.version,
+        kind=Kind.INVOICE,
         digest=order.digest,
-        order_json=request.raw or canonical_json(order),
-        invoice_number=order.invoice_number,
+        order_json=canonical_json(order),
+        version=order.version,
         idempotency_key=request.idempotency_key,
+        invoice_number=order.invoice_number,
         link_back=link_back,
     )
 
@@ -173,4 +157,4 @@ def preview(invoice: Invoice, *, number: str, uuid: str, link: Link, now: dateti
     if not number:
         raise BadInput("A preview needs a number to show.")
     body = ubl.render(invoice, Heading(number, uuid, moment_of_issue(now)), link)
-    return body, rules.check(body, now=now, sets=rules.CONTENT_SETS)
+    return body, rules.check(body, now=now, sets=_CONTENT)

@@ -17,13 +17,15 @@ async def link_back(gateway: Gateway, lines: Lines, due: DueLinkBack, again: tim
     """Report one document to its shop and record the receipt, or when to try again."""
     connection = await gateway.offload(connection_with_secrets, gateway, due.taxpayer_id, due.connection_id)
     issued = await gateway.offload(gateway.ledger.invoice, due.taxpayer_id, due.uuid)
-    store = stores.PLATFORMS[connection.platform]
-    now = gateway.now
+    store = stores.store_of(connection.platform)
+    error, receipt, next_at = "", "", None
     try:
         receipt = await store.report(connection, lines.outside, issued.order_id, issued)
-    except GatewayError as error:
-        hopeless = not isinstance(error, Unavailable) or due.attempts + 1 >= GIVE_UP_AFTER
-        next_at = None if hopeless else now() + again
-        await gateway.offload(gateway.ledger.end_link_back, due.id, error=str(error), next_at=next_at, now=now())
-    else:
-        await gateway.offload(gateway.ledger.end_link_back, due.id, receipt=receipt, now=now())
+    except Unavailable as failure:
+        error = str(failure)
+        next_at = gateway.now() + again if due.attempts < GIVE_UP_AFTER else None
+    except GatewayError as failure:
+        error = str(failure)
+    await gateway.offload(
+        gateway.ledger.end_link_back, due.id, error=error, receipt=receipt, next_at=next_at, now=gateway.now()
+    )

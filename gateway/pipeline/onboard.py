@@ -28,7 +28,7 @@ from gateway.invoice.facts import (
     Profile,
     Tax,
 )
-from gateway.ledger import NewCsid
+from gateway.ledger import NewCsid, Stage
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.issue import moment_of_issue, prove
 from gateway.pipeline.submit import csid_secret
@@ -79,7 +79,7 @@ def _request(gateway: Gateway, unit: Unit) -> bytes:
     return csr(fields_of(unit), public_key=public_key, sign=partial(gateway.stamper.sign, unit.key))
 
 
-def _keep(gateway: Gateway, unit: Unit, stage: str, credentials: Credentials) -> None:
+def _keep(gateway: Gateway, unit: Unit, stage: Stage, credentials: Credentials) -> None:
     """The CSID and its sealed secret; a production CSID opens its chain."""
     certificate = read_certificate(credentials.certificate)
     if certificate.public_key != gateway.stamper.public_key(unit.key):
@@ -88,23 +88,21 @@ def _keep(gateway: Gateway, unit: Unit, stage: str, credentials: Credentials) ->
             "The authority's certificate is not for this unit's key.",
             fix="Use the simulation environment, or `gateway simulate`; the sandbox answers with a canned certificate.",
         )
-    csid_id = gateway.new_id()
     # The secret first: a CSID in the ledger without its secret could never be used.
-    gateway.safe.seal(csid_secret(unit.taxpayer_id, csid_id), credentials.secret)
-    gateway.ledger.add_csid(
-        NewCsid(
-            id=csid_id,
-            taxpayer_id=unit.taxpayer_id,
-            unit_id=unit.id,
-            stage=stage,
-            request_id=credentials.request_id,
-            token=credentials.token,
-            certificate=certificate.text,
-            not_before=certificate.not_before,
-            not_after=certificate.not_after,
-        ),
-        now=gateway.now(),
+    where = csid_secret(unit.taxpayer_id, unit.id, credentials.request_id)
+    gateway.safe.seal(where, credentials.secret)
+    csid = NewCsid(
+        id=gateway.new_id(),
+        taxpayer_id=unit.taxpayer_id,
+        unit_id=unit.id,
+        stage=stage,
+        request_id=credentials.request_id,
+        token=credentials.token,
+        certificate=certificate.text,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
     )
+    gateway.ledger.add_csid(csid, now=gateway.now())
 
 
 def _compliance_documents(

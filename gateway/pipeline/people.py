@@ -33,12 +33,13 @@ class KnownKey:
     role: Role
 
 
-def add_key(gateway: Gateway, taxpayer_id: str, role: Role, label: str) -> str:
+def add_key(gateway: Gateway, taxpayer_id: str, role: Role, label: str, *, actor: str) -> str:
     """Make a key and return it, for the only time: the ledger keeps its hash."""
     world = "live" if gateway.settings.environment is Environment.PRODUCTION else "test"
     key_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     key = f"gw_{world}_{key_id}_{secret}"
-    gateway.ledger.add_api_key(key_id, taxpayer_id, role=role.value, hash=_hash(key), label=label, now=gateway.now())
+    now = gateway.now()
+    gateway.ledger.add_api_key(key_id, taxpayer_id, role=role.value, hash=_hash(key), label=label, actor=actor, now=now)
     return key
 
 
@@ -53,8 +54,9 @@ def authenticate(gateway: Gateway, key: str) -> KnownKey:
             "This API key is not known here, or it was revoked.",
             fix="Check that the whole key was copied; `gateway keys add` makes a new one.",
         )
+    gateway.ledger.touch_api_key(found, now=gateway.now())
     return KnownKey(found.id, found.taxpayer_id, Role(found.role))
 
 
 def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

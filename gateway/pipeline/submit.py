@@ -6,7 +6,6 @@ rejected. When to try again is the worker's decision, handed in.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
 
 from gateway.authority import Credentials, Submission
 from gateway.issued import Status
@@ -17,56 +16,46 @@ from gateway.verdict import Outcome, Verdict
 Again = Callable[[int, Verdict], timedelta]
 """How long to wait before the next attempt, by the number of attempts made and the last answer."""
 
-_STATUS: Final = {
-    Outcome.REJECTED: Status.REJECTED,
-    Outcome.TOO_LARGE: Status.REJECTED,
-    Outcome.CREDENTIALS: Status.HELD,
-    Outcome.NOT_RECEIVED: Status.ISSUED,
-    Outcome.UNKNOWN: Status.UNKNOWN,
-    Outcome.CLEARANCE_OFF: Status.ISSUED,
-}
-
 
 async def submit(gateway: Gateway, lines: Lines, due: Due, again: Again) -> Verdict:
-    """Send one due document and record what came back."""
+    """Send one due document and record what came back. Conflict: another worker has it by now."""
     credentials = await gateway.offload(_credentials, gateway, due)
-    verdict = await _exchange(gateway, lines, due, credentials, again, endpoint=due.endpoint)
-    if verdict.outcome is Outcome.CLEARANCE_OFF:
-        # The authority's own switch: the same document goes to reporting, same identity, same bytes.
-        verdict = await _exchange(gateway, lines, due, credentials, again, endpoint="reporting")
-    if verdict.outcome is Outcome.CREDENTIALS:
-        # Says nothing about the document. Every further call would fail alike, so the unit waits for a person.
-        await gateway.offload(_hold, gateway, due)
+    attempt = await gateway.offload(gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now())
+    send = lines.authority.clear if due.endpoint == "clearance" else lines.authority.report
+    verdict = await send(credentials, Submission(due.uuid, due.hash, due.xml))
+    await gateway.offload(_record, gateway, due, attempt, verdict, again)
     return verdict
 
 
-async def _exchange(
-    gateway: Gateway, lines: Lines, due: Due, credentials: Credentials, again: Again, *, endpoint: str
-) -> Verdict:
-    attempt = await gateway.offload(gateway.ledger.begin_attempt, due.uuid, now=gateway.now())
-    send = lines.authority.clear if endpoint == "clearance" else lines.authority.report
-    verdict = await send(credentials, Submission(due.uuid, due.hash, due.xml))
+def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, again: Again) -> None:
     now = gateway.now()
-    await gateway.offload(
-        gateway.ledger.end_attempt,
+    gateway.ledger.end_attempt(
         due.uuid,
         attempt,
         http_status=verdict.status,
-        outcome=verdict.outcome.value,
+        outcome=verdict.outcome,
         body=verdict.body,
-        status=_status(endpoint, verdict),
+        status=_status(due, verdict.outcome),
         findings=verdict.findings,
         cleared_xml=verdict.cleared_xml,
         next_at=_next(now, attempt, verdict, again),
+        # The authority's own switch: the same document goes to reporting, same identity, same bytes.
+        endpoint="reporting" if verdict.outcome is Outcome.CLEARANCE_OFF else None,
         now=now,
     )
-    return verdict
+    if verdict.outcome is Outcome.CREDENTIALS:
+        # It says nothing about the document, and every further call would fail alike: the unit waits for a person.
+        gateway.ledger.hold_unit(due.taxpayer_id, due.unit_id, reason="the authority answered 401", now=now)
 
 
-def _status(endpoint: str, verdict: Verdict) -> Status:
-    if verdict.outcome.is_accepted:
-        return Status.CLEARED if endpoint == "clearance" else Status.REPORTED
-    return _STATUS[verdict.outcome]
+def _status(due: Due, outcome: Outcome) -> Status:
+    """Where the document stands after an answer; what was not received leaves it as it was."""
+    if outcome.is_accepted:
+        return Status.CLEARED if due.endpoint == "clearance" else Status.REPORTED
+    if outcome in (Outcome.REJECTED, Outcome.TOO_LARGE):
+        return Status.REJECTED
+    was_unknown = due.status in (Status.UNKNOWN, Status.SENDING)
+    return Status.UNKNOWN if was_unknown or outcome is Outcome.UNKNOWN else Status.ISSUED
 
 
 def _next(now: datetime, attempt: int, verdict: Verdict, again: Again) -> datetime | None:
@@ -77,13 +66,10 @@ def _next(now: datetime, attempt: int, verdict: Verdict, again: Again) -> dateti
 
 def _credentials(gateway: Gateway, due: Due) -> Credentials:
     csid = gateway.ledger.csid(due.csid_id)
-    return Credentials.of(csid.request_id, csid.token, gateway.safe.open(csid_secret(due.taxpayer_id, csid.id)))
+    secret = gateway.safe.open(csid_secret(csid.taxpayer_id, csid.unit_id, csid.request_id))
+    return Credentials(csid.request_id, csid.token, secret, disposition="ISSUED", is_compliance=False)
 
 
-def csid_secret(taxpayer_id: str, csid_id: str) -> str:
+def csid_secret(taxpayer_id: str, unit_id: str, request_id: str) -> str:
     """Where the API secret of a CSID is sealed."""
-    return f"{taxpayer_id}/csid/{csid_id}"
-
-
-def _hold(gateway: Gateway, due: Due) -> None:
-    gateway.ledger.hold_unit(due.taxpayer_id, due.unit_id, reason="the authority answered 401", now=gateway.now())
+    return f"{taxpayer_id}/{unit_id}/csid/{request_id}"

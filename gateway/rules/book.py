@@ -33,9 +33,7 @@ class Pattern:
 
     set: RuleSet
 
-    def context(
-        self, priority: int, kind: type[N], *paths: str, when: Callable[[N], bool] | None = None
-    ) -> Context[N]:
+    def context(self, priority: int, kind: type[N], *paths: str, when: Callable[[N], bool] | None = None) -> Context[N]:
         """Nodes on any of the paths (`/a/b` from the root, `a/b` anywhere, `*` any element) for which `when` holds."""
         return Context(self, priority, tuple(map(_Path.parse, paths)), kind, when)
 
@@ -46,11 +44,16 @@ class _Path(NamedTuple):
     tag: str
     above: tuple[str, ...]
     from_root: bool
+    is_long: bool  # the tag and that of the parent do not decide it
 
     @classmethod
     def parse(cls, path: str) -> _Path:
         steps = [step if step == "*" else tag_of(step) for step in path.removeprefix("/").split("/")]
-        return cls(steps[-1], tuple(reversed(steps[:-1])), path.startswith("/"))
+        from_root = path.startswith("/")
+        return cls(steps[-1], tuple(reversed(steps[:-1])), from_root, from_root or len(steps) > 2)
+
+    def may_stand_below(self, parent: str) -> bool:
+        return not self.above or self.above[0] in (parent, "*")
 
     def leads_to(self, element: Element) -> bool:
         here: Element | None = element
@@ -143,6 +146,31 @@ class _Shelf(NamedTuple):
     set: RuleSet
     entries: tuple[tuple[Context[Any], _Path, tuple[Rule, ...]], ...]
 
+    def below(self, parent: str) -> _Shelf:
+        """Without the contexts that ask for another parent."""
+        return _Shelf(self.set, tuple(entry for entry in self.entries if entry[1].may_stand_below(parent)))
+
+
+class _Case(NamedTuple):
+    """What may apply to the elements of one tag: by the tag of the parent, and below any other parent."""
+
+    by_parent: Mapping[str, tuple[_Shelf, ...]]
+    otherwise: tuple[_Shelf, ...]
+
+    @classmethod
+    def of(cls, shelves: Iterable[_Shelf]) -> _Case:
+        whole = tuple(shelves)
+        parents = {path.above[0] for shelf in whole for _, path, _ in shelf.entries if path.above}
+
+        def below(parent: str) -> tuple[_Shelf, ...]:
+            return tuple(shelf for each in whole if (shelf := each.below(parent)).entries)
+
+        return cls({parent: below(parent) for parent in parents if parent != "*"}, below(""))
+
+    def shelves(self, element: Element) -> tuple[_Shelf, ...]:
+        parent = element.getparent()
+        return self.otherwise if parent is None else self.by_parent.get(parent.tag, self.otherwise)
+
 
 @dataclass(frozen=True)
 class Book:
@@ -175,45 +203,50 @@ class Book:
         document = Document(root)
         breaches: list[Breach] = []
         stopped: set[RuleSet] = set()
+        cases = self._cases(frozenset(sets))
         with localcontext(EXACT):
-            for element in root.iter(*self._shelves):
-                for shelf in self._shelves[element.tag]:
-                    if shelf.set in sets:
-                        _judge(element, document, shelf, breaches, stopped)
+            for element in root.iter(*cases) if cases else ():
+                case = cases[element.tag]
+                for shelf in case.shelves(element) if case.by_parent else case.otherwise:
+                    _judge(element, document, shelf, breaches, stopped)
+        document.forget()
         return Judgement(tuple(breaches), tuple(each for each in RuleSet if each in stopped))
 
-    @cached_property
-    def _shelves(self) -> dict[str, tuple[_Shelf, ...]]:
+    def _cases(self, sets: frozenset[RuleSet]) -> dict[str, _Case]:
         """By tag: what the walk has to try on an element of that name."""
+        known = self._cases_of.get(sets)
+        if known is None:
+            known = self._cases_of[sets] = self._sorted_by_tag(sets)
+        return known
+
+    @cached_property
+    def _cases_of(self) -> dict[frozenset[RuleSet], dict[str, _Case]]:
+        return {}
+
+    def _sorted_by_tag(self, sets: frozenset[RuleSet]) -> dict[str, _Case]:
         by_tag: dict[str, dict[Pattern, dict[tuple[Context[Any], _Path], list[Rule]]]] = defaultdict(dict)
-        for each in self.rules:
+        for each in (each for each in self.rules if each.set in sets):
             for path in each.context.paths:
                 contexts = by_tag[path.tag].setdefault(each.context.pattern, {})
                 contexts.setdefault((each.context, path), []).append(each)
         return {
-            tag: tuple(
-                _Shelf(
-                    pattern.set,
-                    tuple(
-                        (context, path, tuple(rules))
-                        for (context, path), rules in sorted(contexts.items(), key=lambda item: -item[0][0].priority)
-                    ),
-                )
-                for pattern, contexts in patterns.items()
-            )
+            tag: _Case.of(_shelf(pattern, contexts) for pattern, contexts in patterns.items())
             for tag, patterns in by_tag.items()
         }
 
 
-def _judge(
-    element: Element, document: Document, shelf: _Shelf, breaches: list[Breach], stopped: set[RuleSet]
-) -> None:
+def _shelf(pattern: Pattern, contexts: Mapping[tuple[Context[Any], _Path], list[Rule]]) -> _Shelf:
+    entries = [(context, path, tuple(rules)) for (context, path), rules in contexts.items()]
+    return _Shelf(pattern.set, tuple(sorted(entries, key=lambda entry: -entry[0].priority)))
+
+
+def _judge(element: Element, document: Document, shelf: _Shelf, breaches: list[Breach], stopped: set[RuleSet]) -> None:
     """Tries the contexts of one pattern on an element; those below the first that matches are shadowed."""
     matched: int | None = None
     for context, path, rules in shelf.entries:
         if matched is not None and context.priority < matched:
             return
-        if (path.above or path.from_root) and not path.leads_to(element):
+        if path.is_long and not path.leads_to(element):
             continue
         node = document.node(element, context.kind)
         try:

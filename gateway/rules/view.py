@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar, overload
 
 from lxml import etree
 
 from gateway.rules.xpath import NAN, Abandoned, compare_untyped, normalize_space, to_boolean, to_decimal
 from gateway.xml import CAC, CBC, DS, EXT, INVOICE, XADES
 
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 PREFIXES: Final = {
     INVOICE: "ubl",
@@ -80,19 +80,37 @@ class Lazy(Generic[T]):
         return value
 
 
+class _Child(Lazy[N]):
+    """The only child of a name: the commonest property by far, so it is found without a detour."""
+
+    def __init__(self, kind: type[N], name: str) -> None:
+        self._kind = kind
+        self._tag = tag_of(name)
+
+    @overload
+    def __get__(self, node: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, node: object, owner: type) -> N: ...
+    def __get__(self, node: Any, owner: type) -> Self | N:
+        if node is None:
+            return self
+        found = node.children.get(self._tag)
+        if not found:
+            child = self._kind.absent()
+        elif len(found) == 1:
+            nodes = node.document.nodes
+            child = nodes.get(found[0])
+            if child.__class__ is not self._kind:
+                child = nodes[found[0]] = self._kind(found[0], node.document)
+        else:
+            raise Abandoned(f"more than one {name_of(self._tag)}")
+        node.__dict__[self._name] = child
+        return child
+
+
 def one(kind: type[N], name: str) -> Lazy[N]:
     """The child of that name, absent if there is none."""
-    tag = tag_of(name)
-
-    def find(node: Node) -> N:
-        found = node.children.get(tag)
-        if not found:
-            return kind.absent()
-        if len(found) > 1:
-            raise Abandoned(f"more than one {name}")
-        return node.document.node(found[0], kind)
-
-    return Lazy(find)
+    return _Child(kind, name)
 
 
 def many(kind: type[N], name: str) -> Lazy[tuple[N, ...]]:
@@ -133,8 +151,12 @@ class Node:
     @Lazy
     def children(self) -> dict[object, list[Element]]:
         found: dict[object, list[Element]] = {}
-        for child in () if self.element is None else self.element:
-            found.setdefault(child.tag, []).append(child)
+        for child in () if self.element is None else list(self.element):
+            tag = child.tag
+            if tag in found:
+                found[tag].append(child)
+            else:
+                found[tag] = [child]
         return found
 
     @Lazy
@@ -148,10 +170,10 @@ class Node:
     @Lazy
     def texts(self) -> tuple[str, ...]:
         """`text()`: the text nodes of the element itself; a comment parts one from the next."""
-        if self.element is None:
-            return ()
-        pieces = [self.element.text, *(child.tail for child in self.element)]
-        return tuple(piece for piece in pieces if piece)
+        element = self.element
+        if element is None or not len(element):
+            return (self.text,) if self.text else ()
+        return tuple([piece for piece in (element.text, *[child.tail for child in element]) if piece])
 
     @Lazy
     def normal(self) -> str:
@@ -321,14 +343,18 @@ class Document:
 
     def __init__(self, root: Element | None) -> None:
         self.root = root
-        self._nodes: dict[Element, Node] = {}
+        self.nodes: dict[Element, Node] = {}
 
     def node(self, element: Element, kind: type[N]) -> N:
         """The node of an element: always the same one while it is asked for as the same kind."""
-        node = self._nodes.get(element)
+        node = self.nodes.get(element)
         if node.__class__ is not kind:
-            node = self._nodes[element] = kind(element, self)
-        return node  # type: ignore[return-value]
+            node = self.nodes[element] = kind(element, self)
+        return node
+
+    def forget(self) -> None:
+        """Lets go of the nodes: they know their document, and no tree should wait for the garbage collector."""
+        self.nodes.clear()
 
     def every(self, kind: type[N], name: str) -> tuple[N, ...]:
         """`//name`: wherever it stands in the tree."""

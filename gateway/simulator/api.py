@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from gateway.simulator.calls import CALLS, Asked, Call, Refused, Reply
 from gateway.simulator.faults import Fault
@@ -21,14 +20,13 @@ MAX_BODY: Final = 5_000_000
 NOTICE: Final = "simulator; not the tax authority"
 
 
-class TooLarge(Exception):
-    """The request has more than MAX_BODY bytes."""
+Fields = dict[str, Any] | None
 
 
 class BrokenOff(Response):
     """An answer whose connection ends before it does."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # A length is announced and never delivered: the server then closes the connection.
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -47,36 +45,34 @@ def create_api(state: State) -> FastAPI:
 
 def _route(state: State, path: str, call: Call) -> Callable[[str, Request], Awaitable[Response]]:
     async def answer(world: str, request: Request) -> Response:
+        # Read before anything is waited for: a caller who gives up meanwhile has sent it all the same.
+        fields = await _fields(request)
         fault = state.faults.next(path)
         delay = state.faults.latency + (fault.delay if fault else 0.0)
         if delay:
             await asyncio.sleep(delay)
         if fault and fault.spoils_answer and not fault.accept:
-            return _recorded(state, path, "", _faulty(fault))
-        response, uuid = await _dealt_with(state, world, request, call)
+            return _recorded(state, path, fields, _faulty(fault))
+        response = _dealt_with(state, world, request, fields, call)
         if fault and fault.spoils_answer:
             response = _faulty(fault)
-        return _recorded(state, path, uuid, response)
+        return _recorded(state, path, fields, response)
 
     return answer
 
 
-async def _dealt_with(state: State, world: str, request: Request, call: Call) -> tuple[Response, str]:
-    """The answer, and the UUID the request spoke of."""
+def _dealt_with(state: State, world: str, request: Request, fields: Fields, call: Call) -> Response:
     if world not in list(World):
-        return PlainTextResponse("Not Found", status_code=404), ""
+        return PlainTextResponse("Not Found", status_code=404)
     if request.headers.get("accept-version") != "V2":
         text = "This Version is not supported or not provided in the header."
-        return PlainTextResponse(text, status_code=406), ""
-    try:
-        fields = await _fields(request)
-    except TooLarge:
-        return HTMLResponse("<html><h1>413 Request Entity Too Large</h1></html>", status_code=413), ""
+        return PlainTextResponse(text, status_code=406)
+    if fields is None:
+        return HTMLResponse("<html><h1>413 Request Entity Too Large</h1></html>", status_code=413)
     reply = _replied(state, _asked(World(world), request, fields), call)
     response = JSONResponse(dict(reply.body), status_code=reply.status)
     response.headers["X-Simulator"] = NOTICE
-    uuid = fields.get("uuid")
-    return response, uuid if isinstance(uuid, str) else ""
+    return response
 
 
 def _replied(state: State, asked: Asked, call: Call) -> Reply:
@@ -86,13 +82,13 @@ def _replied(state: State, asked: Asked, call: Call) -> Reply:
         return refused.reply
 
 
-async def _fields(request: Request) -> dict[str, Any]:
-    """The JSON object of a request; empty if it is anything else."""
+async def _fields(request: Request) -> Fields:
+    """The JSON object of a request; empty if it is anything else, None if there is too much of it."""
     body = bytearray()
     async for chunk in request.stream():
+        if len(body) + len(chunk) > MAX_BODY:
+            return None
         body += chunk
-        if len(body) > MAX_BODY:
-            raise TooLarge
     try:
         fields = json.loads(bytes(body))
     except (ValueError, RecursionError):
@@ -132,7 +128,7 @@ def _faulty(fault: Fault) -> Response:
     return Response(fault.body, status_code=fault.status, headers=headers)
 
 
-def _recorded(state: State, path: str, uuid: str, response: Response) -> Response:
+def _recorded(state: State, path: str, fields: Fields, response: Response) -> Response:
     status = 0 if isinstance(response, BrokenOff) else response.status_code
-    state.exchanges.append(Exchange(path, status, uuid))
+    state.exchanges.append(Exchange(path, status, str((fields or {}).get("uuid", ""))))
     return response

@@ -16,7 +16,7 @@ from gateway.simulator.document import Document, compliance_steps
 from gateway.simulator.remark import Remark, has_errors, schema_invalid, validation_results
 from gateway.simulator.state import Accepted, Csid, OtpState, Seen, State, World
 
-_TOKEN_TYPE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
+_X509V3: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"
 
 REPORTING: Final = "invoices/reporting/single"
 CLEARANCE: Final = "invoices/clearance/single"
@@ -70,7 +70,7 @@ def production_csid(state: State, asked: Asked) -> Reply:
         text = f"Compliance steps for this CSID are not yet complete [{','.join(missing)}]"
         raise _refuse("Missing-ComplianceSteps", text)
     csid = state.enrol(asked.world, compliance.request, is_compliance=False)
-    return Reply(200, {**_csid_body(csid, "ISSUED"), "tokenType": _TOKEN_TYPE})
+    return Reply(200, {**_csid_body(csid, "ISSUED"), "tokenType": _X509V3})
 
 
 def renew(state: State, asked: Asked) -> Reply:

@@ -1,8 +1,8 @@
 """Clearing: the authority's own stamp and QR take the place of the sender's.
 
-How the real authority writes its block is not published; in the published examples of a cleared document the
-signature, its digests, its time and the QR tags 6 to 8 are renewed and all else stays. So it is here: what the hash covers
-does not change, the certificate is that of the simulator's certification authority, and the QR has eight tags.
+How the real authority writes its block is not published. In the published examples of a cleared document the signature,
+its digests, its time and the QR tags 6 to 8 are renewed and all else stays. So it is here: what the hash covers does
+not change, the certificate is that of the simulator's certification authority, and the QR has eight tags.
 """
 
 import base64

@@ -125,10 +125,6 @@ class Document:
         note = {"381": "-credit-note", "383": "-debit-note"}.get(self.type_code, "")
         return f"{profile}{note}-compliant"
 
-    @property
-    def is_signed(self) -> bool:
-        return bool(self.root.xpath("//ds:Signature", namespaces=xml.NAMESPACES))
-
     def vat_number(self, role: str) -> str:
         """BT-31 (role Supplier) or BT-48 (role Customer)."""
         return self.text(f"cac:Accounting{role}Party/cac:Party/cac:PartyTaxScheme/cbc:CompanyID")

@@ -15,8 +15,8 @@ class Fault:
 
     `status`, `body` and `headers` replace the answer; `drop` breaks the connection off in the middle of it. With
     `accept` the request is first dealt with as usual and only its answer is lost; without, it never happened.
-    `delay` is in seconds. `endpoint` is the path below the environment, such as invoices/clearance/single; empty
-    stands for whichever call comes next.
+    `delay` is in seconds; a caller who does not wait that long is dealt with all the same. `endpoint` is the path
+    below the environment, such as invoices/clearance/single; empty stands for whichever call comes next.
     """
 
     status: int | None = None

@@ -113,8 +113,9 @@ def seal_remarks(document: Document, certificate: x509.Certificate) -> Iterator[
         return
     if inside != certificate:
         yield _certificate_error("invalid-signing-certificate", "The document is stamped with another certificate")
-    yield from _signature_remarks(document, seal, inside)
-    yield from _property_remarks(seal, inside)
+        return
+    yield from _signature_remarks(document, seal, certificate)
+    yield from _property_remarks(seal, certificate)
 
 
 def _signature_remarks(document: Document, seal: Seal, certificate: x509.Certificate) -> Iterator[Remark]:

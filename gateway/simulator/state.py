@@ -169,11 +169,11 @@ class State:
         return csid
 
     def authenticate(self, world: World, token: str, secret: str) -> Csid | None:
-        """Whose credentials these are; None if nobody's."""
+        """Whose credentials these are; None if nobody's, or if the certificate has expired."""
         csid = self.csids.get((world, token))
         if csid is None or not hmac.compare_digest(csid.secret.encode(), secret.encode()):
             return None
-        return csid
+        return csid if self.now() <= csid.certificate.not_valid_after_utc else None
 
     def duplicate(self, world: World, document_hash: str) -> Accepted | None:
         """The same document, if it was accepted within the time the authority remembers."""

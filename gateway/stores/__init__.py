@@ -22,4 +22,4 @@ def store_of(platform: str) -> Store:
         ) from None
 
 
-__all__ = ["STORES", "Mapped", "Notice", "State", "Store", "store_of"]
+__all__ = ["STORES", "Mapped", "Notice", "State", "Store", "salla", "store_of", "woocommerce"]

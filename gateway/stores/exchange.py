@@ -71,7 +71,9 @@ class Api:
                 headers=self._headers,
                 auth=self._auth if self._auth is not None else httpx2.USE_CLIENT_DEFAULT,
             )
-        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+        except httpx2.InvalidURL:
+            raise Misconfigured(f"The address of the {self._shop} is not a URL.", fix="Correct base_url.") from None
+        except httpx2.RequestError as error:
             raise self._unreachable(error) from error
         if not response.is_success and response.status_code not in refusals:
             raise self._failure(response, path)
@@ -130,8 +132,9 @@ def _refuse(name: str) -> Any:
 def _code(response: httpx2.Response) -> str:
     """The short word a shop gives for a refusal, such as woocommerce_rest_cannot_view."""
     try:
-        code = parse(response.content)["code"]
-    except (ValueError, KeyError, TypeError):
+        content = parse(response.content)
+        code = content.get("error", content)["code"]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return ""
     return f", {code}" if isinstance(code, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,60}", code) else ""
 

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from gateway.errors import BadInput
 from gateway.invoice.facts import SAR, ZERO
 from gateway.stores.raw import mapping, number, objects, text
-from gateway.stores.store import MAX_GAP, check_closes
+from gateway.stores.store import MAX_GAP, check_closes, does_not_close
 
 
 def money(value: object) -> Decimal:
@@ -58,16 +57,8 @@ def read_sums(order: Mapping[str, Any]) -> Sums:
         return sums
     if abs(before - sums.total) <= MAX_GAP:
         return sums._replace(reduced=False)
-    raise _closes_neither_way(order, sums, before)
-
-
-def _closes_neither_way(order: Mapping[str, Any], sums: Sums, before: Decimal) -> Exception:
     nearest = min(before, before - sums.discount, key=lambda computed: abs(computed - sums.total))
-    try:
-        check_closes(text(order.get("reference_id")), sums.total, nearest, SAR)
-    except BadInput as error:
-        return error
-    raise AssertionError("it closes after all")
+    raise does_not_close(text(order.get("reference_id")), sums.total, nearest, SAR)
 
 
 def find_reductions(order: Mapping[str, Any], sums: Sums) -> tuple[bool, list[dict[str, Any]]]:

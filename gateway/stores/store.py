@@ -117,10 +117,15 @@ def not_authentic(connection: Connection) -> Unauthorised:
 def check_closes(number: str, declared: Decimal, computed: Decimal, currency: str) -> None:
     """DoesNotClose if a shop's own parts differ from its own total by more than rounding explains."""
     if abs(declared - computed) > MAX_GAP:
-        raise DoesNotClose(
-            f"Order {number} does not close: the shop says {declared:f} {currency}, its own lines, discounts and VAT "
-            f"come to {computed:f} {currency}.",
-            fix="Open the order in the shop, look for a changed total or a missing line, and save it again.",
-            ar=f"مجاميع الطلب {number} غير متطابقة: إجمالي المتجر {declared:f} {currency}، ومجموع بنوده وخصوماته "
-            f"وضريبته {computed:f} {currency}. راجع الطلب في المتجر واحفظه من جديد.",
-        )
+        raise does_not_close(number, declared, computed, currency)
+
+
+def does_not_close(number: str, declared: Decimal, computed: Decimal, currency: str) -> DoesNotClose:
+    """The error that shows both sums."""
+    return DoesNotClose(
+        f"Order {number} does not close: the shop says {declared:.2f} {currency}, its own lines, discounts and VAT "
+        f"come to {computed:.2f} {currency}.",
+        fix="Open the order in the shop, look for a changed total or a missing line, and save it again.",
+        ar=f"مجاميع الطلب {number} غير متطابقة: إجمالي المتجر {declared:.2f} {currency}، ومجموع بنوده وخصوماته "
+        f"وضريبته {computed:.2f} {currency}. راجع الطلب في المتجر واحفظه من جديد.",
+    )

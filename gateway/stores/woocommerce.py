@@ -77,9 +77,9 @@ def verify(connection: Connection, headers: Mapping[str, str], body: bytes) -> N
     limited(body)
     topic = header(headers, "X-WC-Webhook-Topic")[:100]
     delivery = header(headers, "X-WC-Webhook-Delivery-ID")[:100]
-    signature = header(headers, "X-WC-Webhook-Signature")
-    if not signature and re.fullmatch(rb"webhook_id=\d{1,20}", body):
+    if re.fullmatch(rb"webhook_id=\d{1,20}", body):
         return Notice("ping", None, delivery)
+    signature = header(headers, "X-WC-Webhook-Signature")
     due = hmac.digest(secret(connection, "webhook").encode(), body, hashlib.sha256)
     if not hmac.compare_digest(base64.b64encode(due), signature.encode()):
         raise not_authentic(connection)
@@ -141,17 +141,13 @@ def _is_paid(raw: Mapping[str, Any]) -> bool:
 
 def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001 - the verb of every store
     """The order; its lines are products, then shipping, then fees, with the shop's own ids."""
-    if not objects(raw.get("line_items")):
-        raise unusable(
-            "line_items",
-            "there are none, so this is not an order that sold anything",
-            fix="Nothing is to be issued for it.",
-        )
     currency = text(raw.get("currency"))
+    if not (objects(raw.get("line_items")) and currency):
+        raise unusable("line_items", "this is not an order that sold anything", fix="Nothing is to be issued for it.")
     if currency != SAR:
         raise unusable(
             "currency",
-            f"the order is in {currency or 'no currency'} and the shop does not say its rate to SAR",
+            f"the order is in {currency} and the shop does not say its rate to SAR",
             fix="Send such orders through the API with fx.rate, or sell in SAR.",
             ar=f"الطلب بعملة {currency} ولا يذكر المتجر سعر الصرف إلى الريال.",
         )

@@ -6,6 +6,10 @@ from gateway.rules.en16931.contexts import BILLING_REFERENCE, INVOICE
 from gateway.rules.view import BillingReference, Invoice, Node, single
 
 
+def _seller_name(invoice: Invoice) -> Node:
+    return single(Node, [entity.name for entity in invoice.seller.party.legal_entities if entity.name])
+
+
 @rule("BR-03", INVOICE, term="BT-2", place=lambda invoice: invoice.issue_date)
 def issue_date_is_given(invoice: Invoice) -> bool:
     return invoice.issue_date.filled
@@ -26,7 +30,7 @@ def has_lines(invoice: Invoice) -> bool:
     return bool(invoice.lines)
 
 
-@rule("BR-KSA-F-06-C10", INVOICE, term="BT-27", place=lambda invoice: _seller_name(invoice), severity=Severity.WARNING)
+@rule("BR-KSA-F-06-C10", INVOICE, term="BT-27", place=_seller_name, severity=Severity.WARNING)
 def seller_name_has_1_to_1000_characters(invoice: Invoice) -> bool:
     # Its string-length() takes one name only, so a second legal entity of the seller stops the whole set.
     name = _seller_name(invoice)
@@ -36,7 +40,3 @@ def seller_name_has_1_to_1000_characters(invoice: Invoice) -> bool:
 @rule("BR-55", BILLING_REFERENCE, term="BT-25", place=lambda reference: reference.invoice.id)
 def preceding_invoice_is_named(reference: BillingReference) -> bool:
     return reference.invoice.id.filled
-
-
-def _seller_name(invoice: Invoice) -> Node:
-    return single(Node, [entity.name for entity in invoice.seller.party.legal_entities if entity.name])

@@ -58,6 +58,16 @@ _GUARDS: Final = (
             AND head_at <= NEW.made_at)""",
     ),
     _Guard(
+        "document",
+        "INSERT",
+        "refers",
+        "a document replaces one of its own sale and corrects one of its own taxpayer",
+        """(NEW.replaces IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM document WHERE uuid = NEW.replaces AND sale_id = NEW.sale_id))
+            OR (NEW.corrects IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM document WHERE uuid = NEW.corrects AND taxpayer_id = NEW.taxpayer_id))""",
+    ),
+    _Guard(
         "chain",
         "INSERT",
         "start",
@@ -119,10 +129,10 @@ def upgrade() -> None:
     guards = (*_standing(), *_GUARDS)
     for guard in guards:
         for statement in _sqlite(guard) if sqlite else _postgresql(guard):
-            op.execute(sa.DDL(statement.replace("%", "%%")))
+            op.execute(sa.text(statement))
     if not sqlite:
         for table in sorted({guard.table for guard in guards}):
-            op.execute(sa.DDL(_refuse_truncate(table)))
+            op.execute(sa.text(_refuse_truncate(table)))
 
 
 def _standing() -> list[_Guard]:
@@ -144,6 +154,7 @@ def _sqlite(guard: _Guard) -> list[str]:
 
 
 def _postgresql(guard: _Guard) -> list[str]:
+    """A trigger needs a function there; tables get those of their own, named alike."""
     name = f"{guard.table}_{guard.name}"
     row = "OLD" if guard.event == "DELETE" else "NEW"
     return [
@@ -155,12 +166,8 @@ def _postgresql(guard: _Guard) -> list[str]:
 
 
 def _refuse_truncate(table: str) -> str:
+    # The function that guards deletions refuses whatever happens, so it serves here too.
     return (
         f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {_refusing_function(table)}()"
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_delete()"
     )
-
-
-def _refusing_function(table: str) -> str:
-    """The guard of deletions refuses always, so it serves here too."""
-    return f"{table}_delete"

@@ -1,0 +1,29 @@
+"""Key custody: the `Stamper` port with its envelope adapter, and the `Safe` for all other secrets.
+
+It knows where envelopes are kept only through a protocol, and nothing of documents: bytes in, signatures out.
+"""
+
+from gateway.keys.envelopes import EnvelopeStamper, EnvelopeStore, Safe, rewrap
+from gateway.keys.master import MasterKey, master_key
+from gateway.keys.pem import key_file, signer_of_pem
+from gateway.keys.stamper import Stamper
+from gateway.settings import Settings
+
+__all__ = [
+    "EnvelopeStamper",
+    "EnvelopeStore",
+    "MasterKey",
+    "Safe",
+    "Stamper",
+    "key_file",
+    "master_key",
+    "open_keys",
+    "rewrap",
+    "signer_of_pem",
+]
+
+
+def open_keys(settings: Settings, store: EnvelopeStore) -> tuple[Stamper, Safe]:
+    """Stamper and safe of these settings; Misconfigured if the master key is missing, unusable or not the store's."""
+    master = master_key(settings)
+    return EnvelopeStamper(master, store), Safe(master, store)

@@ -1,0 +1,61 @@
+"""The books: documents and their chains, what is sent and answered, who may and who did.
+
+One embedded SQLite file, or a PostgreSQL server. The database itself refuses to change what was made; see the guards
+in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
+"""
+
+from gateway.ledger.ledger import Ledger
+from gateway.ledger.queries import Filter
+from gateway.ledger.rows import (
+    ApiKey,
+    Appended,
+    Attempt,
+    AuditBreak,
+    AuditEntry,
+    Chain,
+    CsidRecord,
+    Due,
+    DueLinkBack,
+    DueNotice,
+    Endpoint,
+    LinkBack,
+    LinkBackState,
+    Made,
+    NewCsid,
+    NewSale,
+    Notice,
+    NoticeState,
+    Page,
+    Slot,
+    Snapshot,
+    Stage,
+    Taxpayer,
+)
+
+__all__ = [
+    "ApiKey",
+    "Appended",
+    "Attempt",
+    "AuditBreak",
+    "AuditEntry",
+    "Chain",
+    "CsidRecord",
+    "Due",
+    "DueLinkBack",
+    "DueNotice",
+    "Endpoint",
+    "Filter",
+    "Ledger",
+    "LinkBack",
+    "LinkBackState",
+    "Made",
+    "NewCsid",
+    "NewSale",
+    "Notice",
+    "NoticeState",
+    "Page",
+    "Slot",
+    "Snapshot",
+    "Stage",
+    "Taxpayer",
+]

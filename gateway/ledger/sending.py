@@ -1,0 +1,217 @@
+"""Documents on their way to the authority: who sends which, what was sent, and what came back.
+
+An attempt is on record before the network is touched, so that a crash leaves a trace. Nothing here decides when to
+try again: the next moment is an argument.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gateway.errors import Conflict, Unknown
+from gateway.finding import Finding
+from gateway.invoice.facts import Profile
+from gateway.issued import Status
+from gateway.ledger import tables as t
+from gateway.ledger.database import Database
+from gateway.ledger.documents import findings_json
+from gateway.ledger.leases import FREE, lease
+from gateway.ledger.rows import Due, Endpoint, LinkBackState
+from gateway.verdict import Outcome
+
+BEGUN: Final = "begun"
+ENDED: Final = "ended"
+
+
+class Sending:
+    """Submissions and their attempts."""
+
+    _database: Database
+
+    def claim_submissions(
+        self, *, now: datetime, limit: int, lease_until: datetime, worker: str, uuid: str | None = None
+    ) -> tuple[Due, ...]:
+        """Documents to send now, the most urgent first, leased to `worker` until `lease_until`.
+
+        Documents of isolated units are left alone. `uuid` claims that document only.
+        """
+        only = (_unit_is_free(),) if uuid is None else (_unit_is_free(), t.SUBMISSION.c.document_uuid == uuid)
+        with self._database.writing() as connection:
+            taken = lease(
+                connection,
+                t.SUBMISSION,
+                t.SUBMISSION.c.document_uuid,
+                now=now,
+                limit=limit,
+                lease_until=lease_until,
+                worker=worker,
+                first=t.SUBMISSION.c.due_by,
+                only=only,
+            )
+            rows = connection.execute(_due_rows(taken)).all() if taken else []
+        return tuple(_due(row) for row in rows)
+
+    def begin_attempt(self, uuid: str, *, worker: str, now: datetime) -> int:
+        """Put on record that the document is about to be sent; the attempt's number, from 1.
+
+        Conflict if the lease has gone to another worker meanwhile: then it must not be sent.
+        """
+        with self._database.writing() as connection:
+            row = _submission(connection, uuid)
+            if row.lease_by != worker or row.next_at is None:
+                raise Conflict(f"Document {uuid} is no longer leased to {worker}.", fix="Claim it again.")
+            number = int(row.attempts) + 1
+            _set(connection, uuid, status=Status.SENDING.value, attempts=number)
+            _record(connection, row, number, BEGUN, now)
+        return number
+
+    def end_attempt(
+        self,
+        uuid: str,
+        attempt: int,
+        *,
+        http_status: int,
+        outcome: Outcome,
+        body: bytes,
+        status: Status,
+        now: datetime,
+        next_at: datetime | None = None,
+        findings: Sequence[Finding] = (),
+        cleared_xml: bytes | None = None,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        """Put the answer on record and the document where it now stands; the lease ends.
+
+        `next_at` is when to send again (None: not at all), `endpoint` where, if elsewhere than before. HELD waits for
+        `release_unit`. An answer that comes after the lease was lost is kept, but only a final one still decides the
+        status, and a final status stays.
+        """
+        assert status.is_final == (next_at is None), "a document is sent again until its status is final"
+        with self._database.writing() as connection:
+            row = _submission(connection, uuid)
+            _record(connection, row, attempt, ENDED, now, http_status=http_status, outcome=outcome.value, body=body)
+            if cleared_xml is not None:
+                _keep_cleared(connection, row, cleared_xml, now)
+            if Status(row.status).is_final or (row.attempts != attempt and not status.is_final):
+                return
+            changes: dict[str, Any] = {"status": status.value, "next_at": next_at, "findings": findings_json(findings)}
+            changes["held_for"] = "unit" if status is Status.HELD else ""
+            changes["endpoint"] = endpoint or row.endpoint
+            _set(connection, uuid, **changes, **FREE)
+            if status.is_final:
+                _ring_link_back(connection, uuid, now)
+            if status.is_accepted:
+                _release_notes(connection, uuid, now)
+
+
+def _unit_is_free() -> Any:
+    unit, submission = t.UNIT.c, t.SUBMISSION.c
+    return (
+        select(1)
+        .where(unit.taxpayer_id == submission.taxpayer_id, unit.id == submission.unit_id, unit.held_at.is_(None))
+        .exists()
+    )
+
+
+def _due_rows(uuids: list[str]) -> Any:
+    submission, document, stamp = t.SUBMISSION.c, t.DOCUMENT.c, t.STAMP.c
+    return (
+        select(
+            submission.document_uuid,
+            submission.taxpayer_id,
+            submission.unit_id,
+            submission.endpoint,
+            submission.status,
+            submission.attempts,
+            submission.lease_by,
+            document.profile,
+            document.number,
+            document.hash,
+            document.issued_at,
+            stamp.csid_id,
+            stamp.xml,
+        )
+        .join_from(t.SUBMISSION, t.DOCUMENT, document.uuid == submission.document_uuid)
+        .join(t.STAMP, stamp.document_uuid == submission.document_uuid)
+        .where(submission.document_uuid.in_(uuids))
+        .order_by(submission.due_by)
+    )
+
+
+def _due(row: Row[Any]) -> Due:
+    return Due(
+        uuid=row.document_uuid,
+        taxpayer_id=row.taxpayer_id,
+        unit_id=row.unit_id,
+        csid_id=row.csid_id,
+        endpoint=row.endpoint,
+        status=Status(row.status),
+        attempts=row.attempts,
+        worker=row.lease_by,
+        profile=Profile(row.profile),
+        number=row.number,
+        hash=row.hash,
+        xml=row.xml,
+        issued_at=row.issued_at,
+    )
+
+
+def _submission(connection: Connection, uuid: str) -> Row[Any]:
+    row = connection.execute(select(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == uuid).with_for_update()).first()
+    if row is None:
+        raise Unknown(f"There is no document {uuid}.")
+    return row
+
+
+def _set(connection: Connection, uuid: str, **values: Any) -> None:
+    connection.execute(update(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == uuid).values(**values))
+
+
+def _record(
+    connection: Connection,
+    submission: Row[Any],
+    number: int,
+    phase: str,
+    now: datetime,
+    *,
+    http_status: int | None = None,
+    outcome: str | None = None,
+    body: bytes | None = None,
+) -> None:
+    values = {
+        "document_uuid": submission.document_uuid,
+        "number": number,
+        "phase": phase,
+        "taxpayer_id": submission.taxpayer_id,
+        "at": now,
+        "http_status": http_status,
+        "outcome": outcome,
+        "body": body,
+    }
+    connection.execute(insert(t.ATTEMPT), values)
+
+
+def _keep_cleared(connection: Connection, submission: Row[Any], xml: bytes, now: datetime) -> None:
+    """The first cleared document is kept: a later answer to the same bytes says nothing new."""
+    uuid = submission.document_uuid
+    if connection.execute(select(1).where(t.CLEARANCE.c.document_uuid == uuid)).first() is None:
+        values = {"document_uuid": uuid, "taxpayer_id": submission.taxpayer_id, "xml": xml, "at": now}
+        connection.execute(insert(t.CLEARANCE), values)
+
+
+def _ring_link_back(connection: Connection, uuid: str, now: datetime) -> None:
+    mine = (t.LINK_BACK.c.document_uuid == uuid, t.LINK_BACK.c.state == LinkBackState.DUE.value)
+    connection.execute(update(t.LINK_BACK).where(*mine).values(next_at=now))
+
+
+def _release_notes(connection: Connection, uuid: str, now: datetime) -> None:
+    """Let notes go that waited for this sale's invoice, whichever of its documents they name."""
+    sale = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == uuid).scalar_subquery()
+    of_sale = select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.sale_id == sale)
+    notes = select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.corrects.in_(of_sale))
+    waiting = (t.SUBMISSION.c.document_uuid.in_(notes), t.SUBMISSION.c.held_for == "original")
+    connection.execute(
+        update(t.SUBMISSION).where(*waiting).values(status=Status.ISSUED.value, held_for="", next_at=now)
+    )

@@ -1,0 +1,102 @@
+"""The whole official validation of one document, stage by stage, in the authority's order.
+
+Gives what each stage found, with words. It neither changes nor signs anything and asks nobody.
+"""
+
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from gateway.csid import Certificate, read_certificate
+from gateway.finding import Finding, RuleSet
+from gateway.rules import schema, stamped
+from gateway.rules.book import Breach
+from gateway.rules.fault import Fault
+from gateway.rules.r3_4_8 import BOOK
+from gateway.rules.words import wordings
+from gateway.xml import parse
+
+ALL_SETS: Final = frozenset(RuleSet)
+_STAMPED: Final = frozenset({RuleSet.QR, RuleSet.SIGNATURE, RuleSet.PIH})
+_TEXTS: Final = {RuleSet.EN16931: "en16931", RuleSet.KSA: "ksa"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`xsd` breaches of the schema, `findings` those of all other sets, `stopped` the sets that the official
+    implementation abandons on this document (our findings of such a set stand nevertheless)."""
+
+    xsd: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    stopped: tuple[RuleSet, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        return not self.xsd and not any(finding.is_error for finding in self.findings)
+
+    def as_json(self, file: str) -> dict[str, object]:
+        """The object that `gateway validate --json` prints for one file."""
+        return {
+            "file": file,
+            "valid": self.valid,
+            "xsd": {"valid": not self.xsd, "errors": [finding.message.en for finding in self.xsd]},
+            "findings": [_as_json(finding) for finding in (*self.xsd, *self.findings)],
+            "stopped": [each.value for each in self.stopped],
+        }
+
+
+def check(
+    xml: bytes,
+    *,
+    now: datetime,
+    sets: Set[RuleSet] = ALL_SETS,
+    certificate: Certificate | None = None,
+    pih: str | None = None,
+) -> Report:
+    """Judges any UBL document by the rule sets asked for; UnreadableXml if it is no XML that may be read.
+
+    `now` is the aware moment to judge by. `certificate` and `pih` are what the stamp and the previous invoice
+    hash are compared with, where they are known. A document that breaks the schema is judged no further.
+    """
+    assert now.tzinfo is not None, "a rule about time needs to know the zone"
+    root = parse(xml)
+    if RuleSet.XSD in sets and (broken := schema.findings(root)):
+        return Report(xsd=broken)
+    breaches, stopped = BOOK.judge(root, sets)
+    found = [*map(_of_breach, breaches)]
+    if sets & _STAMPED:
+        faults = stamped.faults(root, certificate=certificate, pih=pih)
+        found += [_of_fault(fault) for fault in faults if fault.set in sets]
+    return Report(findings=tuple(_in_order(found)), stopped=stopped)
+
+
+def _in_order(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Set by set, a rule once a place."""
+    stages = list(RuleSet)
+    once = {(finding.rule, finding.path): finding for finding in findings}
+    yield from sorted(once.values(), key=lambda finding: stages.index(finding.set))
+
+
+def _of_breach(breach: Breach) -> Finding:
+    rule = breach.rule
+    message, fix = wordings(_TEXTS[rule.set])[rule.id].about(value=breach.value, expected=breach.expected)
+    return Finding(rule.id, rule.severity, rule.set, breach.path, rule.term, message, fix)
+
+
+def _of_fault(fault: Fault) -> Finding:
+    wording = wordings("stamped")[fault.rule]
+    message, fix = wording.about(value=fault.value)
+    return Finding(fault.rule, fault.severity, fault.set, fault.path, wording.term, message, fix)
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "set": finding.set.value,
+        "path": finding.path,
+        "term": finding.term,
+        "message": finding.message._asdict(),
+        "fix": finding.fix._asdict(),
+    }
