@@ -186,8 +186,8 @@ def _is_old_stamp(part: etree._Element) -> bool:
 def _cleaned(body: bytes, root: etree._Element, supplier: etree._Element, old: Collection[etree._Element]) -> _Unsigned:
     """The same of an invoice in any spelling: an old stamp is cut out of the bytes, missing prefixes are declared."""
     encoding = root.getroottree().docinfo.encoding or "UTF-8"
-    if encoding.upper() != "UTF-8":
-        raise BadInput(f"The invoice is in {encoding}.", fix="Save it as UTF-8, as the authority wants it.")
+    if encoding.upper() != "UTF-8" or b"\0" in body:  # UTF-16 may go undeclared, but shows by its zeros
+        raise BadInput("The invoice is not in UTF-8.", fix="Save it as UTF-8, as the authority wants it.")
     spans = _spans(body, root, {root, supplier, *old})
     after_root_tag = _tag_end(body, spans[root].start)
     edits = [_Edit(after_root_tag - 1, after_root_tag - 1, _missing_declarations(root))]
@@ -256,7 +256,9 @@ def _spans(body: bytes, root: etree._Element, wanted: Collection[etree._Element]
     def end(_name: str) -> None:
         element, at = open_elements.pop()
         if element in wanted:
-            spans[element] = _Span(at, _tag_end(body, parser.CurrentByteIndex))
+            first_tag_end = _tag_end(body, at)
+            is_empty_tag = body[first_tag_end - 2 : first_tag_end] == b"/>"
+            spans[element] = _Span(at, first_tag_end if is_empty_tag else _tag_end(body, parser.CurrentByteIndex))
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     try:

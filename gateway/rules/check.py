@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from gateway.csid import Certificate, read_certificate
+from gateway.csid import Certificate
 from gateway.finding import Finding, RuleSet
 from gateway.rules import schema, stamped
 from gateway.rules.book import Breach

@@ -76,7 +76,7 @@ class Lazy(Generic[T]):
         if node is None:
             return self
         value = self._compute(node)
-        node.__dict__[self._name] = value
+        setattr(node, self._name, value)
         return value
 
 
@@ -104,7 +104,7 @@ class _Child(Lazy[N]):
                 child = nodes[found[0]] = self._kind(found[0], node.document)
         else:
             raise Abandoned(f"more than one {name_of(self._tag)}")
-        node.__dict__[self._name] = child
+        setattr(node, self._name, child)
         return child
 
 

@@ -300,7 +300,7 @@ def test_a_desk_of_another_taxpayer_has_its_own_chain_and_series(desk, other):
     assert (issued.icv, issued.number) == (1, "RUH1-000001")
 
 
-def test_the_desk_makes_what_it_is_asked_for(ledger):
+def test_what_is_made_is_of_the_kind_that_was_asked_for(ledger):
     with pytest.raises(AssertionError, match="kind"):
         Desk(ledger).issue("46", kind=Kind.CREDIT_NOTE)
     assert links(ledger) == []
