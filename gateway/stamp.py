@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
+from itertools import islice
 from typing import Final, NamedTuple
 from xml.parsers import expat
 
@@ -23,6 +24,12 @@ from gateway.errors import BadInput, UnreadableXml
 from gateway.invoice.facts import RIYADH
 from gateway.template import as_text
 from gateway.xml import CAC, CBC, EXT, INVOICE, NAMESPACES, XADES, canonical, parse
+
+MAX_PARTS: Final = 100
+"""Most elements taken for parts of a stamp in one document, which has four."""
+
+MAX_PROPERTIES: Final = 100
+"""Most elements of SignedProperties whose digest is made; the official ones have 11."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,13 @@ def hash_of(root: etree._Element) -> str:
 def stamp_parts(root: etree._Element) -> list[etree._Element]:
     """What the hash leaves out, wherever it stands: the extensions, every signature, the QR's reference.
 
-    Local names decide, as in the official implementation.
+    Local names decide, as in the official implementation. BadInput if there are far more than a stamp ever has.
     """
     found = root.iter("{*}UBLExtensions", "{*}Signature", "{*}AdditionalDocumentReference")
-    return [each for each in found if each is not root and (_local(each) in _ALWAYS_OUT or _is_qr_reference(each))]
+    parts = [each for each in found if each is not root and (_local(each) in _ALWAYS_OUT or _is_qr_reference(each))]
+    if len(parts) > MAX_PARTS:
+        raise BadInput(f"The invoice has {len(parts)} signatures and QRs.", fix="An invoice has one of each.")
+    return parts
 
 
 _ALWAYS_OUT: Final = frozenset({"UBLExtensions", "Signature"})
@@ -212,6 +222,7 @@ def _missing_declarations(root: etree._Element) -> bytes:
 
 
 def _outermost(elements: Collection[etree._Element]) -> list[etree._Element]:
+    """Those that are in none of the others."""
     return [each for each in elements if not any(ancestor in elements for ancestor in each.iterancestors())]
 
 
@@ -322,7 +333,9 @@ def hex_digest(text: str) -> str:
 
 
 def signed_properties_digest(properties: etree._Element) -> str:
-    """The digest of any document's SignedProperties, made over their own white space."""
+    """The digest of any document's SignedProperties, made over their own white space; BadInput if they have no end."""
+    if sum(1 for _ in islice(properties.iter(), MAX_PROPERTIES + 1)) > MAX_PROPERTIES:
+        raise BadInput("The signed properties have too many elements.", fix="Stamp the document again.")
     parent = properties.getparent()
     return hex_digest(_printed(properties, {}, parent.nsmap if parent is not None else {}))
 

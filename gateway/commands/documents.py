@@ -14,6 +14,7 @@ from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH
 from gateway.rules import Report, check
 from gateway.unit import Environment
+from gateway.unit_file import read_unit
 
 moment = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
@@ -165,10 +166,9 @@ def csr_command(unit_file: str, key: str | None, output: str, environment: str) 
     `gateway onboard` does this by itself with a key that cannot be exported; use this command to look at a
     request, or to onboard by hand.
     """
-    from gateway.commands.unit_file import read_unit
     from gateway.keys import key_file
 
-    unit = read_unit(unit_file, Environment(environment))
+    unit = read_unit(read_input(unit_file), Environment(environment))
     sign, public_key = key_file(Path(key) if key else Path(f"{unit.id}.key.pem"))
     fields: CsrFields = fields_of(unit)
     request = csr(fields, public_key=public_key, sign=sign)

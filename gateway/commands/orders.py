@@ -4,7 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import click
@@ -12,7 +12,6 @@ import click
 from gateway.answer import answer
 from gateway.chain import first_link
 from gateway.commands.console import out, print_json, read_input, table
-from gateway.commands.unit_file import UnitFile, read_unit, unit_of
 from gateway.commands.units import choose_taxpayer, installation
 from gateway.connection import Connection
 from gateway.errors import BadInput, DoesNotClose, Unknown, UnusableOrder
@@ -27,10 +26,10 @@ from gateway.pipeline.issue import issue as issue_order
 from gateway.rules import Report
 from gateway.stores import STORES
 from gateway.unit import Environment, Unit
+from gateway.unit_file import read_unit
 from gateway.worker import Worker
 
 platform_choice = click.Choice(sorted(STORES))
-_EXAMPLE_UNIT = Path(__file__).parents[1] / "demo" / "unit.json"
 _NO_UUID = "00000000-0000-4000-8000-000000000000"
 
 
@@ -80,7 +79,7 @@ def map_command(platform: str, file: str, settings: dict[str, str]) -> None:
 
 
 def _example_unit() -> Unit:
-    return unit_of(UnitFile.model_validate_json(_EXAMPLE_UNIT.read_bytes()), Environment.SANDBOX)
+    return read_unit((files("gateway.demo") / "unit.json").read_bytes(), Environment.SANDBOX)
 
 
 @click.command("preview")
@@ -98,7 +97,7 @@ def preview_command(
 
     Consumes nothing. Exit 0: clean; 1: findings, or sums that do not close.
     """
-    unit = read_unit(unit_file, Environment.SANDBOX) if unit_file else _example_unit()
+    unit = read_unit(read_input(unit_file), Environment.SANDBOX) if unit_file else _example_unit()
     order = _shop_order(platform, file, settings, connection=platform) if platform else read_order(read_input(file))
     try:
         invoice = invoice_of(order, unit.seller)

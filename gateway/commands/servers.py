@@ -3,17 +3,21 @@
 import asyncio
 import socket
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 import structlog
 import uvicorn
 
-from gateway.commands.console import print_json
+from gateway.commands.console import out, print_json, table
 from gateway.commands.units import installation
 from gateway.errors import Misconfigured
 from gateway.pipeline.gateway import Gateway, online
 from gateway.settings import Settings
 from gateway.worker import Worker
+
+if TYPE_CHECKING:
+    from gateway.demo.run import Result
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -126,5 +130,20 @@ def demo_command(keep: bool, orders: int | None, as_json: bool) -> None:
         for row in result.rows:
             print_json(row._asdict())
     else:
-        result.print()
+        _print(result)
     raise SystemExit(0 if result.held else 1)
+
+
+def _print(result: "Result") -> None:
+    """The table, what waits for a person, and what was verified."""
+    columns = ("Order", "Invoice", "ICV", "Kind", "Total", "VAT", "Authority", "Linked back")
+    table("Orders and their documents", columns, result.rows, right=("ICV", "Total", "VAT"))
+    for order, reason in result.waiting:
+        out.print(f"[yellow]In quarantine[/] {order}: ", end="")
+        out.print(reason, markup=False, soft_wrap=True)
+    for proof in result.proofs:
+        out.print(f"[green]ok[/] {proof}", soft_wrap=True)
+    for problem in result.problems:
+        out.print(f"[red]FAILED[/] {problem}", soft_wrap=True)
+    if result.kept:
+        out.print(f"The ledger is kept: GATEWAY_HOME={result.kept}", soft_wrap=True)

@@ -1,7 +1,6 @@
 """Commands for whoever runs the gateway: units, connections, API keys, settings."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -10,18 +9,17 @@ from typing import Any
 import click
 from pydantic import SecretStr, ValidationError
 
-from gateway.commands.console import out, print_json, read_json, table
-from gateway.commands.unit_file import read_unit
+from gateway.commands.console import out, print_json, read_input, read_json, table
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
-from gateway.ledger import Taxpayer
+from gateway.pipeline.connect import add_connection, register
 from gateway.pipeline.gateway import Gateway, online, open_gateway
-from gateway.pipeline.intake import connection_secrets
 from gateway.pipeline.onboard import onboard
 from gateway.pipeline.people import Role, add_key
 from gateway.settings import Settings
 from gateway.stores import STORES
 from gateway.unit import Unit
+from gateway.unit_file import read_unit
 
 ACTOR = "command line"
 
@@ -67,20 +65,9 @@ def onboard_command(unit_file: str, otp: str) -> None:
     UNIT.json describes the unit and its taxpayer; docs/guides/onboard.md shows one.
     """
     with installation() as gateway:
-        unit = read_unit(unit_file, gateway.settings.environment)
-        register(gateway, unit)
+        unit = read_unit(read_input(unit_file), gateway.settings.environment)
+        register(gateway, unit, actor=ACTOR)
         asyncio.run(_onboard(gateway, unit, otp))
-
-
-def register(gateway: Gateway, unit: Unit) -> None:
-    """Enter a unit and its taxpayer, unless they are known."""
-    ledger = gateway.ledger
-    if unit.taxpayer_id not in {each.id for each in ledger.taxpayers()}:
-        ledger.add_taxpayer(
-            Taxpayer(unit.taxpayer_id, unit.seller.name, unit.seller.vat), actor=ACTOR, now=gateway.now()
-        )
-    if unit.id not in {each.id for each in ledger.units(unit.taxpayer_id)}:
-        ledger.add_unit(unit, actor=ACTOR, now=gateway.now())
 
 
 async def _onboard(gateway: Gateway, unit: Unit, otp: str) -> None:
@@ -163,23 +150,11 @@ def connect_command(
             secrets=_texts(secrets_file, "secrets"),
             cutover=cutover,
         )
-        add_connection(gateway, connection)
+        add_connection(gateway, connection, actor=ACTOR)
         public = gateway.settings.public_url
     out.print(f"Connection {name} is open.")
     if platform != "api":
         out.print(f"Let the shop send its webhooks to {public}/v1/hooks/{name}", soft_wrap=True)
-
-
-def add_connection(gateway: Gateway, connection: Connection) -> None:
-    """Enter a connection, its secrets sealed."""
-    if connection.platform != "api":
-        if not connection.base_url or not connection.secrets:
-            raise BadInput(
-                f"A {connection.platform} shop needs its address and its credentials.", fix="--url, --secrets"
-            )
-        sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
-        gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
-    gateway.ledger.add_connection(connection, actor=ACTOR, now=gateway.now())
 
 
 def _texts(path: str | None, what: str) -> dict[str, str]:

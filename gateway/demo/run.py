@@ -26,25 +26,25 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gateway import demo, rules
 from gateway.api.app import create_app
 from gateway.chain import walk
-from gateway.commands.console import out, table
-from gateway.commands.unit_file import UnitFile, unit_of
-from gateway.commands.units import add_connection, register
 from gateway.csid import read_certificate
 from gateway.demo.salla import SallaShop, salla_shop
 from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
 from gateway.issued import Issued
 from gateway.ledger import Filter, LinkBackState
+from gateway.pipeline.connect import add_connection, register
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.pipeline.onboard import onboard
 from gateway.settings import Settings
 from gateway.simulator import Running
 from gateway.unit import Environment, Unit
+from gateway.unit_file import read_unit
 
 Shop = WooCommerceShop | SallaShop
 Orders = dict[str, dict[str, Any]]
 _EVENT: Final = "order.created"  # both platforms call it so
 _WRONG: Final = "does_not_close"
 _OTP: Final = "123456"
+ACTOR: Final = "demo"
 _PATIENCE: Final = 60.0
 """Seconds without any progress after which the demo says that it failed."""
 
@@ -75,20 +75,6 @@ class Result:
     @property
     def held(self) -> bool:
         return not self.problems
-
-    def print(self) -> None:
-        """The table, what waits for a person, and what was verified."""
-        columns = ("Order", "Invoice", "ICV", "Kind", "Total", "VAT", "Authority", "Linked back")
-        table("Orders and their documents", columns, self.rows, right=("ICV", "Total", "VAT"))
-        for order, reason in self.waiting:
-            out.print(f"[yellow]In quarantine[/] {order}: ", end="")
-            out.print(reason, markup=False, soft_wrap=True)
-        for proof in self.proofs:
-            out.print(f"[green]ok[/] {proof}", soft_wrap=True)
-        for problem in self.problems:
-            out.print(f"[red]FAILED[/] {problem}", soft_wrap=True)
-        if self.kept:
-            out.print(f"The ledger is kept: GATEWAY_HOME={self.kept}", soft_wrap=True)
 
 
 def run_demo(*, orders: int | None = None, keep: bool = False) -> Result:
@@ -153,14 +139,13 @@ def _copy(platform: str, order: dict[str, Any], generation: int) -> dict[str, An
 
 
 async def _run(gateway: Gateway, authority: Running, shops: dict[str, Shop], console: Console) -> Result:
-    described = UnitFile.model_validate_json((files("gateway.demo") / "unit.json").read_bytes())
-    unit = unit_of(described, Environment.SANDBOX)
+    unit = read_unit((files("gateway.demo") / "unit.json").read_bytes(), Environment.SANDBOX)
     console.print(f"Simulated authority at {authority.url(Environment.SANDBOX)}", soft_wrap=True)
-    register(gateway, unit)
+    register(gateway, unit, actor=ACTOR)
     async with online(gateway) as lines:
         await onboard(gateway, lines, unit, _OTP, tell=lambda step: console.print(f"Onboarding {unit.id}: {step}"))
     for name, shop in shops.items():
-        add_connection(gateway, shop.connection(name, taxpayer_id=unit.taxpayer_id, unit_id=unit.id))
+        add_connection(gateway, shop.connection(name, taxpayer_id=unit.taxpayer_id, unit_id=unit.id), actor=ACTOR)
         console.print(f"{name} shop with {len(shop.orders)} orders at {shop.url}", soft_wrap=True)
     async with _serving(gateway) as address:
         await _announce(shops, address)

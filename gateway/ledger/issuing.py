@@ -203,8 +203,8 @@ def _moment(head: Row[Any], now: datetime) -> datetime:
     last: datetime = head.head_at
     if last - now > MAX_CLOCK_STEP:
         raise Unavailable(
-            f"The clock says {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, but the last document was made at"
-            f" {last:%Y-%m-%d %H:%M:%S}.",
+            f"The clock says {now.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, but the chain has reached"
+            f" {last:%Y-%m-%d %H:%M:%S} already.",
             retry_after=60,
             fix="Set the clock right (NTP).",
             ar="ساعة الخادم متأخرة عن آخر مستند صادر. اضبط الساعة.",

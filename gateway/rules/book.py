@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from gateway.finding import RuleSet, Severity
-from gateway.rules.view import Document, Element, Node, path_of, tag_of
+from gateway.rules.view import Document, Element, Node, tag_of
 from gateway.rules.xpath import EXACT, Abandoned
 
 N = TypeVar("N", bound=Node)
@@ -272,7 +272,10 @@ def _breach(broken: Rule, node: Node) -> Breach:
     value = broken.value(node) if broken.value else _shown(place)
     expected = broken.expected(node) if broken.expected else ""
     return Breach(
-        broken, path_of(place.element), value, f"{expected:f}" if isinstance(expected, Decimal) else str(expected)
+        broken,
+        node.document.path(place.element),
+        value,
+        f"{expected:f}" if isinstance(expected, Decimal) else str(expected),
     )
 
 

@@ -49,14 +49,7 @@ def name_of(tag: str) -> str:
 
 def path_of(element: Element) -> str:
     """XPath of an element, with an index where siblings share its name."""
-    steps: list[str] = []
-    here: Element | None = element
-    while here is not None:
-        parent = here.getparent()
-        twins = [here] if parent is None else list(parent.iterchildren(here.tag))
-        steps.append(name_of(here.tag) + (f"[{twins.index(here) + 1}]" if len(twins) > 1 else ""))
-        here = parent
-    return "/" + "/".join(reversed(steps))
+    return Document(None).path(element)
 
 
 class Lazy(Generic[T]):
@@ -344,6 +337,7 @@ class Document:
     def __init__(self, root: Element | None) -> None:
         self.root = root
         self.nodes: dict[Element, Node] = {}
+        self._paths: dict[Element, str] = {}
 
     def node(self, element: Element, kind: type[N]) -> N:
         """The node of an element: always the same one while it is asked for as the same kind."""
@@ -351,6 +345,16 @@ class Document:
         if node.__class__ is not kind:
             node = self.nodes[element] = kind(element, self)
         return node
+
+    def path(self, element: Element) -> str:
+        """XPath of an element, with an index where siblings share its name; counted once for all of them."""
+        if element not in self._paths:
+            parent = element.getparent()
+            twins = [element] if parent is None else list(parent.iterchildren(element.tag))
+            stem = ("" if parent is None else self.path(parent)) + f"/{name_of(element.tag)}"
+            for index, twin in enumerate(twins, 1):
+                self._paths[twin] = f"{stem}[{index}]" if len(twins) > 1 else stem
+        return self._paths[element]
 
     def forget(self) -> None:
         """Lets go of the nodes: they know their document, and no tree should wait for the garbage collector."""

@@ -1,4 +1,4 @@
-"""What the ledger's tests put into it: a ledger with one taxpayer, one unit and one shop, and documents that look like documents to it."""
+"""What the ledger's tests work with: a taxpayer, a unit, a shop, and documents as far as a ledger knows them."""
 
 import hashlib
 import itertools

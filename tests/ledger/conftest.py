@@ -1,6 +1,8 @@
 """A ledger in use."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,19 @@ def url(tmp_path) -> str:
     return f"sqlite:///{tmp_path / 'ledger.db'}"
 
 
-@pytest.fixture
-def ledger(url):
-    with Ledger.open(url) as opened:
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory) -> Path:
+    """A ledger file with a unit ready to issue; migrated once for all tests."""
+    path = tmp_path_factory.mktemp("furnished") / "ledger.db"
+    with Ledger.open(f"sqlite:///{path}") as opened:
         furnish(opened)
+    return path
+
+
+@pytest.fixture
+def ledger(url, furnished):
+    shutil.copy(furnished, url.removeprefix("sqlite:///"))
+    with Ledger.open(url) as opened:
         yield opened
 
 

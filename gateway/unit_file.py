@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from gateway.codes import SELLER_ID_SCHEMES
-from gateway.commands.console import read_json
 from gateway.errors import BadInput
 from gateway.invoice.facts import Address, Identifier, Party
 from gateway.order import Long, Name, Short, Vat
@@ -65,18 +64,16 @@ class UnitFile(_Model):
     invoice_types: Literal["1000", "0100", "1100"] = "1100"
 
 
-def read_unit(path: str, environment: Environment) -> Unit:
-    """The unit a file describes; BadInput lists what is missing or wrong in it."""
+def read_unit(data: bytes, environment: Environment) -> Unit:
+    """The unit that a JSON text describes; BadInput lists what is missing or wrong in it."""
     try:
-        described = UnitFile.model_validate(read_json(path))
+        return _unit(UnitFile.model_validate_json(data), environment)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the file'}: {each['msg']}" for each in error.errors())
-        raise BadInput(f"{path} does not describe a unit: {wrong}.", fix="docs/guides/onboard.md shows one.") from None
-    return unit_of(described, environment)
+        raise BadInput(f"This does not describe a unit: {wrong}.", fix="docs/guides/onboard.md shows one.") from None
 
 
-def unit_of(described: UnitFile, environment: Environment) -> Unit:
-    """The unit itself."""
+def _unit(described: UnitFile, environment: Environment) -> Unit:
     taxpayer = described.taxpayer
     return Unit(
         id=described.id,

@@ -1,0 +1,231 @@
+"""Opening: a new folder, an old schema, somebody else's file, a busy or damaged one; and what SQLite is told."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from gateway.chain import walk
+from gateway.errors import Misconfigured, Unavailable
+from gateway.ledger import Ledger, database
+from gateway.ledger.tables import METADATA
+from tests.ledger.books import NOW, UNIT, Desk, furnish
+
+MIGRATIONS = Path(database.__file__).parent / "migrations"
+
+
+def test_a_new_ledger_is_made_where_there_is_none(tmp_path):
+    path = tmp_path / "new" / "folder" / "ledger.db"
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        assert ledger.taxpayers() == ()
+        assert ledger.health() == "ok"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_what_was_written_is_there_after_opening_again(url):
+    with Ledger.open(url) as ledger:
+        furnish(ledger)
+        issued = Desk(ledger).issue("46").issued
+    with Ledger.open(url) as ledger:
+        assert ledger.invoice("tp", issued.uuid) == issued
+
+
+def test_many_can_open_a_new_ledger_at_once(url):
+    opened = []
+    threads = [threading.Thread(target=lambda: opened.append(Ledger.open(url))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [ledger.health() for ledger in opened] == ["ok"] * 4
+    for ledger in opened:
+        ledger.close()
+
+
+def test_the_code_works_with_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == database.HEAD
+
+
+def test_the_migrations_make_the_tables_the_code_knows(ledger):
+    with ledger._database.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": database.VERSION_TABLE})
+        assert compare_metadata(context, METADATA) == []
+
+
+def test_every_table_but_the_marks_belongs_to_a_taxpayer():
+    without = {table.name for table in METADATA.sorted_tables if "taxpayer_id" not in table.c}
+    assert without == {"taxpayer", "mark"}
+
+
+def test_an_old_schema_is_brought_up_to_date(url, ledger):
+    ledger.close()
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+    for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        raw.execute(f"DROP TRIGGER {name}")
+    raw.execute("UPDATE ledger_version SET version_num = 'r0001'")
+    raw.commit()
+    with Ledger.open(url) as again:
+        assert Desk(again).issue("46").created
+    assert raw.execute("SELECT version_num FROM ledger_version").fetchone() == (database.HEAD,)
+    with pytest.raises(sqlite3.IntegrityError):
+        raw.execute("DELETE FROM document")
+    raw.close()
+
+
+def test_a_newer_schema_is_left_alone(url, ledger):
+    ledger.close()
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
+    raw.execute("UPDATE ledger_version SET version_num = 'r9999'")
+    raw.commit()
+    raw.close()
+    with pytest.raises(Misconfigured, match="r9999, which is newer"):
+        Ledger.open(url)
+
+
+def test_somebody_elses_database_is_left_alone(tmp_path):
+    raw = sqlite3.connect(tmp_path / "other.db")
+    raw.execute("CREATE TABLE photos (id)")
+    raw.close()
+    with pytest.raises(Misconfigured, match=r"something else.*photos"):
+        Ledger.open(f"sqlite:///{tmp_path / 'other.db'}")
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path):
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Sir or Madam, " * 100)
+    with pytest.raises(Misconfigured, match="not a ledger"):
+        Ledger.open(f"sqlite:///{file}")
+    assert file.read_text().startswith("Dear Sir")
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("mysql://x/y", "mysql"),
+        ("nonsense", "cannot be read"),
+        ("nosuch://x", "cannot be read"),
+        ("sqlite:////dev/null/ledger.db", "cannot be opened"),
+        ("sqlite:////proc/ledger.db", "cannot be opened"),
+    ],
+)
+def test_a_place_that_cannot_hold_a_ledger_is_named(url, why):
+    with pytest.raises(Misconfigured, match=why) as caught:
+        Ledger.open(url)
+    assert caught.value.fix
+
+
+def test_the_password_of_a_database_is_in_no_message():
+    for url in ("mysql://me:s3cret@host/db", "me:s3cret@host", "postgresql+nosuch://me:s3cret@host/db"):
+        with pytest.raises(Misconfigured) as caught:
+            Ledger.open(url)
+        assert "s3cret" not in f"{caught.value!r} {caught.value}"
+
+
+def test_a_busy_ledger_says_so_and_does_nothing(url, ledger, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    with Ledger.open(url) as impatient, ledger._database.writing():
+        with pytest.raises(Unavailable, match="busy") as caught:
+            Desk(impatient).issue("46")
+        assert caught.value.ar
+        with pytest.raises(Unavailable, match="busy"):
+            Desk(ledger).issue("46")
+        assert impatient.invoices("tp").items == ()
+    assert Desk(ledger).issue("46").created
+
+
+def test_a_full_disk_leaves_nothing_half_done(url, ledger):
+    with ledger._database.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    connection = ledger._database._writer.raw_connection()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    connection.close()
+    desk = Desk(ledger)
+    with pytest.raises(Unavailable, match="full"):
+        desk.issue("46", made={"xml": b"x" * 100_000})
+    assert ledger.invoices("tp").items == ()
+    connection = ledger._database._writer.raw_connection()
+    connection.execute("PRAGMA max_page_count = 1000000")
+    connection.close()
+    assert desk.issue("46", made={"xml": b"x" * 100_000}).issued.icv == 1
+
+
+def test_a_damaged_file_is_named_as_such(url, ledger):
+    Desk(ledger).issue("46")
+    ledger.close()
+    path = Path(url.removeprefix("sqlite:///"))
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(Misconfigured, match="damaged"):
+        Ledger.open(url).taxpayers()
+
+
+def test_sqlite_is_told_to_lose_nothing(ledger):
+    with ledger._database.writing() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
+        }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+
+
+def test_readers_cannot_write(ledger):
+    with pytest.raises(Misconfigured, match="readonly"), ledger._database.reading() as connection:
+        connection.exec_driver_sql("DELETE FROM mark")
+
+
+CRASHING = """
+import sys
+from gateway.ledger import Ledger
+from tests.ledger.books import NOW, Desk, sale, maker
+ledger, name = Ledger.open(sys.argv[1]), sys.argv[2]
+for n in range(100_000):
+    issued = ledger.append(sale(f"{name}-{n}"), maker(f"{name}-{n}", size=9_000), actor="t", now=NOW).issued
+    print(issued.uuid, issued.icv, issued.hash, flush=True)
+"""
+
+
+def test_a_killed_process_leaves_an_unbroken_chain(ledger, url):
+    """Ten processes are killed at a random moment of issuing; whatever one had told of is there."""
+    random = Random(7)
+    told = []
+    for run in range(10):
+        process = subprocess.Popen(
+            [sys.executable, "-c", CRASHING, url, str(run)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert process.stdout
+        told.append(process.stdout.readline().split())
+        killer = threading.Timer(random.uniform(0, 0.06), process.kill)
+        killer.start()
+        told += [line.split() for line in process.stdout if line.endswith("\n")]
+        assert process.wait() == -9
+        killer.join()
+        process.stdout.close()
+    links = list(ledger.chain_links("tp", "csid-1"))
+    assert list(walk(links)) == []
+    assert len(links) >= len(told) >= 10
+    for uuid, icv, document_hash in told:
+        issued = ledger.invoice("tp", uuid)
+        assert (issued.icv, issued.hash) == (int(icv), document_hash)
+    assert ledger.chain("tp", UNIT.id).head.icv == len(links) + 1
+    due = ledger.claim_submissions(now=NOW, limit=10_000, lease_until=NOW + timedelta(1), worker="w")
+    assert len(due) == len(links)
+    assert list(ledger.audit_breaks("tp")) == []

@@ -1,0 +1,151 @@
+"""The database itself refuses to change what was made. The attacker has raw SQL and no pragma of ours."""
+
+# ruff: noqa: S608
+import sqlite3
+
+import pytest
+
+from gateway.chain import walk
+from gateway.issued import Status
+from gateway.verdict import Outcome
+from tests.ledger.books import NOW, UNIT
+
+
+@pytest.fixture
+def raw(desk, ledger, url):
+    """A connection to a ledger with a cleared document, a rejected one and one just issued."""
+    for order, status in (("1", Status.CLEARED), ("2", Status.REJECTED)):
+        uuid = desk.issue(order, idempotency_key=order).issued.uuid
+        ledger.claim_submissions(now=NOW, limit=9, lease_until=NOW, worker="w")
+        number = ledger.begin_attempt(uuid, worker="w", now=NOW)
+        answer = {"http_status": 200, "outcome": Outcome.ACCEPTED, "body": b"{}", "status": status, "now": NOW}
+        ledger.end_attempt(uuid, number, cleared_xml=b"<cleared/>", **answer)
+    desk.issue("3")
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    yield connection
+    connection.close()
+
+
+APPEND_ONLY = ("document", "stamp", "attempt", "clearance", "audit", "order_snapshot", "idempotency_key")
+KEPT = (*APPEND_ONLY, "chain", "csid", "sale", "submission")
+
+
+def columns(raw, table):
+    return [row[1] for row in raw.execute(f"PRAGMA table_info({table})")]
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_no_column_of_what_was_made_can_be_changed(raw, table):
+    for column in columns(raw, table):
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            raw.execute(f"UPDATE {table} SET {column} = {column}")
+
+
+@pytest.mark.parametrize("table", KEPT)
+def test_nothing_is_deleted(raw, table):
+    with pytest.raises(sqlite3.IntegrityError, match="never deleted"):
+        raw.execute(f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize("table", KEPT)
+def test_a_row_cannot_be_inserted_over_another(raw, table):
+    before = raw.execute(f"SELECT * FROM {table}").fetchall()
+    with pytest.raises(sqlite3.IntegrityError, match=f"{table}: "):
+        raw.execute(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    assert raw.execute(f"SELECT * FROM {table}").fetchall() == before
+
+
+def insert_document(raw, **changes):
+    """What an attacker would insert: the next document of the chain, but for some changes."""
+    names = columns(raw, "document")
+    last = dict(zip(names, raw.execute("SELECT * FROM document ORDER BY icv DESC").fetchone(), strict=True))
+    honest = {"uuid": "forged", "icv": last["icv"] + 1, "pih": last["hash"], "number": "FORGED", "replaces": None}
+    row = last | honest | changes
+    raw.execute(f"INSERT OR REPLACE INTO document VALUES ({','.join('?' * len(row))})", [row[name] for name in names])
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"icv": 3},
+        {"icv": 5},
+        {"icv": 1},
+        {"pih": "AAAA"},
+        {"taxpayer_id": "other"},
+        {"unit_id": "other"},
+        {"chain_id": "csid-2"},
+        {"made_at": "2020-01-01T00:00:00.000000Z"},
+        {"uuid": "uuid-0001"},
+        {"number": "RUH1-000001"},
+        {"replaces": "uuid-0001"},
+        {"corrects": "not-there"},
+    ],
+    ids=str,
+)
+def test_a_document_cannot_be_forged_into_the_chain(raw, ledger, forged):
+    with pytest.raises(sqlite3.IntegrityError):
+        insert_document(raw, **forged)
+    assert list(walk(ledger.chain_links("tp", "csid-1"))) == []
+    assert raw.execute("SELECT count(*) FROM document").fetchone() == (3,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "head_icv = 0",
+        "head_icv = 2",
+        "head_icv = 4",
+        "head_icv = 4, head_hash = 'AAAA'",
+        "head_hash = 'AAAA'",
+        "head_at = '2020-01-01T00:00:00.000000Z'",
+        "csid_id = 'other'",
+        "taxpayer_id = 'other'",
+    ],
+)
+def test_the_head_of_a_chain_moves_only_with_a_document(raw, change):
+    with pytest.raises(sqlite3.IntegrityError, match="head of a chain"):
+        raw.execute(f"UPDATE chain SET {change}")
+
+
+def test_a_sealed_chain_stays_sealed(raw, ledger):
+    raw.execute("UPDATE chain SET sealed_at = '2026-11-24T00:00:00.000000Z'")
+    with pytest.raises(sqlite3.IntegrityError):
+        raw.execute("UPDATE chain SET sealed_at = NULL")
+    with pytest.raises(sqlite3.IntegrityError, match="open chain"):
+        insert_document(raw)
+
+
+def test_a_chain_cannot_begin_in_the_middle(raw):
+    with pytest.raises(sqlite3.IntegrityError, match="begins empty"):
+        raw.execute(f"INSERT INTO chain VALUES ('x', 'tp', '{UNIT.id}', 7, 'AAAA', '2026', NULL)")
+
+
+@pytest.mark.parametrize(
+    "change", ["certificate = 'x'", "token = 'x'", "stage = 'compliance'", "taxpayer_id = 'other'", "id = 'other'"]
+)
+def test_a_certificate_is_what_it_is(raw, change):
+    with pytest.raises(sqlite3.IntegrityError, match="retired"):
+        raw.execute(f"UPDATE csid SET {change}")
+
+
+@pytest.mark.parametrize("change", ["document_uuid = 'uuid-0002'", "thing = 'order:9'", "document_uuid = 'nowhere'"])
+def test_a_sale_points_to_its_own_documents(raw, change):
+    with pytest.raises(sqlite3.IntegrityError, match="its own documents"):
+        raw.execute(f"UPDATE sale SET {change} WHERE document_uuid = 'uuid-0001'")
+
+
+@pytest.mark.parametrize(
+    ("uuid", "status"), [("uuid-0001", "issued"), ("uuid-0001", "rejected"), ("uuid-0002", "cleared")]
+)
+def test_a_final_status_stays(raw, uuid, status):
+    with pytest.raises(sqlite3.IntegrityError, match="final status"):
+        raw.execute(f"UPDATE submission SET status = '{status}' WHERE document_uuid = '{uuid}'")
+
+
+@pytest.mark.parametrize("change", [{"seq": 1}, {"seq": 99}, {"previous": "AAAA"}, {"previous": ""}], ids=str)
+def test_the_audit_log_grows_only_at_its_end(raw, change):
+    names = columns(raw, "audit")
+    last = dict(zip(names, raw.execute("SELECT * FROM audit ORDER BY seq DESC").fetchone(), strict=True))
+    row = last | {"seq": last["seq"] + 1, "previous": last["hash"]} | change
+    with pytest.raises(sqlite3.IntegrityError, match="audit"):
+        raw.execute(f"INSERT INTO audit VALUES ({','.join('?' * len(row))})", [row[name] for name in names])
