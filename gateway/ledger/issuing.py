@@ -1,17 +1,17 @@
 """The one locked transaction that makes a document: number, link, hash, stamp and bytes are decided in it, or nothing.
 
-It knows when a sale has its document already, but neither how a document is rendered nor how it is judged or stamped:
-that is `make`, which is handed the place the document takes.
+It knows neither how a document is rendered nor how it is judged or stamped: that is `make`, which is handed the place
+the document takes.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from gateway.chain import Link
-from gateway.errors import Conflict, Unavailable, Unknown
+from gateway.errors import Conflict, Unavailable
 from gateway.invoice.facts import Profile
 from gateway.issued import REPORTING_WINDOW, Issued, Status
 from gateway.ledger import tables as t
@@ -20,10 +20,42 @@ from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
 from gateway.ledger.documents import issued, issued_rows
 from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot
+from gateway.ledger.sales import existing_document, key_values, standing_document
 
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may lie behind a chain's last document. Threads that waited for their turn come a moment late,
 and get the last document's moment; a clock that was set back must not make documents at all."""
+
+# Statements of the hot path are put together once.
+_CSID, _CHAIN, _UNIT = t.CSID.c, t.CHAIN.c, t.UNIT.c
+_HEAD: Final = (
+    select(
+        t.CSID, _CHAIN.head_icv, _CHAIN.head_hash, _CHAIN.head_at, _UNIT.held_at, _UNIT.number_prefix, _UNIT.next_number
+    )
+    .join_from(t.CSID, t.CHAIN, _CHAIN.csid_id == _CSID.id)
+    .join(t.UNIT, (_UNIT.taxpayer_id == _CSID.taxpayer_id) & (_UNIT.id == _CSID.unit_id))
+    .where(_CSID.taxpayer_id == bindparam("taxpayer"), _CSID.unit_id == bindparam("unit"))
+    .where(_CSID.stage == "production", _CSID.retired_at.is_(None), _CHAIN.sealed_at.is_(None))
+    .with_for_update(of=(t.CHAIN, t.UNIT))
+)
+_MOVE: Final = (
+    update(t.CHAIN)
+    .where(_CHAIN.csid_id == bindparam("csid"))
+    .values(head_icv=bindparam("icv"), head_hash=bindparam("hash"), head_at=bindparam("at"))
+)
+_DRAW: Final = (
+    update(t.UNIT)
+    .where(_UNIT.taxpayer_id == bindparam("taxpayer"), _UNIT.id == bindparam("unit"))
+    .values(next_number=bindparam("next"))
+)
+_OWN_SALE = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == bindparam("replaces")).scalar_subquery()
+_TAKEN: Final = (
+    select(1)
+    .select_from(t.DOCUMENT)
+    .where(t.DOCUMENT.c.taxpayer_id == bindparam("taxpayer"), t.DOCUMENT.c.number == bindparam("number"))
+    .where(t.DOCUMENT.c.sale_id != func.coalesce(_OWN_SALE, 0))
+    .limit(1)
+)
 
 
 class Issuing:
@@ -39,7 +71,7 @@ class Issuing:
         """
         with self._database.writing() as connection:
             head = _lock_head(connection, sale)
-            standing = _standing(connection, sale)
+            standing = standing_document(connection, sale)
             if standing:
                 return Appended(standing, created=False)
             if head is None:
@@ -56,7 +88,7 @@ class Issuing:
     def find_sale(self, sale: NewSale) -> Appended | None:
         """The document the sale has already, without waiting for the chain; Conflict as `append` would raise it."""
         with self._database.reading() as connection:
-            found = _existing(connection, sale)
+            found = existing_document(connection, sale)
         return Appended(found, created=False) if found else None
 
     def _note_issue(self, connection: Connection, sale: NewSale, slot: Slot, made: Made, actor: str) -> None:
@@ -81,102 +113,9 @@ class Issuing:
         )
 
 
-# Finding what a sale has already.
-
-
-def _standing(connection: Connection, sale: NewSale) -> Issued | None:
-    """The sale's document, its Idempotency-Key remembered if it came with a new one."""
-    found = _existing(connection, sale)
-    if found and sale.idempotency_key and _by_key(connection, sale) is None:
-        connection.execute(insert(t.IDEMPOTENCY_KEY), _key_values(sale, found.uuid))
-    return found
-
-
-def _existing(connection: Connection, sale: NewSale) -> Issued | None:
-    if sale.idempotency_key and (found := _by_key(connection, sale)):
-        return found
-    wanted = issued_rows(t.ORDER_SNAPSHOT.c.digest).where(
-        t.SALE.c.taxpayer_id == sale.taxpayer_id,
-        t.SALE.c.connection_id == sale.connection_id,
-        t.SALE.c.thing == sale.thing,
-        t.SALE.c.kind == sale.kind.value,
-        t.SALE.c.document_uuid == t.DOCUMENT.c.uuid,
-        t.ORDER_SNAPSHOT.c.id == t.DOCUMENT.c.snapshot_id,
-    )
-    row = connection.execute(wanted).first()
-    if row:
-        return _judge_repeat(sale, row)
-    if sale.replaces:
-        raise Unknown(f"{sale.thing} of {sale.connection_id} has no document that could be corrected.")
-    return None
-
-
-def _judge_repeat(sale: NewSale, row: Row[Any]) -> Issued | None:
-    """The document that answers the sale, None if a correction of it is due."""
-    current = issued(row)
-    if sale.replaces == current.uuid:
-        if current.status is not Status.REJECTED:
-            raise Conflict(
-                f"{current.number} is {current.status.value}; only a rejected document is made anew.",
-                fix="Correct it with a credit or debit note.",
-                ar="لا يعاد إصدار إلا المستند المرفوض. صحح هذا المستند بإشعار دائن أو مدين.",
-            )
-        return None
-    if row.digest == sale.digest and sale.replaces in (None, current.replaces):
-        return current
-    raise Conflict(
-        f"{sale.thing} of {sale.connection_id} was issued with other content as {current.number} ({current.uuid}).",
-        fix="An issued document does not change: correct it with a credit or debit note.",
-        ar=f"صدر هذا الطلب بمحتوى مختلف برقم {current.number}. لا يتغير المستند الصادر؛ صححه بإشعار دائن أو مدين.",
-    )
-
-
-def _by_key(connection: Connection, sale: NewSale) -> Issued | None:
-    key = t.IDEMPOTENCY_KEY.c
-    wanted = issued_rows(key.request_digest).where(
-        key.taxpayer_id == sale.taxpayer_id,
-        key.key == sale.idempotency_key,
-        key.document_uuid == t.DOCUMENT.c.uuid,
-    )
-    row = connection.execute(wanted).first()
-    if row and row.request_digest != _request_digest(sale):
-        raise Conflict(
-            "This Idempotency-Key was used for another request.",
-            fix="Use a new key for a new request, the same key only to repeat one.",
-            ar="استخدم مفتاح منع التكرار هذا لطلب آخر. استخدم مفتاحاً جديداً لكل طلب جديد.",
-        )
-    return issued(row) if row else None
-
-
-def _request_digest(sale: NewSale) -> str:
-    return sale.request_digest or sale.digest
-
-
-def _key_values(sale: NewSale, uuid: str) -> dict[str, Any]:
-    return {
-        "taxpayer_id": sale.taxpayer_id,
-        "key": sale.idempotency_key,
-        "request_digest": _request_digest(sale),
-        "document_uuid": uuid,
-    }
-
-
-# The place a document takes.
-
-
 def _lock_head(connection: Connection, sale: NewSale) -> Row[Any] | None:
     """The unit with its certificate in use and its open chain, held until the transaction ends."""
-    csid, chain, unit = t.CSID.c, t.CHAIN.c, t.UNIT.c
-    return connection.execute(
-        select(
-            t.CSID, chain.head_icv, chain.head_hash, chain.head_at, unit.held_at, unit.number_prefix, unit.next_number
-        )
-        .join_from(t.CSID, t.CHAIN, chain.csid_id == csid.id)
-        .join(t.UNIT, (unit.taxpayer_id == csid.taxpayer_id) & (unit.id == csid.unit_id))
-        .where(csid.taxpayer_id == sale.taxpayer_id, csid.unit_id == sale.unit_id)
-        .where(csid.stage == "production", csid.retired_at.is_(None), chain.sealed_at.is_(None))
-        .with_for_update(of=(t.CHAIN, t.UNIT))
-    ).first()
+    return connection.execute(_HEAD, {"taxpayer": sale.taxpayer_id, "unit": sale.unit_id}).first()
 
 
 def _not_onboarded(sale: NewSale) -> Unavailable:
@@ -237,33 +176,20 @@ def _number(connection: Connection, sale: NewSale, head: Row[Any]) -> str:
     drawn = head.next_number
     while _is_taken(connection, sale, number := f"{head.number_prefix}{drawn:06d}"):
         drawn += 1
-    unit = t.UNIT.c
-    mine = (unit.taxpayer_id == sale.taxpayer_id, unit.id == sale.unit_id)
-    connection.execute(update(t.UNIT).where(*mine).values(next_number=drawn + 1))
+    connection.execute(_DRAW, {"taxpayer": sale.taxpayer_id, "unit": sale.unit_id, "next": drawn + 1})
     return number
 
 
 def _is_taken(connection: Connection, sale: NewSale, number: str) -> bool:
-    """Whether a document has this number; the one being corrected may pass its own on."""
-    document = t.DOCUMENT.c
-    row = connection.execute(
-        select(document.uuid, document.sale_id)
-        .where(document.taxpayer_id == sale.taxpayer_id, document.number == number)
-        .order_by(document.made_at)
-    ).first()
-    if row is None or not sale.replaces:
-        return row is not None
-    same_sale = select(document.sale_id).where(document.uuid == sale.replaces)
-    return bool(row.sale_id != connection.execute(same_sale).scalar())
+    """Whether another sale's document has this number; the one being corrected may pass its own on."""
+    found = connection.execute(_TAKEN, {"taxpayer": sale.taxpayer_id, "number": number, "replaces": sale.replaces})
+    return found.first() is not None
 
 
 def _replaced(connection: Connection, sale: NewSale) -> Issued | None:
     if not sale.replaces:
         return None
     return issued(connection.execute(issued_rows().where(t.DOCUMENT.c.uuid == sale.replaces)).one())
-
-
-# Writing it down.
 
 
 def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, held: bool) -> Status:
@@ -277,7 +203,7 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
     submission = _submission_values(sale, slot, made, held_for)
     connection.execute(insert(t.SUBMISSION), submission)
     if sale.idempotency_key:
-        connection.execute(insert(t.IDEMPOTENCY_KEY), _key_values(sale, made.uuid))
+        connection.execute(insert(t.IDEMPOTENCY_KEY), key_values(sale, made.uuid))
     if sale.link_back:
         connection.execute(insert(t.LINK_BACK), _link_back_values(sale, slot, made))
     return Status(submission["status"])
@@ -416,11 +342,8 @@ def _replace(connection: Connection, uuid: str, *, by: str, sale_id: int) -> Non
 
 
 def _move_head(connection: Connection, slot: Slot, made: Made) -> None:
-    connection.execute(
-        update(t.CHAIN)
-        .where(t.CHAIN.c.csid_id == slot.csid.id)
-        .values(head_icv=slot.link.icv, head_hash=made.hash, head_at=slot.at)
-    )
+    values = {"csid": slot.csid.id, "icv": slot.link.icv, "hash": made.hash, "at": slot.at}
+    connection.execute(_MOVE, values)
 
 
 def _issued(sale: NewSale, slot: Slot, made: Made, status: Status) -> Issued:

@@ -180,6 +180,7 @@ class Document(Row, table=True):
             sqlite_where=text("replaces IS NULL"),
             postgresql_where=text("replaces IS NULL"),
         ),
+        Index(None, "taxpayer_id", "number"),
         Index(None, "taxpayer_id", "made_at", "uuid"),
     )
 

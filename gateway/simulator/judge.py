@@ -9,7 +9,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from cryptography import x509
@@ -30,6 +30,9 @@ RULE_SETS: Final = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
 
 FIRST_PIH: Final = hex_digest(b"0")
 """What the first document of every chain names as the one before it."""
+
+REPORTING_TIME: Final = timedelta(hours=24)
+_RIYADH: Final = timezone(timedelta(hours=3))
 
 _SHORT_NAMES: Final = {"2.5.4.3": "CN", "0.9.2342.19200300.100.1.25": "DC", "2.5.4.6": "C", "2.5.4.10": "O"}
 
@@ -76,10 +79,19 @@ def judge(document: Document, certificate: x509.Certificate, *, now: datetime, l
     if report.xsd:
         return [schema_invalid(report.xsd[0].message.en)]
     remarks = [of_finding(finding, language) for finding in report.findings]
+    remarks += lateness_remarks(document, now)
     remarks += permission_remarks(document, certificate)
     remarks += qr_remarks(document, certificate)
     remarks += seal_remarks(document, certificate)
     return remarks
+
+
+def lateness_remarks(document: Document, now: datetime) -> Iterator[Remark]:
+    """A simplified document that comes later than a day after its issue is taken in, with a warning."""
+    issued_at = _issued_at(document)
+    if document.is_simplified and issued_at and now - issued_at > REPORTING_TIME:
+        text = "The simplified invoice should be submitted within 24 hours of its issue."
+        yield Remark("BR-KSA-98", "KSA", f"[BR-KSA-98] - {text}", is_error=False)
 
 
 def permission_remarks(document: Document, certificate: x509.Certificate) -> Iterator[Remark]:
@@ -198,15 +210,18 @@ def _due_tags(document: Document, certificate: x509.Certificate) -> Mapping[int,
 
 def _timestamps(document: Document) -> set[str]:
     """Tag 3: date and time as they stand; a time in UTC (Z) is also good as Riyadh time."""
-    date, time = document.text("cbc:IssueDate"), document.text("cbc:IssueTime")
-    stamps = {f"{date}T{time}"}
-    if time.endswith("Z"):
-        try:
-            moment = datetime.fromisoformat(f"{date}T{time}")
-        except ValueError:
-            return stamps
-        stamps.add((moment + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S"))
-    return stamps
+    stamps = {f"{document.text('cbc:IssueDate')}T{document.text('cbc:IssueTime')}"}
+    issued_at = _issued_at(document)
+    return stamps | ({issued_at.astimezone(_RIYADH).strftime("%Y-%m-%dT%H:%M:%S")} if issued_at else set())
+
+
+def _issued_at(document: Document) -> datetime | None:
+    """The moment of issue, in Riyadh unless it says Z; None if it cannot be read."""
+    try:
+        moment = datetime.fromisoformat(f"{document.text('cbc:IssueDate')}T{document.text('cbc:IssueTime')}")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=_RIYADH)
 
 
 def chain_remarks(document: Document, chain: Mapping[int, Seen]) -> Iterator[Remark]:

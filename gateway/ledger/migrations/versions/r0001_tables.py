@@ -45,7 +45,9 @@ def _unit() -> sa.ForeignKeyConstraint:
 
 def upgrade() -> None:
     _people()
+    _units()
     _inbox()
+    _sales()
     _documents()
     _sending()
 
@@ -102,6 +104,9 @@ def _people() -> None:
         _taxpayer(),
         sa.PrimaryKeyConstraint("kind", "ref"),
     )
+
+
+def _units() -> None:
     op.create_table(
         "unit",
         _string("taxpayer_id"),
@@ -194,6 +199,9 @@ def _inbox() -> None:
     )
     op.create_index("ix_notice_open", "notice", ["next_at"], sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_index("ix_notice_taxpayer_id_state", "notice", ["taxpayer_id", "state"])
+
+
+def _sales() -> None:
     op.create_table(
         "order_snapshot",
         _number("id"),
@@ -266,6 +274,7 @@ def _documents() -> None:
     )
     op.create_index("ix_document_corrects", "document", ["corrects"])
     op.create_index("ix_document_sale_id", "document", ["sale_id"])
+    op.create_index("ix_document_taxpayer_id_number", "document", ["taxpayer_id", "number"])
     op.create_index("ix_document_taxpayer_id_made_at_uuid", "document", ["taxpayer_id", "made_at", "uuid"])
     op.create_index(
         "uq_document_number",
@@ -299,6 +308,9 @@ def _documents() -> None:
         _taxpayer(),
         sa.PrimaryKeyConstraint("document_uuid"),
     )
+
+
+def _sending() -> None:
     op.create_table(
         "idempotency_key",
         _string("taxpayer_id"),
@@ -309,9 +321,6 @@ def _documents() -> None:
         _taxpayer(),
         sa.PrimaryKeyConstraint("taxpayer_id", "key"),
     )
-
-
-def _sending() -> None:
     op.create_table(
         "submission",
         _string("document_uuid"),

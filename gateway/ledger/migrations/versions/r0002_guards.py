@@ -17,9 +17,11 @@ _FIRST_PIH: Final = "NWZlY2ViNjZmZmM4NmYzOGQ5NTI3ODZjNmQ2OTZjNzljMmRiYzIzOWRkNGU
 
 # Rows that never change once they stand, and how a new row would be recognised as one of them.
 _NEVER_CHANGED: Final = {
-    "document": """EXISTS (SELECT 1 FROM document WHERE uuid = NEW.uuid OR replaces = NEW.replaces
-        OR (chain_id = NEW.chain_id AND icv = NEW.icv)
-        OR (NEW.replaces IS NULL AND replaces IS NULL AND taxpayer_id = NEW.taxpayer_id AND number = NEW.number))""",
+    "document": """EXISTS (SELECT 1 FROM document WHERE uuid = NEW.uuid)
+        OR EXISTS (SELECT 1 FROM document WHERE replaces = NEW.replaces)
+        OR EXISTS (SELECT 1 FROM document WHERE chain_id = NEW.chain_id AND icv = NEW.icv)
+        OR (NEW.replaces IS NULL AND EXISTS (SELECT 1 FROM document
+            WHERE replaces IS NULL AND taxpayer_id = NEW.taxpayer_id AND number = NEW.number))""",
     "stamp": "EXISTS (SELECT 1 FROM stamp WHERE document_uuid = NEW.document_uuid)",
     "attempt": """EXISTS (SELECT 1 FROM attempt
         WHERE document_uuid = NEW.document_uuid AND number = NEW.number AND phase = NEW.phase)""",
@@ -33,8 +35,9 @@ _NEVER_CHANGED: Final = {
 _NEVER_DELETED: Final = {
     "csid": "EXISTS (SELECT 1 FROM csid WHERE id = NEW.id)",
     "chain": "EXISTS (SELECT 1 FROM chain WHERE csid_id = NEW.csid_id)",
-    "sale": """EXISTS (SELECT 1 FROM sale WHERE id = NEW.id OR (taxpayer_id = NEW.taxpayer_id
-        AND connection_id = NEW.connection_id AND thing = NEW.thing AND kind = NEW.kind))""",
+    "sale": """EXISTS (SELECT 1 FROM sale WHERE id = NEW.id)
+        OR EXISTS (SELECT 1 FROM sale WHERE taxpayer_id = NEW.taxpayer_id AND connection_id = NEW.connection_id
+            AND thing = NEW.thing AND kind = NEW.kind)""",
     "submission": "EXISTS (SELECT 1 FROM submission WHERE document_uuid = NEW.document_uuid)",
 }
 
