@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 POLL: Final = 0.5
 """Seconds between looks at the ledger when no bell rings."""
-LEASE: Final = timedelta(seconds=90)
-"""Longer than any single exchange may take (the authority's timeout and the ledger's writes)."""
+LEASE_MARGIN: Final = timedelta(seconds=15)
+"""How much longer than the authority's timeout a row is held: time for the ledger's own writes."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -46,6 +46,7 @@ class Worker:
         self._lines = lines
         self._name = name
         self._chance = chance
+        self._lease = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
         self._bell = asyncio.Event()
 
     def ring(self) -> None:
@@ -81,7 +82,9 @@ class Worker:
     async def _each(self, claim: Callable[..., Sequence[T]], work: Callable[[T], Awaitable[None]]) -> int:
         now = self._gateway.now()
         limit = self._gateway.settings.submissions_in_flight
-        rows = await self._gateway.offload(claim, now=now, limit=limit, lease_until=now + LEASE, worker=self._name)
+        rows = await self._gateway.offload(
+            claim, now=now, limit=limit, lease_until=now + self._lease, worker=self._name
+        )
         await asyncio.gather(*(self._guarded(work, row) for row in rows))
         return len(rows)
 

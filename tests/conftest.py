@@ -1,10 +1,23 @@
 """What all tests share."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+
+from gateway.pipeline.gateway import Gateway, open_gateway
+from gateway.settings import Settings
+from gateway.simulator import Running
+from tests.installation import installed
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples on every machine and every day; a test that needs more of them says so itself.
+hypothesis_settings.register_profile("suite", derandomize=True, deadline=None, max_examples=60)
+hypothesis_settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +27,52 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder of official samples is not beside the project")
     return folder
+
+
+class Installation(NamedTuple):
+    """One onboarded unit with an API connection (see tests/installation.py): its settings and an integrator's key."""
+
+    settings: Settings
+    key: str
+    authority: Running
+
+
+@pytest.fixture(scope="session")
+def _onboarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Onboarding takes most of a second, so it is done once, and every test works on a copy."""
+    with Running() as authority:
+        settings, key = installed(tmp_path_factory.mktemp("onboarded"), authority)
+        yield Installation(settings, key, authority)
+
+
+@pytest.fixture
+def installation(_onboarded: Installation, tmp_path: Path) -> Installation:
+    """An installation of this test's own, and an authority that has not seen a document of it yet."""
+    _forget_documents(_onboarded.authority)
+    home = tmp_path / "home"
+    shutil.copytree(_onboarded.settings.home, home)
+    return _onboarded._replace(settings=_onboarded.settings.model_copy(update={"home": home}))
+
+
+def _forget_documents(authority: Running) -> None:
+    """As after a reset, but for the certificates: those are what the copied installation holds."""
+    state = authority.state
+    csids = dict(state.csids)
+    state.reset()
+    state.csids.update(csids)
+    state.faults.latency = 0.0
+    for csid in csids.values():
+        csid.chain.clear()
+
+
+@pytest.fixture
+def authority(installation: Installation) -> Running:
+    """The running simulator that the installation's unit is onboarded with."""
+    return installation.authority
+
+
+@pytest.fixture
+def gateway(installation: Installation) -> Iterator[Gateway]:
+    """The installation, open."""
+    with open_gateway(installation.settings) as opened:
+        yield opened

@@ -11,6 +11,9 @@ from gateway.api import health, hooks, invoices, orders, problems
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
+NAME = "serve"
+"""The worker inside the API process; an installation on SQLite has one such process."""
+
 _DESCRIPTION = """Saudi e-invoicing for online shops. Send an order, get its legal document and what became of it.
 
 Money is a decimal string. Errors are problem documents (RFC 9457) with a sentence on how to mend them.
@@ -23,7 +26,9 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with online(gateway) as lines:
-            worker = Worker(gateway, lines, name="serve")
+            worker = Worker(gateway, lines, name=NAME)
+            # What the last `serve` held when it was stopped or killed, nobody works on any more.
+            await gateway.offload(gateway.ledger.release_leases, NAME)
             app.state.worker = worker
             task = asyncio.create_task(worker.run()) if work else None
             try:

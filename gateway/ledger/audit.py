@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.database import Database
@@ -19,6 +19,12 @@ SYSTEM: Final = "gateway"
 """The actor of what nobody in particular did."""
 
 _BATCH: Final = 1000
+_LAST: Final = (
+    select(AUDIT.c.seq, AUDIT.c.hash)
+    .where(AUDIT.c.taxpayer_id == bindparam("taxpayer"))
+    .order_by(AUDIT.c.seq.desc())
+    .limit(1)
+)
 
 
 class Auditing:
@@ -91,12 +97,7 @@ def note(
 ) -> None:
     """Add an entry within the transaction of what it is about."""
     database.lock_taxpayer(connection, taxpayer_id)
-    last = connection.execute(
-        select(AUDIT.c.seq, AUDIT.c.hash)
-        .where(AUDIT.c.taxpayer_id == taxpayer_id)
-        .order_by(AUDIT.c.seq.desc())
-        .limit(1)
-    ).first()
+    last = connection.execute(_LAST, {"taxpayer": taxpayer_id}).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, "")
     at = now.astimezone(UTC)
     entry = AuditEntry(seq, at, taxpayer_id, actor, action, target, detail or {}, previous, "")

@@ -5,8 +5,26 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select, update
 
+from gateway.ledger.database import Database
+from gateway.ledger.tables import LINK_BACK, NOTICE, SUBMISSION
+
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""
+
+
+class Leases:
+    """What a worker may do about all it holds."""
+
+    _database: Database
+
+    def release_leases(self, worker: str) -> int:
+        """Free all that `worker` holds, for when it starts anew and is at work on nothing; how many rows."""
+        with self._database.writing() as connection:
+            freed = [
+                connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
+                for table in (SUBMISSION, NOTICE, LINK_BACK)
+            ]
+        return sum(freed)
 
 
 def lease(

@@ -12,12 +12,13 @@ from gateway.ledger.certificates import Certificates
 from gateway.ledger.database import Database
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
+from gateway.ledger.leases import Leases
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
 from gateway.ledger.sending import Sending
 
 
-class Ledger(Registry, Certificates, Issuing, Sending, Inbox, Queries, Auditing, Access):
+class Ledger(Registry, Certificates, Issuing, Sending, Inbox, Leases, Queries, Auditing, Access):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 
     Methods raise Unavailable when the database is busy or its disk full, and then nothing was done.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.errors import Conflict, Unknown
 from gateway.finding import Finding
@@ -23,6 +23,7 @@ from gateway.verdict import Outcome
 
 BEGUN: Final = "begun"
 ENDED: Final = "ended"
+_ONE: Final = select(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == bindparam("uuid")).with_for_update()
 
 
 class Sending:
@@ -159,7 +160,7 @@ def _due(row: Row[Any]) -> Due:
 
 
 def _submission(connection: Connection, uuid: str) -> Row[Any]:
-    row = connection.execute(select(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == uuid).with_for_update()).first()
+    row = connection.execute(_ONE, {"uuid": uuid}).first()
     if row is None:
         raise Unknown(f"There is no document {uuid}.")
     return row

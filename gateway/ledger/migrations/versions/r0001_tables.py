@@ -49,6 +49,7 @@ def upgrade() -> None:
     _inbox()
     _sales()
     _documents()
+    _proofs()
     _sending()
 
 
@@ -284,6 +285,9 @@ def _documents() -> None:
         sqlite_where=sa.text("replaces IS NULL"),
         postgresql_where=sa.text("replaces IS NULL"),
     )
+
+
+def _proofs() -> None:
     op.create_table(
         "stamp",
         _string("document_uuid"),
