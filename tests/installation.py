@@ -67,3 +67,18 @@ def order(number, **more):
         "declared": {"grand": "115.00", "tax": "15.00"},
         **more,
     }
+
+
+BUSINESS = {
+    "kind": "business",
+    "name": "شركة المثال",
+    "vat": "310122393500003",
+    "address": {
+        "street": "شارع صلاح الدين",
+        "building": "1111",
+        "district": "المروج",
+        "city": "الرياض",
+        "postal_code": "12222",
+    },
+}
+"""The `buyer` of an order that becomes a standard document."""

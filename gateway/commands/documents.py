@@ -29,8 +29,10 @@ def in_riyadh(value: datetime | None) -> datetime:
 @click.command("validate")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a document, one document a line.")
-@click.option("--as-of", type=moment, help="Judge as of this moment (Riyadh time), e.g. 2026-11-23T10:00:00.")
-@click.option("--pih", help="The hash (base64) that the document has to carry as its previous hash.")
+@click.option(
+    "--as-of", type=moment, metavar="TIME", help="Judge as of this moment (Riyadh time), e.g. 2026-11-23T10:00:00."
+)
+@click.option("--pih", metavar="HASH", help="The hash (base64) that it has to carry as its previous hash.")
 @click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="The certificate it has to be signed with.")
 def validate_command(paths: tuple[str, ...], as_json: bool, as_of: datetime | None, pih: str, cert: str) -> None:
     """Judge UBL invoices, ours or anyone's: schema, official rules, QR, signature, previous hash.
@@ -128,7 +130,7 @@ def _qr_text(source: str) -> str:
 @click.option(
     "--cert", required=True, type=click.Path(exists=True, dir_okay=False), help="Its certificate (PEM, DER or base64)."
 )
-@click.option("--time", "time", type=moment, help="Signing time in Riyadh; now if left out.")
+@click.option("--time", "time", type=moment, metavar="TIME", help="Signing time in Riyadh; now if left out.")
 @click.argument("source", metavar="IN")
 @click.option(
     "-o", "--output", required=True, metavar="OUT", help="Where the stamped document goes; - is standard output."

@@ -93,7 +93,7 @@ async def _work(gateway: Gateway, *, once: bool) -> None:
 
 
 @click.command("simulate")
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address both ports are on.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8100, show_default=True, help="The authority's six endpoints."
 )

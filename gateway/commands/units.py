@@ -113,12 +113,21 @@ def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
 @click.command("connect")
 @click.argument("name")
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
-@click.option("--platform", type=click.Choice(["api", *sorted(STORES)]), default="api", show_default=True)
+@click.option(
+    "--platform",
+    type=click.Choice(["api", *sorted(STORES)]),
+    default="api",
+    show_default=True,
+    help="What is connected.",
+)
 @click.option("--url", "base_url", default="", help="Base URL of the shop's API, for shops.")
 @click.option("--secrets", "secrets_file", metavar="FILE|-", help="JSON object with the shop's credentials.")
 @click.option("--settings", "settings_file", metavar="FILE|-", help="JSON object with the platform's own settings.")
 @click.option(
-    "--cutover", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]), help="Sales before this moment are not issued."
+    "--cutover",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z"]),
+    metavar="TIME",
+    help="Sales of a shop before this moment are not issued, e.g. 2026-12-01T00:00:00+03:00.",
 )
 @click.option("--taxpayer", metavar="VAT", help="Whose shop it is, if there are several taxpayers.")
 def connect_command(

@@ -25,6 +25,7 @@ _LAST: Final = (
     .order_by(AUDIT.c.seq.desc())
     .limit(1)
 )
+_NEW: Final = insert(AUDIT)
 
 
 class Auditing:
@@ -102,7 +103,7 @@ def note(
     at = now.astimezone(UTC)
     entry = AuditEntry(seq, at, taxpayer_id, actor, action, target, detail or {}, previous, "")
     connection.execute(
-        insert(AUDIT),
+        _NEW,
         {
             "taxpayer_id": taxpayer_id,
             "seq": seq,

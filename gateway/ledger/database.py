@@ -80,7 +80,8 @@ class Database:
     def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
         """Keep others from adding to this taxpayer's audit log; in SQLite the one writer is alone already."""
         if not self.is_sqlite:
-            connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR UPDATE"), {"id": taxpayer})
+            # Not FOR UPDATE: rows that refer to the taxpayer, inserted meanwhile by others, must not wait for this.
+            connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR NO KEY UPDATE"), {"id": taxpayer})
 
     def _migrate(self) -> None:
         with self.reading() as connection:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Insert, Row, bindparam, func, insert, select, update
 
 from gateway.chain import Link
 from gateway.errors import Conflict, Unavailable
@@ -36,7 +36,7 @@ _HEAD: Final = (
     .join(t.UNIT, (_UNIT.taxpayer_id == _CSID.taxpayer_id) & (_UNIT.id == _CSID.unit_id))
     .where(_CSID.taxpayer_id == bindparam("taxpayer"), _CSID.unit_id == bindparam("unit"))
     .where(_CSID.stage == "production", _CSID.retired_at.is_(None), _CHAIN.sealed_at.is_(None))
-    .with_for_update(of=(t.CHAIN, t.UNIT))
+    .with_for_update(of=(t.CHAIN, t.UNIT), key_share=True)
 )
 _MOVE: Final = (
     update(t.CHAIN)
@@ -56,6 +56,8 @@ _TAKEN: Final = (
     .where(t.DOCUMENT.c.sale_id != func.coalesce(_OWN_SALE, 0))
     .limit(1)
 )
+_NEW_SNAPSHOT, _NEW_SALE, _NEW_DOCUMENT = insert(t.ORDER_SNAPSHOT), insert(t.SALE), insert(t.DOCUMENT)
+_NEW_STAMP, _NEW_SUBMISSION, _NEW_LINK_BACK = insert(t.STAMP), insert(t.SUBMISSION), insert(t.LINK_BACK)
 
 
 class Issuing:
@@ -195,17 +197,17 @@ def _replaced(connection: Connection, sale: NewSale) -> Issued | None:
 def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, held: bool) -> Status:
     snapshot = _insert_snapshot(connection, sale, slot)
     sale_id = _sale_id(connection, sale, made)
-    connection.execute(insert(t.DOCUMENT), _document_values(sale, slot, made, sale_id, snapshot))
-    connection.execute(insert(t.STAMP), _stamp_values(sale, slot, made))
+    connection.execute(_NEW_DOCUMENT, _document_values(sale, slot, made, sale_id, snapshot))
+    connection.execute(_NEW_STAMP, _stamp_values(sale, slot, made))
     if sale.replaces:
         _replace(connection, sale.replaces, by=made.uuid, sale_id=sale_id)
     held_for = "original" if _must_wait(connection, sale) else "unit" if held else ""
     submission = _submission_values(sale, slot, made, held_for)
-    connection.execute(insert(t.SUBMISSION), submission)
+    connection.execute(_NEW_SUBMISSION, submission)
     if sale.idempotency_key:
         connection.execute(insert(t.IDEMPOTENCY_KEY), key_values(sale, made.uuid))
     if sale.link_back:
-        connection.execute(insert(t.LINK_BACK), _link_back_values(sale, slot, made))
+        connection.execute(_NEW_LINK_BACK, _link_back_values(sale, slot, made))
     return Status(submission["status"])
 
 
@@ -219,7 +221,7 @@ def _insert_snapshot(connection: Connection, sale: NewSale, slot: Slot) -> int:
         "order_json": sale.order_json,
         "received_at": slot.at,
     }
-    return _inserted_id(connection, t.ORDER_SNAPSHOT, values)
+    return _inserted_id(connection, _NEW_SNAPSHOT, values)
 
 
 def _sale_id(connection: Connection, sale: NewSale, made: Made) -> int:
@@ -235,11 +237,11 @@ def _sale_id(connection: Connection, sale: NewSale, made: Made) -> int:
         "order_id": sale.order_id,
         "document_uuid": made.uuid,
     }
-    return _inserted_id(connection, t.SALE, values)
+    return _inserted_id(connection, _NEW_SALE, values)
 
 
-def _inserted_id(connection: Connection, table: Any, values: dict[str, Any]) -> int:
-    key = connection.execute(insert(table), values).inserted_primary_key
+def _inserted_id(connection: Connection, statement: Insert, values: dict[str, Any]) -> int:
+    key = connection.execute(statement, values).inserted_primary_key
     assert key is not None
     return int(key[0])
 

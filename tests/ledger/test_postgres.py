@@ -1,0 +1,124 @@
+"""The same ledger on PostgreSQL, where GATEWAY_TEST_POSTGRES names a database to try it in and psycopg is installed."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from gateway.chain import walk
+from gateway.errors import Misconfigured
+from gateway.ledger import Ledger
+from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
+
+SCHEMA = f"gateway_test_{os.getpid()}"
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    """A URL that leads into a schema of our own."""
+    given = os.environ.get("GATEWAY_TEST_POSTGRES")
+    if not given:
+        pytest.skip("GATEWAY_TEST_POSTGRES does not name a database")
+    pytest.importorskip("psycopg")
+    url = make_url(given).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
+        yield url.update_query_dict({"options": f"-csearch_path={SCHEMA}"}).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def ledgers(postgres):
+    """Two openings of one ledger, as two processes would have, with two units and some documents sent."""
+    with Ledger.open(postgres) as first, Ledger.open(postgres) as second:
+        furnish(first)
+        first.add_unit(SECOND, now=NOW)
+        first.add_csid(csid(SECOND, "csid-2"), now=NOW)
+        yield first, second
+
+
+SECOND = replace(UNIT, id="jeddah", number_prefix="JED-")
+
+
+def test_two_processes_and_two_units_keep_their_chains(ledgers):
+    def work(job):
+        ledger, unit, name = job
+        for n in range(20):
+            ledger.append(sale(f"{name}-{n}", unit=unit), maker(f"{name}-{n}"), actor="t", now=NOW)
+
+    first, second = ledgers
+    jobs = [(first, UNIT, "a"), (second, UNIT, "b"), (first, SECOND, "c"), (second, SECOND, "d")]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, jobs))
+    for name in ("csid-1", "csid-2"):
+        links = list(first.chain_links("tp", name))
+        assert len(links) == 40
+        assert list(walk(links)) == []
+    assert list(first.audit_breaks("tp")) == []
+
+
+def test_the_same_order_is_one_document_whichever_process_takes_it(ledgers):
+    def work(n):
+        return ledgers[n % 2].append(sale("46"), maker(f"same-{n}"), actor="t", now=NOW)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(work, range(6)))
+    assert len({each.issued.uuid for each in answers}) == 1
+    assert Desk(ledgers[0]).issue("46").issued == answers[0].issued
+
+
+def test_two_processes_never_get_the_same_document_to_send(ledgers):
+    def work(n):
+        taken = []
+        lease = {"now": NOW, "limit": 3, "lease_until": NOW + timedelta(hours=1), "worker": f"w{n}"}
+        while batch := ledgers[n % 2].claim_submissions(**lease):
+            taken += [due.uuid for due in batch]
+        return taken
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [uuid for uuids in pool.map(work, range(4)) for uuid in uuids]
+    assert len(taken) == len(set(taken)) == sum(ledgers[0].counts("tp").values())
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "UPDATE document SET total = '0'",
+        "DELETE FROM document",
+        "TRUNCATE document CASCADE",
+        "TRUNCATE attempt",
+        "UPDATE stamp SET xml = ''",
+        "DELETE FROM audit",
+        "UPDATE audit SET actor = 'nobody'",
+        "UPDATE chain SET head_icv = 0",
+        "UPDATE chain SET head_icv = head_icv + 1",
+        "UPDATE sale SET thing = 'x'",
+        "DELETE FROM submission",
+        "INSERT INTO document SELECT * FROM document LIMIT 1",
+        "INSERT INTO chain SELECT * FROM chain LIMIT 1",
+    ],
+)
+def test_the_database_refuses_here_too(ledgers, attack):
+    with pytest.raises(DBAPIError, match=r"never|stands already|head of a chain|its own documents"):  # noqa: SIM117
+        with ledgers[0]._database.writing() as connection:
+            connection.execute(text(attack))
+
+
+def test_somebody_elses_database_is_left_alone(postgres):
+    engine = create_engine(postgres)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {SCHEMA}_other"))
+        connection.execute(text(f"CREATE TABLE {SCHEMA}_other.photos (id int)"))
+    try:
+        with pytest.raises(Misconfigured, match="something else"):
+            Ledger.open(postgres.replace(SCHEMA, f"{SCHEMA}_other"))
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {SCHEMA}_other CASCADE"))
+        engine.dispose()
