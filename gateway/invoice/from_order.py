@@ -11,7 +11,7 @@ from datetime import date
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
 from gateway.codes import EXEMPTIONS, PAYMENT_MEANS
-from gateway.errors import DoesNotClose
+from gateway.errors import DoesNotClose, UnusableOrder
 from gateway.invoice.facts import (
     HALALA,
     RIYADH,
@@ -43,7 +43,9 @@ _REASONS = {
 
 
 def invoice_of(order: Order, seller: Party) -> Invoice:
-    """The invoice for an order; DoesNotClose if the shop's own total differs by more than rounding explains."""
+    """The invoice for an order; DoesNotClose if the shop's own total differs by more than rounding explains,
+    UnusableOrder if one document cannot hold it."""
+    _one_reason_each(order)
     lines = _lines(order)
     allowances = _allowances(order)
     draft = Invoice(
@@ -131,6 +133,27 @@ def _groups(order: Order) -> dict[Tax, list[int]]:
     for i, line in enumerate(order.lines):
         groups.setdefault(_tax(line.tax), []).append(i)
     return groups
+
+
+def _one_reason_each(order: Order) -> None:
+    """The official rules compare each group with all lines of its category (BR-Z-08, BR-E-08, BR-O-08), so two groups
+    of one category and rate can never hold."""
+    reasons: dict[tuple[Category, Decimal], list[str]] = {}
+    for tax in _groups(order):
+        reasons.setdefault((tax.category, tax.rate), []).append(tax.reason_code)
+    for (category, _), codes in reasons.items():
+        if len(codes) > 1:
+            raise _several_reasons(category, " and ".join(sorted(codes)))
+
+
+def _several_reasons(category: Category, codes: str) -> UnusableOrder:
+    return UnusableOrder(
+        f"The lines of category {category} have several reasons: {codes}. One document holds one for each category and "
+        f"rate (BR-{category}-08).",
+        problems=(("lines", f"several reasons in category {category}: {codes}"),),
+        fix="Send one order for each reason.",
+        ar=f"لا يقبل المستند الواحد أكثر من سبب لكل فئة ضريبية ({codes}). أرسل طلباً مستقلاً لكل سبب.",
+    )
 
 
 def _charged(line: OrderLine) -> Decimal:

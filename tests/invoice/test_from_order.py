@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors import DoesNotClose
+from gateway.errors import DoesNotClose, UnusableOrder
 from gateway.invoice.facts import Category, Flag, Kind, Party, Profile, Tax, round_half_up, transaction_code
 from gateway.invoice.from_order import allocate, invoice_of, rounding_limit, taxable_within, unit_price
 from gateway.order import Order
@@ -141,6 +141,17 @@ def test_an_exemption_carries_its_code_and_its_reason_in_two_languages():
     assert group.tax.reason_code == "VATEX-SA-29"
     assert "Financial services" in group.tax.reason
     assert "الخدمات المالية" in group.tax.reason
+
+
+def test_two_reasons_in_one_category_are_refused_before_the_rules_would():
+    mixed = order(
+        line(1, "10", category="Z", rate="0", tax={"reason_code": "VATEX-SA-32"}),
+        line(2, "10", category="Z", rate="0", tax={"reason_code": "VATEX-SA-35"}),
+    )
+    with pytest.raises(UnusableOrder, match="VATEX-SA-32 and VATEX-SA-35") as refusal:
+        invoice_of(mixed, SELLER)
+    assert refusal.value.ar
+    assert refusal.value.fix
 
 
 def test_long_line_ids_of_a_shop_become_positions():

@@ -224,3 +224,13 @@ def test_links_back_are_tried_again_done_or_given_up(desk, ledger):
 def test_a_document_that_is_not_there_cannot_be_sent(ledger):
     with pytest.raises(Unknown):
         ledger.begin_attempt("nowhere", worker="w", now=NOW)
+
+
+def test_a_worker_that_starts_anew_frees_what_it_held(desk, ledger):
+    desk.issue("46")
+    desk.issue("47")
+    assert len(claim(ledger, limit=1, worker="serve")) == 1
+    assert len(claim(ledger, limit=1, worker="other")) == 1
+    assert ledger.release_leases("serve") == 1
+    assert len(claim(ledger, worker="serve")) == 1
+    assert ledger.release_leases("nobody") == 0
