@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 from fastapi.routing import APIRoute
 
-from gateway import errors
+from gateway import errors, simulator
 from gateway.__main__ import gateway
 from gateway.api import health, hooks, invoices, orders
 from gateway.api.access import RIGHTS
@@ -54,7 +54,9 @@ def every_command(group: click.Group = gateway, path: str = "gateway") -> Iterat
 
 
 def _help(command: click.Command, path: str) -> str:
-    context = click.Context(command, info_name=path, terminal_width=_WIDTH, max_content_width=_WIDTH)
+    context = click.Context(
+        command, info_name=path, terminal_width=_WIDTH, max_content_width=_WIDTH, help_option_names=["-h", "--help"]
+    )
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 
@@ -83,7 +85,7 @@ def rules() -> str:
 def _count(rule_set: RuleSet, rows: int) -> str:
     if rule_set is RuleSet.XSD:
         return "the whole UBL 2.1 schema; every breach under the code `XSD_ZATCA_INVALID`"
-    return f"{rows} rules" if rows else "not judged yet"
+    return f"{rows} rule{'s' if rows > 1 else ''}" if rows else "not judged yet"
 
 
 def _rules_of(rule_set: RuleSet) -> Iterator[Row]:
@@ -184,10 +186,9 @@ def _default(field: dict[str, Any]) -> str:
 
 def error_classes() -> list[Row]:
     """Every error with its HTTP status; at the command line all of them end with exit status 2."""
-    classes = [
-        each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, errors.GatewayError)
-    ]
-    return [{"error": f"`{each.__name__}`", "*HTTP*": _status(each)} for each in classes]
+    classes = (each for each in vars(errors).values() if inspect.isclass(each))
+    found = (each for each in classes if issubclass(each, errors.GatewayError) and each is not errors.GatewayError)
+    return [{"error": f"`{each.__name__}`", "*HTTP*": _status(each)} for each in found]
 
 
 def _status(error: type[errors.GatewayError]) -> str:
@@ -209,12 +210,19 @@ def _roles(route: APIRoute) -> str:
     return "no key"
 
 
+def management() -> list[Row]:
+    """Every route of the simulator's management port."""
+    found = (route for route in simulator.create().management.routes if isinstance(route, APIRoute))
+    return [{"route": f"`{min(each.methods)} {each.path_format}`"} for each in found]
+
+
 # -- writing --------------------------------------------------------------------------------------------------
 
 PARTS: Final[dict[str, Callable[[], str]]] = {"commands": commands, "settings": settings, "rules": rules}
 TABLES: Final[dict[str, Callable[[], list[Row]]]] = {
     "errors": error_classes,
     "routes": routes,
+    "management": management,
     **{f"order {model}": (lambda model=model: order_fields(model)) for model in order_models()},
 }
 

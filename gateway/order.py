@@ -7,7 +7,7 @@ computed sum; what a shop declares is evidence to reconcile with.
 import hashlib
 import json
 import re
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
@@ -27,9 +27,11 @@ from gateway.codes import BUYER_ID_SCHEMES, CURRENCIES, EXEMPTIONS
 from gateway.errors import UnusableOrder
 from gateway.invoice.facts import SAR, Category, Flag
 
-MAX_LINES: Final = 10_000
+MAX_LINES: Final = 2_000
 MAX_AMOUNT: Final = Decimal(10) ** 13
 MAX_DECIMALS: Final = 10
+EARLIEST: Final = date(2000, 1, 1)  # BR-KSA-F-01 admits no earlier date on a document
+LATEST: Final = date(2100, 1, 1)
 
 # XML 1.0 cannot carry these, and no name or address needs them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -160,7 +162,7 @@ class LineKind(StrEnum):
 class OrderLine(_Model):
     """`unit_price` is for one, before reductions, with VAT if the order's prices include it."""
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    id: Annotated[str, BeforeValidator(_printable), StringConstraints(min_length=1, max_length=100)]
     kind: LineKind = LineKind.PRODUCT
     name: Name
     sku: Short = ""
@@ -172,6 +174,8 @@ class OrderLine(_Model):
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
+        if self.quantity * self.unit_price > MAX_AMOUNT:
+            raise ValueError(f"quantity times unit_price must not be larger than {MAX_AMOUNT:f}")
         if sum(reduction.amount for reduction in self.reductions) > self.quantity * self.unit_price + Decimal("0.01"):
             raise ValueError("the reductions are larger than the line")
         return self
@@ -227,33 +231,47 @@ class Order(_Model):
             raise ValueError(f"currency {self.currency!r} is not in ISO 4217")
         if (self.currency == SAR) != (self.fx is None):
             raise ValueError("give fx.rate (SAR for one unit) exactly when the currency is not SAR")
+        if not EARLIEST <= self.placed_at.date() <= LATEST:
+            raise ValueError(f"placed_at must lie between {EARLIEST} and {LATEST}")
+        if self.supply_date and not EARLIEST <= self.supply_date <= LATEST:
+            raise ValueError(f"supply_date must lie between {EARLIEST} and {LATEST}")
+        if sum(line.quantity * line.unit_price for line in self.lines) > MAX_AMOUNT:
+            raise ValueError(f"the lines must not come to more than {MAX_AMOUNT:f}")
         ids = [line.id for line in self.lines]
         if len(ids) != len(set(ids)):
             raise ValueError("two lines have the same id")
         return self
 
     @property
+    def canonical_json(self) -> str:
+        """The order as it is kept: only what was given, keys in order, equal values spelled alike."""
+        return _canonical_json(self.model_dump(exclude_defaults=True))
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of what was sold and to whom: equal for the same order however often it is sent.
 
-        Left out is what shops change without changing the sale: the version mark and how payments stand.
+        Left out is what shops change without changing the sale, the version mark and how payments stand; and what has
+        its default, so that a field added later changes no digest of before.
         """
-        content = self.model_dump(mode="json", exclude={"version", "payments"})
-        content["placed_at"] = self.placed_at.astimezone(UTC).isoformat()
-        content["flags"] = sorted(self.flags)
-        text = json.dumps(_plain(content), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        content = self.model_dump(exclude={"version", "payments"}, exclude_defaults=True)
+        return hashlib.sha256(_canonical_json(content).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """Decimal strings without trailing zeros, so that "5" and "5.00" are the same amount."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, str) and re.fullmatch(r"-?\d+\.\d+", value, re.ASCII):
-        return value.rstrip("0").rstrip(".")
-    return value
+def _canonical_json(content: dict[str, Any]) -> str:
+    return json.dumps(content, default=_plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _plain(value: object) -> object:
+    """A value that JSON has no form for, so that equal ones look alike: 5 and 5.00, one moment in two zones."""
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    assert isinstance(value, frozenset), f"an order has no {type(value).__name__}"
+    return sorted(value)
 
 
 def read_order(data: bytes | str | dict[str, Any]) -> Order:

@@ -1,7 +1,7 @@
 """All settings, read once from the environment and handed down; no other part reads the environment."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,7 +14,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, extra="ignore")
 
-    home: Annotated[Path, Field(description="Folder of the embedded ledger, archive and development key.")] = Path(
+    home: Annotated[Path, Field(description="Folder of the embedded ledger and the development key.")] = Path(
         ".gateway"
     )
     database_url: Annotated[
@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         bool, Field(description="Let shop URLs point to private addresses and plain http; for tests and demos only.")
     ] = False
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
+
+    @classmethod
+    def given(cls, **values: Any) -> Self:
+        """Settings of these values and the defaults, whatever the environment says."""
+        return cls(_env_prefix="GATEWAY_IGNORED_", **values)
 
     @field_validator("home", "master_key_file")
     @classmethod

@@ -35,7 +35,6 @@ class Unit:
     invoice_types: str = "1100"
     environment: Environment = Environment.SANDBOX
 
-    @property
-    def key(self) -> str:
-        """Reference of the unit's private key at the Stamper port."""
-        return f"{self.taxpayer_id}/{self.id}"
+    def key(self, csid_id: str) -> str:
+        """Reference, at the Stamper port, of the private key that a CSID of this unit certifies."""
+        return f"{self.taxpayer_id}/{self.id}/{csid_id}"

@@ -7,9 +7,9 @@ from gateway.finding import Finding
 
 
 class Outcome(StrEnum):
-    """What an answer means; shared spec of the authority's API, answers by HTTP status.
+    """What an answer means.
 
-    Only the first four are final. After UNKNOWN and NOT_RECEIVED the very same bytes are sent again.
+    ACCEPTED, DUPLICATE, REJECTED and TOO_LARGE are final. After any other the very same bytes are sent again.
     """
 
     ACCEPTED = "accepted"  # 200, 202 (warnings are kept as findings)

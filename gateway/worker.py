@@ -1,14 +1,15 @@
 """Runs what is due: shop hints, submissions, link-backs. The only place that decides about retries.
 
 The ledger's rows are the truth: whoever claims a row holds a lease on it, and a worker that dies is taken over when
-the lease ends. A bell only shortens the wait.
+the lease ends. A bell only shortens the wait. The three kinds of work run side by side, so that a slow shop never
+holds up the authority.
 """
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
@@ -26,7 +27,9 @@ T = TypeVar("T")
 POLL: Final = 0.5
 """Seconds between looks at the ledger when no bell rings."""
 LEASE_MARGIN: Final = timedelta(seconds=15)
-"""How much longer than the authority's timeout a row is held: time for the ledger's own writes."""
+"""How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
+SHOP_LEASE: Final = timedelta(minutes=5)
+"""Longer than the four exchanges that one procedure with a shop may take."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -34,6 +37,19 @@ def wait_after(attempts: int, *, chance: float) -> timedelta:
     """Exponential, from one second to five minutes, spread by `chance` (0 to 1) so that many do not come at once."""
     seconds = min(2.0 ** min(attempts - 1, 20), LONGEST_WAIT.total_seconds())
     return timedelta(seconds=seconds * (0.5 + chance / 2))
+
+
+class _Kind(Generic[T]):
+    """One kind of work: how rows are claimed, for how long, and what is done with one."""
+
+    def __init__(
+        self, claim: Callable[..., Sequence[T]], work: Callable[[T], Awaitable[None]], lease: timedelta
+    ) -> None:
+        self.claim = claim
+        self.work = work
+        self.lease = lease
+        self.bell = asyncio.Event()
+        self.running: set[asyncio.Task[None]] = set()
 
 
 class Worker:
@@ -46,49 +62,62 @@ class Worker:
         self._lines = lines
         self._name = name
         self._chance = chance
-        self._lease = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
-        self._bell = asyncio.Event()
+        self._limit = gateway.settings.submissions_in_flight
+        exchange = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
+        ledger = gateway.ledger
+        self._submissions = _Kind(ledger.claim_submissions, self._submission, exchange)
+        self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
+        notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
+        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs)
 
     def ring(self) -> None:
         """Something is due: look now."""
-        self._bell.set()
+        for kind in self._kinds:
+            kind.bell.set()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is taken up again after its lease."""
-        while True:
-            self._bell.clear()
-            if await self.work_once():
-                continue
-            try:
-                await asyncio.wait_for(self._bell.wait(), POLL)
-            except TimeoutError:
-                continue
+        async with asyncio.TaskGroup() as group:
+            for kind in self._kinds:
+                group.create_task(self._run(kind))
 
     async def drain(self) -> None:
         """Work until nothing is due."""
-        while await self.work_once():
-            pass
+        while any([await self._fill(kind) for kind in self._kinds]):
+            await asyncio.gather(*(task for kind in self._kinds for task in kind.running))
 
-    async def work_once(self) -> int:
-        """Run everything that is due now; how many rows that was."""
-        ledger = self._gateway.ledger
-        done = await asyncio.gather(
-            self._each(ledger.claim_notices, self._notice),
-            self._each(ledger.claim_submissions, self._submission),
-            self._each(ledger.claim_link_backs, self._link_back),
-        )
-        return sum(done)
+    async def _run(self, kind: _Kind[Any]) -> None:
+        while True:
+            kind.bell.clear()
+            try:
+                await self._fill(kind)
+            except GatewayError as error:
+                # A busy ledger or a full disk passes; a worker that ended for it would miss every deadline after.
+                log.warning("claim_failed", work=kind.work.__name__, error=str(error))
+            await self._pause(kind)
 
-    async def _each(self, claim: Callable[..., Sequence[T]], work: Callable[[T], Awaitable[None]]) -> int:
+    async def _pause(self, kind: _Kind[Any]) -> None:
+        """Until a row is finished, the bell rings, or it is time to look again."""
+        bell = asyncio.create_task(kind.bell.wait())
+        try:
+            await asyncio.wait({bell, *kind.running}, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            bell.cancel()
+
+    async def _fill(self, kind: _Kind[Any]) -> int:
+        """Claim as many rows as there is room for and begin to work on them; how many those are."""
+        kind.running = {task for task in kind.running if not task.done()}
+        room = self._limit - len(kind.running)
+        if not room:
+            return 0
         now = self._gateway.now()
-        limit = self._gateway.settings.submissions_in_flight
         rows = await self._gateway.offload(
-            claim, now=now, limit=limit, lease_until=now + self._lease, worker=self._name
+            kind.claim, now=now, limit=room, lease_until=now + kind.lease, worker=self._name
         )
-        await asyncio.gather(*(self._guarded(work, row) for row in rows))
+        kind.running |= {asyncio.create_task(self._guarded(kind.work, row)) for row in rows}
         return len(rows)
 
-    async def _guarded(self, work: Callable[[T], Awaitable[None]], row: T) -> None:
+    async def _guarded(self, work: Callable[[Any], Awaitable[None]], row: Any) -> None:
         try:
             await work(row)
         except GatewayError as error:
@@ -98,10 +127,12 @@ class Worker:
 
     async def _notice(self, notice: DueNotice) -> None:
         await follow(self._gateway, self._lines, notice, self._wait(notice.attempts + 1))
+        self._submissions.bell.set()
 
     async def _submission(self, due: Due) -> None:
         verdict = await submit(self._gateway, self._lines, due, self._again)
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status)
+        self._link_backs.bell.set()
 
     async def _link_back(self, due: DueLinkBack) -> None:
         await link_back(self._gateway, self._lines, due, self._wait(due.attempts + 1))

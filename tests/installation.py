@@ -4,10 +4,10 @@ import asyncio
 from importlib.resources import files
 
 from gateway.connection import Connection
+from gateway.pipeline.api_keys import Role, add_key
 from gateway.pipeline.connect import add_connection, register
 from gateway.pipeline.gateway import online, open_gateway
 from gateway.pipeline.onboard import onboard
-from gateway.pipeline.people import Role, add_key
 from gateway.settings import Settings
 from gateway.unit import Environment
 from gateway.unit_file import read_unit
@@ -18,7 +18,7 @@ CONNECTION = "erp-main"
 
 
 def settings_for(home, authority, **more):
-    return Settings(
+    return Settings.given(
         home=home,
         authority_url=authority.url(Environment.SANDBOX),
         allow_private_shops=True,

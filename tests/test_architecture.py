@@ -14,19 +14,20 @@ CORE = frozenset(
 )
 SHELL = {
     "settings": frozenset({"unit"}),
+    "listener": frozenset({"errors"}),
     "outbound": CORE | {"settings"},
     "ledger": CORE,
     "keys": CORE | {"settings"},
     "authority": CORE,
     "stores": CORE,
-    "simulator": CORE - {"stamp", "qr", "tlv", "ubl", "chain", "csid", "template"},
+    "simulator": {"listener"} | CORE - {"stamp", "qr", "tlv", "ubl", "chain", "csid", "template"},
     "answer": CORE,
 }
 ABOVE = {
     "pipeline": CORE | {"settings", "outbound", "ledger", "keys", "authority", "stores"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
     "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
-    "demo": CORE | {"settings", "ledger", "pipeline", "api", "simulator"},
+    "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},
     "commands": CORE | set(SHELL) | {"pipeline", "worker", "api", "demo"},
     "__main__": frozenset({"errors", "commands"}),
 }

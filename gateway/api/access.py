@@ -5,10 +5,11 @@ from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.errors import Forbidden, Unauthorised
+from gateway.pipeline.api_keys import Role, authenticate
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.people import Role, authenticate
 
 
 class Caller(NamedTuple):
@@ -43,15 +44,19 @@ def gateway_of(request: Request) -> Gateway:
 Served = Annotated[Gateway, Depends(gateway_of)]
 
 
-async def caller(request: Request, gateway: Served) -> Caller:
+_BEARER = HTTPBearer(
+    auto_error=False, scheme_name="key", description="An API key, gw_...; `gateway keys add` makes one."
+)
+
+
+async def caller(gateway: Served, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Caller:
     """The caller, by `Authorization: Bearer gw_...`; Unauthorised otherwise."""
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key:
+    if shown is None:
         raise Unauthorised(
             "This call needs an API key.",
             fix="Send it as 'Authorization: Bearer gw_...'; `gateway keys add` makes one.",
         )
-    known = await gateway.offload(authenticate, gateway, key.strip())
+    known = await gateway.offload(authenticate, gateway, shown.credentials.strip())
     return Caller(known.taxpayer_id, known.role, f"key:{known.id}")
 
 

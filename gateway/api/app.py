@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from gateway import __version__
-from gateway.api import health, hooks, invoices, orders, problems
+from gateway.api import health, hooks, invoices, openapi, orders, problems
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -30,21 +30,28 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             # What the last `serve` held when it was stopped or killed, nobody works on any more.
             await gateway.offload(gateway.ledger.release_leases, NAME)
             app.state.worker = worker
-            task = asyncio.create_task(worker.run()) if work else None
+            app.state.work = asyncio.create_task(worker.run()) if work else None
             try:
                 yield
             finally:
-                if task:
-                    task.cancel()
+                if app.state.work:
+                    app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
-                        await task
+                        await app.state.work
 
     app = FastAPI(
-        title="gateway", version=__version__, description=_DESCRIPTION, lifespan=lifespan, docs_url=None, redoc_url=None
+        title="gateway",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=openapi.PROBLEMS,
     )
     app.state.gateway = gateway
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in (orders, invoices, hooks, health):
         app.include_router(room.router)
+    openapi.complete(app)
     return app

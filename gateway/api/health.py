@@ -1,8 +1,8 @@
 """For operators: is it alive, can it work?"""
 
-from typing import Any
+import asyncio
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway.api.access import Served
@@ -16,17 +16,22 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", summary="The ledger answers and the keys open")
-async def readyz(gateway: Served) -> Response:
-    """503 with what is wrong if orders cannot be issued now."""
-    checks: dict[str, Any] = {
-        "ledger": await gateway.offload(_ledger, gateway),
+@router.get(
+    "/readyz",
+    summary="The ledger answers, the keys open, the worker works",
+    responses={503: {"description": "Not ready, and which check says so"}},
+)
+async def readyz(request: Request, gateway: Served) -> Response:
+    """503 with what is wrong if orders cannot be issued or submitted now."""
+    checks = {
+        "ledger": await gateway.offload(gateway.ledger.health),
         "keys": await gateway.offload(gateway.stamper.health),
+        "worker": _worker(request.app.state.work),
     }
     ready = all(state == "ok" for state in checks.values())
     return JSONResponse({"status": "ok" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 
 
-def _ledger(gateway: Served) -> str:
-    gateway.ledger.taxpayers()
-    return "ok"
+def _worker(task: asyncio.Task[None] | None) -> str:
+    """An API without a worker of its own has others for it."""
+    return "stopped; start the gateway again" if task is not None and task.done() else "ok"

@@ -12,10 +12,17 @@ from gateway.errors import Unknown
 from gateway.invoice.facts import RIYADH
 from gateway.issued import Status
 from gateway.ledger import Filter
+from gateway.order import EARLIEST, LATEST
 
 router = APIRouter(tags=["invoices"])
 
+_QUARANTINE_PAGE = 100
 _DRAWN_ONCE = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+def _as(media_type: str) -> dict[str, Any]:
+    """What a route says of itself in OpenAPI that answers with something else than JSON."""
+    return {"response_class": Response, "responses": {200: {"content": {media_type: {}}}}}
 
 
 @router.get("/v1/invoices", summary="Documents, newest first")
@@ -40,7 +47,7 @@ async def list_invoices(
         number=number,
         buyer=buyer,
         since=_midnight(since) if since else None,
-        until=_midnight(until + timedelta(days=1)) if until else None,
+        until=_midnight(min(until, LATEST) + timedelta(days=1)) if until else None,
     )
     page = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
     shown = {"items": [answer(each, base_url=gateway.settings.public_url) for each in page.items]}
@@ -48,7 +55,8 @@ async def list_invoices(
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), RIYADH)
+    """Its beginning in Riyadh; days no document can have are taken for the nearest that one can."""
+    return datetime.combine(min(max(day, EARLIEST), LATEST + timedelta(days=1)), time(), RIYADH)
 
 
 @router.get("/v1/invoices/{uuid}", summary="One document as it stands")
@@ -58,14 +66,14 @@ async def get_invoice(uuid: str, gateway: Served, who: Reader) -> dict[str, Any]
     return answer(issued, base_url=gateway.settings.public_url)
 
 
-@router.get("/v1/invoices/{uuid}/xml", summary="The document itself")
+@router.get("/v1/invoices/{uuid}/xml", summary="The document itself", **_as("application/xml"))
 async def get_xml(uuid: str, gateway: Served, who: Reader) -> Response:
     """The XML to keep and to share: the authority's cleared one where there is one."""
     xml = await gateway.offload(gateway.ledger.xml, who.taxpayer_id, uuid)
     return Response(xml, media_type="application/xml")
 
 
-@router.get("/v1/invoices/{uuid}/qr.svg", summary="The QR as a picture (SVG)")
+@router.get("/v1/invoices/{uuid}/qr.svg", summary="The QR as a picture (SVG)", **_as("image/svg+xml"))
 async def get_qr_svg(uuid: str, gateway: Served, who: Reader) -> Response:
     """The picture a buyer scans."""
     issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
@@ -73,7 +81,7 @@ async def get_qr_svg(uuid: str, gateway: Served, who: Reader) -> Response:
     return Response(picture, media_type="image/svg+xml", headers=_DRAWN_ONCE)
 
 
-@router.get("/v1/invoices/{uuid}/qr.png", summary="The QR as a picture (PNG)")
+@router.get("/v1/invoices/{uuid}/qr.png", summary="The QR as a picture (PNG)", **_as("image/png"))
 async def get_qr_png(uuid: str, gateway: Served, who: Reader) -> Response:
     """The picture a buyer scans."""
     issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
@@ -84,7 +92,9 @@ async def get_qr_png(uuid: str, gateway: Served, who: Reader) -> Response:
 @router.get("/v1/invoices/{uuid}/attempts", summary="Every exchange with the authority about it")
 async def get_attempts(uuid: str, gateway: Served, who: Examiner) -> dict[str, Any]:
     """When it was sent, what came back, word for word."""
-    attempts = await gateway.offload(gateway.ledger.attempts, who.taxpayer_id, uuid)
+    await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
+    issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
+    attempts = await gateway.offload(gateway.ledger.attempts, who.taxpayer_id, issued.uuid)
     return {
         "items": [
             {
@@ -110,10 +120,13 @@ async def get_order(connection: str, order_id: str, gateway: Served, who: Reader
 
 
 @router.get("/v1/quarantine", summary="Orders that wait for a person")
-async def get_quarantine(gateway: Served, who: Reader) -> dict[str, Any]:
-    """What could not be issued and why, in both languages."""
-    waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id)
-    return {
+async def get_quarantine(
+    gateway: Served, who: Reader, cursor: Annotated[int | None, Query(ge=1)] = None
+) -> dict[str, Any]:
+    """What could not be issued and why, in both languages; `next` is the cursor of the following page."""
+    waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id, before=cursor, limit=_QUARANTINE_PAGE)
+    shown: dict[str, Any] = {"next": waiting[-1].id} if len(waiting) == _QUARANTINE_PAGE else {}
+    return shown | {
         "items": [
             {
                 "id": each.id,

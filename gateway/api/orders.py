@@ -9,8 +9,9 @@ from fastapi.responses import JSONResponse
 
 from gateway.answer import answer
 from gateway.api.access import Sender, Served
+from gateway.api.openapi import problem_because, schema_ref
 from gateway.issued import Issued
-from gateway.order import Order, read_order
+from gateway.order import read_order
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request as IssueRequest
 from gateway.pipeline.issue import issue
@@ -24,9 +25,7 @@ _LOOK_EVERY: Final = 0.05
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
-        "content": {
-            "application/json": {"schema": Order.model_json_schema(ref_template="#/components/schemas/{model}")}
-        },
+        "content": {"application/json": {"schema": {"$ref": schema_ref("Order")}}},
     }
 }
 
@@ -39,8 +38,8 @@ _BODY: Final[dict[str, Any]] = {
     responses={
         200: {"description": "The same order again: the same document"},
         202: {"description": "Made; its verdict was still open when the caller's wait ended"},
-        409: {"description": "The same order or key with other content"},
-        422: {"description": "The order cannot be used, or does not close; nothing was consumed"},
+        409: problem_because("The same order or key with other content"),
+        422: problem_because("The order cannot be used, or does not close; nothing was consumed"),
     },
 )
 async def post_order(

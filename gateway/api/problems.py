@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -22,6 +23,8 @@ from gateway.errors import (
     Unknown,
     UnusableOrder,
 )
+
+log = structlog.get_logger()
 
 # The first class that fits decides.
 STATUS: Final[tuple[tuple[type[GatewayError], int, str], ...]] = (
@@ -70,19 +73,43 @@ def install(app: FastAPI) -> None:
     """Make every failure of the app answer as a problem."""
 
     @app.exception_handler(GatewayError)
-    async def ours(_: Request, error: GatewayError) -> Problem:
-        return problem_of(error)
+    async def ours(request: Request, error: GatewayError) -> Problem:
+        problem = problem_of(error)
+        if problem.status_code >= 500:
+            log.warning("request_failed", path=request.url.path, status=problem.status_code, error=str(error))
+        return problem
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, __: Exception) -> Problem:
+        # The server logs the exception itself; the caller learns that nothing is half done, and no more.
+        return Problem(
+            500,
+            "Something broke here",
+            detail="The request was not carried out; nothing is half done.",
+            fix="Send it again; if it breaks again, look at the gateway's log.",
+        )
 
     @app.exception_handler(RequestValidationError)
     async def parameters(_: Request, error: RequestValidationError) -> Problem:
         fields = [{"field": ".".join(map(str, each["loc"][1:])), "message": each["msg"]} for each in error.errors()]
         shown = "; ".join(f"{each['field']}: {each['message']}" for each in fields)
-        return Problem(422, "The parameters cannot be used", detail=shown, problems=fields)
+        fix = "/openapi.json says what each of them may be."
+        return Problem(422, "The parameters cannot be used", detail=shown, fix=fix, problems=fields)
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> Problem:
         title = _TITLES.get(error.status_code, str(error.detail))
         return Problem(error.status_code, title, detail=str(error.detail), headers=dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, __: Exception) -> Problem:
+        # The server logs it with its traceback; the caller learns nothing of the inside.
+        return Problem(
+            500,
+            "Our mistake",
+            detail="Something went wrong here that should not; nothing was half done.",
+            fix="Send it again: the same order is never issued twice. If it stays so, the log says why.",
+        )
 
 
 class BodyLimit:

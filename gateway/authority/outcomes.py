@@ -85,6 +85,8 @@ def _weigh(endpoint: Endpoint, outcome: Outcome, answer: Answer, cleared: bytes 
         doubt = "The status is a success, but the body does not say that the document was accepted."
     elif outcome.is_accepted and endpoint is Endpoint.CLEARANCE and cleared is None:
         doubt = "The answer says cleared, but has no cleared document that can be read."
+    elif outcome is Outcome.DUPLICATE and answer.fields is None:
+        doubt = "The status says accepted before, but the body is not the authority's."
     elif outcome is Outcome.REJECTED and not _says_rejected(endpoint, answer):
         doubt = "The status is a rejection, but the body names no fault of the document."
     if not doubt:

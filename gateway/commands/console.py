@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gateway.errors import BadInput, GatewayError, NotCompliant
 from gateway.xml import MAX_XML_BYTES
@@ -18,6 +20,24 @@ _WIDE = 130  # columns, for files and pipes that have no width of their own
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 """Standard output; rich leaves colours away where it is not a terminal."""
+
+
+def configure_log(log_format: str = "text") -> None:
+    """structlog, to standard error: for people, or as JSON lines. Tracebacks show no values, which may be secrets."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([structlog.processors.format_exc_info] if log_format == "json" else []),
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def complain(error: GatewayError) -> None:
@@ -47,11 +67,13 @@ def read_input(path: str, *, limit: int = MAX_XML_BYTES) -> bytes:
     return data
 
 
-def read_json(path: str) -> Any:
+def read_json(path: str, **options: Any) -> Any:
     """The JSON in a file; BadInput with line and column where it breaks."""
     data = read_input(path)
     try:
-        return json.loads(data)
+        return json.loads(data, **options)
+    except RecursionError:
+        raise BadInput(f"{path} is nested too deeply.", fix="Send one JSON object.") from None
     except ValueError as error:
         raise BadInput(f"{path} is not JSON: {error}.", fix="Look at that line and column.") from None
 
@@ -68,5 +90,5 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     for column in columns:
         shown.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(str(cell) for cell in row))
+        shown.add_row(*(Text(str(cell)) for cell in row))  # as it is: brackets in data are no markup
     out.print(shown)

@@ -72,11 +72,13 @@ def _print_unreadable(path: str, error: BadInput, *, as_json: bool) -> None:
     if as_json:
         print_json({"file": path, "valid": False, "error": {"message": error.what, "fix": error.fix}})
     else:
-        out.print(f"[red]unreadable[/]  {path}: {error}", markup=True)
+        out.print("[red]unreadable[/]  ", end="")
+        out.print(f"{path}: {error}", markup=False, soft_wrap=True)
 
 
 def _print_report(path: str, report: Report) -> None:
-    out.print(f"[{'green]valid' if report.valid else 'red]invalid'}[/]  {path}", soft_wrap=True)
+    out.print(f"[{'green]valid' if report.valid else 'red]invalid'}[/]  ", end="")
+    out.print(path, markup=False, soft_wrap=True)
     for finding in (*report.xsd, *report.findings):
         colour = "red" if finding.is_error else "yellow"
         term = f" {finding.term}" if finding.term else ""
@@ -113,7 +115,7 @@ def qr_command(source: str, as_json: bool, svg: str | None) -> None:
 
 
 def _qr_text(source: str) -> str:
-    if source != "-" and not Path(source).exists():
+    if source != "-" and not _is_there(source):
         return source
     data = read_input(source)
     return (
@@ -121,6 +123,13 @@ def _qr_text(source: str) -> str:
         if data.lstrip().startswith((b"<", b"\xef\xbb\xbf<"))
         else data.decode("ascii", "replace").strip()
     )
+
+
+def _is_there(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # a QR's text is longer than a file's name may be
+        return False
 
 
 @click.command("stamp")

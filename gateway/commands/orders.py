@@ -1,7 +1,7 @@
 """Commands over orders: what a shop's payload means, what would be issued, issue it, what became of it."""
 
 import asyncio
-import json
+import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
@@ -11,8 +11,8 @@ import click
 
 from gateway.answer import answer
 from gateway.chain import first_link
-from gateway.commands.console import out, print_json, read_input, table
-from gateway.commands.units import choose_taxpayer, installation
+from gateway.commands.console import out, print_json, read_input, read_json, table
+from gateway.commands.units import ACTOR, choose_taxpayer, installation
 from gateway.connection import Connection
 from gateway.errors import BadInput, DoesNotClose, Unknown, UnusableOrder
 from gateway.invoice.facts import RIYADH, Invoice
@@ -51,10 +51,9 @@ setting_option = click.option(
 
 def _shop_order(platform: str, path: str, settings: dict[str, str], *, connection: str) -> Order:
     """The canonical order of a shop's payload: the order itself or the webhook around it."""
-    try:
-        raw = json.loads(read_input(path), parse_float=Decimal)
-    except ValueError as error:
-        raise BadInput(f"{path} is not JSON: {error}.", fix="Look at that line and column.") from None
+    raw = read_json(path, parse_float=Decimal)
+    if not isinstance(raw, dict):
+        raise BadInput(f"{path} is not an order: it is no JSON object.", fix="Give one order, not a list of them.")
     shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
     return STORES[platform].map(shop, raw).order
 
@@ -155,7 +154,7 @@ def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) ->
 
 async def _submit_due(gateway: Gateway) -> None:
     async with online(gateway) as lines:
-        await Worker(gateway, lines, name="command line").drain()
+        await Worker(gateway, lines, name=f"command line {os.getpid()}").drain()
 
 
 @click.command("status")
@@ -213,3 +212,31 @@ def _row(issued: Issued) -> tuple[Any, ...]:
         issued.status.value,
         f"{issued.connection}/{issued.order_id}",
     )
+
+
+@click.command("quarantine")
+@click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an order, one a line.")
+def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
+    """Orders of shops that could not be issued, each with the reason. Mend it in the shop, then `gateway retry ID`."""
+    with installation() as gateway:
+        waiting = gateway.ledger.quarantine(choose_taxpayer(gateway, taxpayer))
+    rows = [(each.id, f"{each.connection_id}/{each.order_id}", each.state.value, dict(each.reason)) for each in waiting]
+    if as_json:
+        for number, order, state, reason in rows:
+            print_json({"id": number, "order": order, "state": state, "reason": reason})
+        return
+    shown = [(number, order, state, reason.get("en", "")) for number, order, state, reason in rows]
+    table("Orders that wait for a person", ("ID", "Order", "State", "Why"), shown, right=("ID",))
+
+
+@click.command("retry")
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
+@click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
+def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
+    """Fetch orders of the quarantine again and issue them if they can be; `gateway quarantine` shows the IDs."""
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        for number in ids:
+            gateway.ledger.retry_notice(owner, number, actor=ACTOR, now=gateway.now())
+    click.echo("Taken up again by the running gateway, or by `gateway work --once`.")

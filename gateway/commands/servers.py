@@ -1,56 +1,25 @@
 """Commands that keep running (serve, work, simulate) and the demo."""
 
 import asyncio
+import fcntl
+import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import structlog
 import uvicorn
 
 from gateway.commands.console import out, print_json, table
 from gateway.commands.units import installation
 from gateway.errors import Misconfigured
+from gateway.listener import listen
 from gateway.pipeline.gateway import Gateway, online
-from gateway.settings import Settings
 from gateway.worker import Worker
 
 if TYPE_CHECKING:
     from gateway.demo.run import Result
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that is ours before anything else is started; Misconfigured if the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise Misconfigured(
-            f"Port {port} of {host} cannot be used: {error.strerror}.",
-            fix="Stop what listens there, or choose another with GATEWAY_PORT.",
-        ) from None
-    return listener
-
-
-def configure_log(settings: Settings) -> None:
-    """structlog, for people or as JSON lines."""
-    renderer = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ]
-    )
 
 
 @click.command("serve")
@@ -64,7 +33,7 @@ def serve_command() -> None:
 
     with installation() as gateway:
         settings = gateway.settings
-        configure_log(settings)
+        _alone(settings.home)
         listener = listen(settings.host, settings.port)
         click.echo(
             f"gateway on http://{settings.host}:{settings.port} ({settings.environment.value}); Ctrl-C stops it.",
@@ -76,19 +45,28 @@ def serve_command() -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
+def _alone(home: Path) -> None:
+    """Hold the home folder's lock until this process ends, however it ends: one `serve` works on one home."""
+    lock = os.open(home / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Misconfigured(
+            f"Another `gateway serve` works on {home} already.", fix="Stop it first, or use another GATEWAY_HOME."
+        ) from None
+
+
 @click.command("work")
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 def work_command(once: bool) -> None:
     """A worker alone: submissions, shop hints and link-backs of this installation."""
-    with installation() as gateway:
-        configure_log(gateway.settings)
-        with suppress(KeyboardInterrupt):
-            asyncio.run(_work(gateway, once=once))
+    with installation() as gateway, suppress(KeyboardInterrupt):
+        asyncio.run(_work(gateway, once=once))
 
 
 async def _work(gateway: Gateway, *, once: bool) -> None:
     async with online(gateway) as lines:
-        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}")
+        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}-{os.getpid()}")
         await (worker.drain() if once else worker.run())
 
 

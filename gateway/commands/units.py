@@ -1,6 +1,7 @@
 """Commands for whoever runs the gateway: units, connections, API keys, settings."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,13 +10,13 @@ from typing import Any
 import click
 from pydantic import SecretStr, ValidationError
 
-from gateway.commands.console import out, print_json, read_input, read_json, table
+from gateway.commands.console import configure_log, out, print_json, read_input, read_json, table
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
+from gateway.pipeline.api_keys import Role, add_key
 from gateway.pipeline.connect import add_connection, register
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.pipeline.onboard import onboard
-from gateway.pipeline.people import Role, add_key
 from gateway.settings import Settings
 from gateway.stores import STORES
 from gateway.unit import Unit
@@ -27,12 +28,14 @@ ACTOR = "command line"
 def read_settings() -> Settings:
     """The settings of this environment; Misconfigured names the one that cannot be used."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         wrong = "; ".join(f"GATEWAY_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors())
         raise Misconfigured(
-            f"The settings cannot be used: {wrong}.", fix="`gateway settings` lists them all."
+            f"The settings cannot be used: {wrong}.", fix="`gateway settings --help` says where they come from."
         ) from None
+    configure_log(settings.log_format)
+    return settings
 
 
 @contextmanager
@@ -91,7 +94,7 @@ def units_command(as_json: bool) -> None:
         for row in rows:
             print_json(row)
         return
-    columns = ("Taxpayer", "Unit", "Environment", "Types", "Certificate until", "Documents")
+    columns = ("Taxpayer", "Unit", "Environment", "Types", "Certificate until", "Documents", "Held back")
     table("Units", columns, [tuple(row.values()) for row in rows], right=("Documents",))
 
 
@@ -107,7 +110,24 @@ def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
         "invoice_types": unit.invoice_types,
         "certificate_until": until,
         "documents": open_chain.head.icv - 1 if open_chain else 0,
+        "held": gateway.ledger.held(unit.taxpayer_id, unit.id) or "",
     }
+
+
+@click.command("release")
+@click.argument("unit_id", metavar="UNIT")
+@click.option("--taxpayer", metavar="VAT", help="Whose unit, if there are several taxpayers.")
+def release_command(unit_id: str, taxpayer: str | None) -> None:
+    """Send again what a unit holds back since the authority refused its credentials (HTTP 401).
+
+    Mend the cause first: usually the certificate was revoked, and the unit is onboarded again.
+    """
+    with installation() as gateway:
+        unit = gateway.ledger.unit(choose_taxpayer(gateway, taxpayer), unit_id)
+        if gateway.ledger.held(unit.taxpayer_id, unit.id) is None:
+            raise BadInput(f"Unit {unit_id} holds nothing back.")
+        gateway.ledger.release_unit(unit.taxpayer_id, unit.id, actor=ACTOR, now=gateway.now())
+    click.echo(f"Unit {unit_id} sends again.")
 
 
 @click.command("connect")
@@ -212,6 +232,15 @@ def revoke_key_command(key_id: str, taxpayer: str | None) -> None:
     click.echo(f"Key {key_id} is revoked.")
 
 
+def _masked(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return "****"
+    # A database URL may carry its password.
+    return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1****@", str(value))
+
+
 @click.command("settings")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def settings_command(as_json: bool) -> None:
@@ -220,7 +249,7 @@ def settings_command(as_json: bool) -> None:
     rows = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = "" if value is None else "****" if isinstance(value, SecretStr) else str(value)
+        shown = _masked(value)
         default = "" if field.default is None else str(field.default)
         rows.append((f"GATEWAY_{name.upper()}", shown, default, field.description or ""))
     if as_json:

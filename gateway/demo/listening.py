@@ -1,6 +1,5 @@
 """An ASGI application on a free port of this machine, in a thread of its own."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +8,8 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from gateway.listener import listen
 
 START_SECONDS: Final = 10.0
 
@@ -20,7 +21,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
         app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", 0)) as door:
+    with listen("127.0.0.1", 0) as door:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
         thread.start()
         try:

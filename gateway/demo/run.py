@@ -8,7 +8,6 @@ asked what they have.
 import asyncio
 import copy
 import logging
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
@@ -31,6 +30,7 @@ from gateway.demo.salla import SallaShop, salla_shop
 from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
 from gateway.issued import Issued
 from gateway.ledger import Filter, LinkBackState
+from gateway.listener import listen
 from gateway.pipeline.connect import add_connection, register
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.pipeline.onboard import onboard
@@ -104,7 +104,7 @@ def _remove(home: Path) -> None:
 
 
 def _settings(home: Path, authority: Running) -> Settings:
-    return Settings(
+    return Settings.given(
         home=home,
         environment=Environment.SANDBOX,
         authority_url=authority.url(Environment.SANDBOX),
@@ -157,7 +157,7 @@ async def _run(gateway: Gateway, authority: Running, shops: dict[str, Shop], con
 async def _serving(gateway: Gateway) -> Any:
     """The gateway's own API and worker on a free port, as `gateway serve` runs them."""
     server = uvicorn.Server(uvicorn.Config(create_app(gateway), log_level="warning"))
-    with socket.create_server(("127.0.0.1", 0)) as door:
+    with listen("127.0.0.1", 0) as door:
         task = asyncio.create_task(server.serve(sockets=[door]))
         try:
             yield f"http://127.0.0.1:{door.getsockname()[1]}"

@@ -200,7 +200,7 @@ class Invoice:
     buyer: Party | None = None
     flags: frozenset[Flag] = frozenset()
     currency: str = SAR  # BT-5
-    fx_rate: Decimal | None = None  # KSA-36
+    fx_rate: Decimal | None = None  # KSA-39
     allowances: tuple[Allowance, ...] = ()
     rounding: Decimal = ZERO
     supply_date: date | None = None  # KSA-5

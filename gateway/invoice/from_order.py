@@ -247,7 +247,10 @@ def _with_rounding(invoice: Invoice, order: Order) -> Invoice:
     due = _due(invoice, order)
     gap = due - invoice.with_vat
     if abs(gap) > rounding_limit(order):
-        raise _does_not_close(order, declared=due, computed=invoice.with_vat)
+        raise _does_not_close(order, "total with VAT", declared=due, computed=invoice.with_vat)
+    vat = order.declared.tax
+    if vat is not None and abs(vat - invoice.vat) > rounding_limit(order):
+        raise _does_not_close(order, "VAT", declared=vat, computed=invoice.vat)
     return replace(invoice, rounding=gap) if gap else invoice
 
 
@@ -257,15 +260,15 @@ def _due(invoice: Invoice, order: Order) -> Decimal:
     return charged(order) if order.prices_include_tax else invoice.with_vat
 
 
-def _does_not_close(order: Order, *, declared: Decimal, computed: Decimal) -> DoesNotClose:
+def _does_not_close(order: Order, what: str, *, declared: Decimal, computed: Decimal) -> DoesNotClose:
     name, currency, limit = order.number or order.id, order.currency, rounding_limit(order)
+    sum_ar = "الضريبة" if what == "VAT" else "الإجمالي مع الضريبة"
     return DoesNotClose(
-        f"Order {name} does not close: the shop says {declared} {currency}, its lines with VAT come to {computed} "
-        f"{currency}; rounding explains at most {limit}.",
+        f"Order {name} does not close: its {what} is {declared} {currency} by the shop and {computed} {currency} by "
+        f"its lines; rounding explains at most {limit}.",
         fix="Look for a missing line, a discount counted twice or a wrong rate, and send the order again.",
-        ar=f"مجاميع الطلب {name} غير متطابقة: إجمالي المتجر {declared} {currency} بينما مجموع البنود مع الضريبة "
-        f"{computed} {currency}، والفرق المسموح به للتقريب {limit}."
-        " راجع البنود والخصومات ونسبة الضريبة، ثم أعد إرساله.",
+        ar=f"مجاميع الطلب {name} غير متطابقة: {sum_ar} في المتجر {declared} {currency} وبحسب البنود {computed} "
+        f"{currency}، والفرق المسموح به للتقريب {limit}. راجع البنود والخصومات ونسبة الضريبة، ثم أعد إرساله.",
     )
 
 

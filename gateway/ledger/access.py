@@ -112,7 +112,7 @@ class Access:
         with self._database.writing() as connection:
             stands = connection.execute(select(1).where(*here)).first() is not None
             if stands and not replace:
-                raise Conflict(f"There is a {kind} for {ref} already.", fix="Destroy it first if it is not in use.")
+                raise Conflict(f"There is a {kind} for {ref} already.", fix="Use another name.")
             if stands:
                 connection.execute(update(ENVELOPE).where(*here).values(blob=blob))
                 return

@@ -159,7 +159,7 @@ def _valid(csid: CsidRecord, at: datetime) -> CsidRecord:
             f"The certificate of unit {csid.unit_id} is valid only from {csid.not_before:%Y-%m-%d}"
             f" to {csid.not_after:%Y-%m-%d}.",
             retry_after=3600,
-            fix="Renew it: `gateway renew`.",
+            fix="Onboard the unit again: `gateway onboard` with a new OTP.",
             ar="شهادة وحدة الإصدار خارج مدة صلاحيتها. جدّد الشهادة.",
         )
     return csid

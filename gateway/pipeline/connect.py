@@ -6,29 +6,41 @@ from gateway.connection import Connection
 from gateway.errors import BadInput
 from gateway.ledger import Taxpayer
 from gateway.outbound import check_address
-from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.intake import connection_secrets
+from gateway.pipeline.gateway import Gateway, same_world
+from gateway.pipeline.intake import connection_secrets, issue_when
 from gateway.unit import Unit
 
 
 def register(gateway: Gateway, unit: Unit, *, actor: str) -> None:
-    """Enter a unit and its taxpayer, unless they are known."""
+    """Enter a unit and its taxpayer, or what has changed of the unit; what it issued before stays as it is."""
     ledger, now = gateway.ledger, gateway.now()
     if unit.taxpayer_id not in {each.id for each in ledger.taxpayers()}:
         ledger.add_taxpayer(Taxpayer(unit.taxpayer_id, unit.seller.name, unit.seller.vat), actor=actor, now=now)
-    if unit.id not in {each.id for each in ledger.units(unit.taxpayer_id)}:
+    known = {each.id: each for each in ledger.units(unit.taxpayer_id)}
+    if unit.id not in known:
         ledger.add_unit(unit, actor=actor, now=now)
+    elif known[unit.id] != unit:
+        same_world(known[unit.id], unit.environment)
+        ledger.change_unit(unit, actor=actor, now=now)
 
 
 def add_connection(gateway: Gateway, connection: Connection, *, actor: str) -> None:
     """Enter a connection; a shop needs an address we may call, and credentials, which are sealed."""
     if connection.platform != "api":
-        if not connection.base_url or not connection.secrets:
-            raise BadInput(
-                f"A {connection.platform} shop needs its address and its credentials.", fix="Give --url and --secrets."
-            )
-        if not gateway.settings.allow_private_shops:
-            check_address(connection.base_url)
-        sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
-        gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
+        _check_shop(connection, private=gateway.settings.allow_private_shops)
+        # Before the connection, which could never be used without them; but a name that is taken keeps its own.
+        if gateway.ledger.any_connection(connection.id) is None:
+            sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
+            gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
     gateway.ledger.add_connection(connection, actor=actor, now=gateway.now())
+
+
+def _check_shop(connection: Connection, *, private: bool) -> None:
+    # Salla is one address for all shops, which its module knows.
+    if not connection.secrets or not (connection.base_url or connection.platform == "salla"):
+        raise BadInput(
+            f"A {connection.platform} shop needs its address and its credentials.", fix="Give --url and --secrets."
+        )
+    if connection.base_url and not private:
+        check_address(connection.base_url)
+    issue_when(connection)

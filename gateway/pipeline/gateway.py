@@ -11,10 +11,12 @@ from typing import ParamSpec, TypeVar
 import httpx2
 
 from gateway.authority import BASE_URLS, Authority
+from gateway.errors import Misconfigured
 from gateway.keys import Safe, Stamper, open_keys
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.settings import Settings
+from gateway.unit import Environment, Unit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,6 +59,8 @@ def open_gateway(
     settings: Settings, *, now: Callable[[], datetime] = _now, new_id: Callable[[], str] = _uuid
 ) -> Iterator[Gateway]:
     """The gateway of these settings; Misconfigured says what keeps it from opening. Nothing is sent yet."""
+    if not __debug__:
+        raise Misconfigured("Python was started with -O, which leaves out the last proofs before a document is kept.")
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     ledger = Ledger.open(settings.ledger_url)
     try:
@@ -64,6 +68,15 @@ def open_gateway(
         yield Gateway(settings, ledger, stamper, safe, now, new_id)
     finally:
         ledger.close()
+
+
+def same_world(unit: Unit, environment: Environment) -> None:
+    """Misconfigured if a unit belongs to another of the authority's environments: nothing may cross them."""
+    if unit.environment is not environment:
+        raise Misconfigured(
+            f"Unit {unit.id} was onboarded in {unit.environment.value}, this gateway speaks to {environment.value}.",
+            fix="Set GATEWAY_ENVIRONMENT back, or use another GATEWAY_HOME and onboard the unit there.",
+        )
 
 
 @asynccontextmanager

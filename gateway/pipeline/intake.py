@@ -21,6 +21,7 @@ from gateway.stores import State
 
 # When a sale is issued, unless the connection says otherwise: when it is paid.
 _ISSUE_WHEN: Final = "paid,fulfilled"
+_UNDONE: Final = frozenset({State.CANCELLED, State.REFUNDED, State.REFUNDED_PART, State.DELETED})
 
 
 def connection_with_secrets(gateway: Gateway, taxpayer_id: str, connection_id: str) -> Connection:
@@ -90,10 +91,7 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[No
     raw = await store.fetch(connection, lines.outside, notice.order_id)
     state = store.state(connection, raw)
     if not _is_due(connection, state):
-        when = _when(connection)
-        return NoticeState.IGNORED, Text(
-            f"The order is {state.value}; it is issued when it is {when}.", "الطلب لم يحن إصداره."
-        )
+        return await gateway.offload(_not_due, gateway, connection, notice.order_id, state)
     order = store.map(connection, raw).order
     if connection.cutover and order.placed_at < connection.cutover:
         return NoticeState.IGNORED, Text("The order is older than this connection.", "الطلب أقدم من هذا الربط.")
@@ -102,12 +100,44 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[No
     return NoticeState.DONE, Text(f"Document {appended.issued.number}.", f"المستند {appended.issued.number}.")
 
 
+def _not_due(gateway: Gateway, connection: Connection, order_id: str, state: State) -> tuple[NoticeState, Text]:
+    """A sale that was undone after its invoice, or in part before it, is for a person; any other may wait or lapse."""
+    documents = gateway.ledger.order_documents(connection.taxpayer_id, connection.id, order_id)
+    if state in _UNDONE and documents:
+        number = documents[0].number
+        return NoticeState.QUARANTINED, Text(
+            f"The order is {state.value}, but was invoiced as {number}: a credit note is due.",
+            f"صدر لهذا الطلب المستند {number} ثم ألغي أو استرجع: يلزم إشعار دائن.",
+        )
+    if state is State.REFUNDED_PART:
+        return NoticeState.QUARANTINED, Text(
+            "The order was refunded in part before it was invoiced; say what of it is to be invoiced.",
+            "استرجع جزء من الطلب قبل إصدار فاتورته؛ حدد ما يفوتر منه.",
+        )
+    when = _when(connection)
+    return NoticeState.IGNORED, Text(
+        f"The order is {state.value}; it is issued when it is {when}.", f"حالة الطلب {state.value}؛ لم يحن إصداره."
+    )
+
+
 def _when(connection: Connection) -> str:
     return connection.settings.get("issue_when", _ISSUE_WHEN)
 
 
 def _is_due(connection: Connection, state: State) -> bool:
-    return state.value in {each.strip() for each in _when(connection).split(",")}
+    return state in issue_when(connection)
+
+
+def issue_when(connection: Connection) -> frozenset[State]:
+    """The states in which a connection's sales are issued; BadInput if its setting names another."""
+    words = [each.strip() for each in _when(connection).split(",")]
+    try:
+        return frozenset(State(word) for word in words)
+    except ValueError:
+        raise BadInput(
+            f"issue_when of connection {connection.id} is {_when(connection)!r}.",
+            fix=f"Use one or more of {', '.join(State)}, with commas.",
+        ) from None
 
 
 def reason_of(error: GatewayError) -> Text:

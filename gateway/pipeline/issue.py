@@ -12,23 +12,26 @@ No network in here. Any failure before the commit leaves counter, number and cha
 """
 
 import base64
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Final
 
 from gateway import rules, stamp, ubl
 from gateway.chain import Link
 from gateway.csid import Certificate, read_certificate
-from gateway.errors import BadInput, NotCompliant
+from gateway.errors import BadInput, NotCompliant, UnusableOrder
 from gateway.finding import Finding, RuleSet
 from gateway.invoice.facts import RIYADH, Heading, Invoice, Kind, Profile
 from gateway.invoice.from_order import invoice_of
 from gateway.ledger import Appended, Made, NewSale, Slot
 from gateway.order import Order
-from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.gateway import Gateway, same_world
 from gateway.unit import Unit
+from gateway.xml import MAX_XML_BYTES
+
+STAMP_BYTES: Final = 20_000
+"""Room for signature and QR; together they have about 9 kB."""
 
 _CONTENT = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
 # The deadline clock owns lateness; it says nothing about the document (BR-KSA-98).
@@ -51,7 +54,9 @@ def issue(gateway: Gateway, request: Request) -> Appended:
     connection = gateway.ledger.connection(request.taxpayer_id, order.connection)
     unit = gateway.ledger.unit(request.taxpayer_id, order.unit or connection.unit_id)
     sale = _sale(request, unit, link_back=connection.platform != "api")
-    known = gateway.ledger.find_sale(sale)
+    same_world(unit, gateway.settings.environment)
+    # A key that comes with a repeat is remembered, which takes the lock.
+    known = None if sale.idempotency_key else gateway.ledger.find_sale(sale)
     if known is not None:
         return known
     invoice = invoice_of(order, unit.seller)
@@ -64,13 +69,23 @@ def _make(gateway: Gateway, unit: Unit, invoice: Invoice, uuid: str, slot: Slot)
     certificate = read_certificate(slot.csid.certificate.encode())
     heading = Heading(slot.number, uuid, moment_of_issue(slot.at))
     document = stamp.stamp(
-        ubl.render(invoice, heading, slot.link),
-        sign=partial(gateway.stamper.sign, unit.key),
+        _of_bearable_size(ubl.render(invoice, heading, slot.link)),
+        sign=partial(gateway.stamper.sign, unit.key(slot.csid.id)),
         certificate=certificate,
         signing_time=heading.issued_at,
     )
     prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at)
     return made_of(document, invoice, heading)
+
+
+def _of_bearable_size(body: bytes) -> bytes:
+    if len(body) + STAMP_BYTES > MAX_XML_BYTES:
+        raise UnusableOrder(
+            f"The document would have {len(body)} bytes; at most {MAX_XML_BYTES - STAMP_BYTES} can be handled.",
+            fix="Split the order in two.",
+            ar="الطلب كبير جداً لمستند واحد. قسّمه إلى طلبين.",
+        )
+    return body
 
 
 def moment_of_issue(now: datetime) -> datetime:
@@ -137,19 +152,12 @@ def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
         thing=f"order:{order.id}",
         kind=Kind.INVOICE,
         digest=order.digest,
-        order_json=canonical_json(order),
+        order_json=order.canonical_json,
         version=order.version,
         idempotency_key=request.idempotency_key,
         invoice_number=order.invoice_number,
         link_back=link_back,
     )
-
-
-def canonical_json(order: Order) -> str:
-    """The order as the ledger keeps it beside its document."""
-    content: Any = order.model_dump(mode="json")
-    content["flags"] = sorted(content["flags"])
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def preview(invoice: Invoice, *, number: str, uuid: str, link: Link, now: datetime) -> tuple[bytes, rules.Report]:

@@ -15,11 +15,11 @@ GIVE_UP_AFTER: Final = 50
 
 async def link_back(gateway: Gateway, lines: Lines, due: DueLinkBack, again: timedelta) -> None:
     """Report one document to its shop and record the receipt, or when to try again."""
-    connection = await gateway.offload(connection_with_secrets, gateway, due.taxpayer_id, due.connection_id)
-    issued = await gateway.offload(gateway.ledger.invoice, due.taxpayer_id, due.uuid)
-    store = stores.store_of(connection.platform)
     error, receipt, next_at = "", "", None
     try:
+        connection = await gateway.offload(connection_with_secrets, gateway, due.taxpayer_id, due.connection_id)
+        issued = await gateway.offload(gateway.ledger.invoice, due.taxpayer_id, due.uuid)
+        store = stores.store_of(connection.platform)
         receipt = await store.report(connection, lines.outside, issued.order_id, issued)
     except Unavailable as failure:
         error = str(failure)

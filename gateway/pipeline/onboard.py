@@ -5,10 +5,9 @@ carry the compliance certificate, run on a chain of their own in memory, and are
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 from gateway import stamp, ubl
@@ -50,18 +49,44 @@ _PROFILES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One attempt to onboard a unit. It has a key of its own: the authority takes no request twice, and whatever the
+    unit has issued with before goes on undisturbed until the new certificate takes its place."""
+
+    gateway: Gateway
+    unit: Unit
+    csid_id: str  # of the production CSID to come
+
+    @property
+    def key(self) -> str:
+        return self.unit.key(self.csid_id)
+
+    def sign(self, message: bytes) -> bytes:
+        return self.gateway.stamper.sign(self.key, message)
+
+
 async def onboard(gateway: Gateway, lines: Lines, unit: Unit, otp: str, tell: Tell) -> Certificate:
     """Take a unit into operation; its certificate. BadInput gives the authority's reason for a refusal.
 
-    The private key is made once and stays; a failed run can be repeated with a new OTP.
+    A failed run leaves nothing behind and can be repeated with a new OTP. A unit in operation is given a new
+    certificate, and with it a new chain.
     """
+    run = _Run(gateway, unit, gateway.new_id())
+    try:
+        return await _onboard(run, lines, otp, tell)
+    finally:
+        await gateway.offload(_clean_up, run)
+
+
+async def _onboard(run: _Run, lines: Lines, otp: str, tell: Tell) -> Certificate:
+    gateway = run.gateway
     tell("key and certificate request")
-    request = await gateway.offload(_request, gateway, unit)
+    request = await gateway.offload(_request, run)
     tell("compliance certificate (CCSID)")
     compliance = await lines.authority.compliance_csid(request, otp)
-    await gateway.offload(_keep, gateway, unit, "compliance", compliance)
-    certificate = read_certificate(compliance.certificate)
-    for document, name in _compliance_documents(gateway, unit, certificate, gateway.now()):
+    certificate = await gateway.offload(_keep, run, gateway.new_id(), "compliance", compliance)
+    for document, name in _compliance_documents(run, certificate, gateway.now()):
         tell(f"compliance check: {name}")
         verdict = await lines.authority.check_compliance(
             compliance, Submission(document.uuid, document.hash, document.xml)
@@ -70,29 +95,35 @@ async def onboard(gateway: Gateway, lines: Lines, unit: Unit, otp: str, tell: Te
             raise _refused(name, verdict.status, [f"{each.rule}: {each.message.en}" for each in verdict.findings])
     tell("production certificate (PCSID)")
     production = await lines.authority.production_csid(compliance)
-    await gateway.offload(_keep, gateway, unit, "production", production)
-    return read_certificate(production.certificate)
+    return await gateway.offload(_keep, run, run.csid_id, "production", production)
 
 
-def _request(gateway: Gateway, unit: Unit) -> bytes:
-    public_key = gateway.stamper.create(unit.key)
-    return csr(fields_of(unit), public_key=public_key, sign=partial(gateway.stamper.sign, unit.key))
+def _request(run: _Run) -> bytes:
+    public_key = run.gateway.stamper.create(run.key)
+    return csr(fields_of(run.unit), public_key=public_key, sign=run.sign)
 
 
-def _keep(gateway: Gateway, unit: Unit, stage: Stage, credentials: Credentials) -> None:
+def _clean_up(run: _Run) -> None:
+    """The key of a run that came to nothing: nothing was ever issued with it."""
+    current = run.gateway.ledger.current_csid(run.unit.taxpayer_id, run.unit.id)
+    if current is None or current.id != run.csid_id:
+        run.gateway.stamper.destroy(run.key)
+
+
+def _keep(run: _Run, csid_id: str, stage: Stage, credentials: Credentials) -> Certificate:
     """The CSID and its sealed secret; a production CSID opens its chain."""
+    gateway, unit = run.gateway, run.unit
     certificate = read_certificate(credentials.certificate)
-    if certificate.public_key != gateway.stamper.public_key(unit.key):
+    if certificate.public_key != gateway.stamper.public_key(run.key):
         # The developer portal answers with one canned certificate for everybody.
         raise BadInput(
             "The authority's certificate is not for this unit's key.",
             fix="Use the simulation environment, or `gateway simulate`; the sandbox answers with a canned certificate.",
         )
     # The secret first: a CSID in the ledger without its secret could never be used.
-    where = csid_secret(unit.taxpayer_id, unit.id, credentials.request_id)
-    gateway.safe.seal(where, credentials.secret)
+    gateway.safe.seal(csid_secret(unit.taxpayer_id, unit.id, csid_id), credentials.secret)
     csid = NewCsid(
-        id=gateway.new_id(),
+        id=csid_id,
         taxpayer_id=unit.taxpayer_id,
         unit_id=unit.id,
         stage=stage,
@@ -103,17 +134,15 @@ def _keep(gateway: Gateway, unit: Unit, stage: Stage, credentials: Credentials) 
         not_after=certificate.not_after,
     )
     gateway.ledger.add_csid(csid, now=gateway.now())
+    return certificate
 
 
-def _compliance_documents(
-    gateway: Gateway, unit: Unit, certificate: Certificate, now: datetime
-) -> Iterator[tuple[stamp.Document, str]]:
+def _compliance_documents(run: _Run, certificate: Certificate, now: datetime) -> Iterator[tuple[stamp.Document, str]]:
     link = first_link()
-    sign = partial(gateway.stamper.sign, unit.key)
-    for number, invoice in enumerate(compliance_invoices(unit, now), start=1):
-        heading = Heading(f"COMPLIANCE-{number}", gateway.new_id(), moment_of_issue(now))
+    for number, invoice in enumerate(compliance_invoices(run.unit, now), start=1):
+        heading = Heading(f"COMPLIANCE-{number}", run.gateway.new_id(), moment_of_issue(now))
         document = stamp.stamp(
-            ubl.render(invoice, heading, link), sign=sign, certificate=certificate, signing_time=heading.issued_at
+            ubl.render(invoice, heading, link), sign=run.sign, certificate=certificate, signing_time=heading.issued_at
         )
         prove(document, invoice, heading, link, certificate=certificate, now=now)
         yield document, f"{invoice.profile.word} {invoice.kind.word.replace('_', ' ')}"
@@ -143,5 +172,5 @@ def _refused(name: str, status: int, reasons: list[str]) -> BadInput:
     why = "; ".join(reasons) or f"HTTP {status}"
     return BadInput(
         f"The authority did not accept the compliance check of a {name}: {why}.",
-        fix="Correct the unit's data and onboard again with a new OTP; the key stays, nothing was issued.",
+        fix="Correct the unit's data and onboard again with a new OTP; nothing was issued.",
     )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from gateway.authority import Credentials, Submission
 from gateway.issued import Status
 from gateway.ledger import Due
-from gateway.pipeline.gateway import Gateway, Lines
+from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.verdict import Outcome, Verdict
 
 Again = Callable[[int, Verdict], timedelta]
@@ -44,7 +44,15 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, again: A
         now=now,
     )
     if verdict.outcome is Outcome.CREDENTIALS:
-        # It says nothing about the document, and every further call would fail alike: the unit waits for a person.
+        _hold(gateway, due, now)
+
+
+def _hold(gateway: Gateway, due: Due, now: datetime) -> None:
+    """A 401 says nothing about the document, and every further call would fail alike: the unit waits for a person.
+    Of an older certificate it says nothing about the unit either."""
+    current = gateway.ledger.current_csid(due.taxpayer_id, due.unit_id)
+    is_current = current is not None and current.id == due.csid_id
+    if is_current and gateway.ledger.held(due.taxpayer_id, due.unit_id) is None:
         gateway.ledger.hold_unit(due.taxpayer_id, due.unit_id, reason="the authority answered 401", now=now)
 
 
@@ -66,10 +74,11 @@ def _next(now: datetime, attempt: int, verdict: Verdict, again: Again) -> dateti
 
 def _credentials(gateway: Gateway, due: Due) -> Credentials:
     csid = gateway.ledger.csid(due.csid_id)
-    secret = gateway.safe.open(csid_secret(csid.taxpayer_id, csid.unit_id, csid.request_id))
+    same_world(gateway.ledger.unit(due.taxpayer_id, due.unit_id), gateway.settings.environment)
+    secret = gateway.safe.open(csid_secret(csid.taxpayer_id, csid.unit_id, csid.id))
     return Credentials(csid.request_id, csid.token, secret, disposition="ISSUED", is_compliance=False)
 
 
-def csid_secret(taxpayer_id: str, unit_id: str, request_id: str) -> str:
+def csid_secret(taxpayer_id: str, unit_id: str, csid_id: str) -> str:
     """Where the API secret of a CSID is sealed."""
-    return f"{taxpayer_id}/{unit_id}/csid/{request_id}"
+    return f"{taxpayer_id}/{unit_id}/{csid_id}"

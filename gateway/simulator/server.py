@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import socket
 import sys
 import threading
@@ -15,7 +14,7 @@ from typing import Final, Self
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.errors import Misconfigured
+from gateway.listener import listen
 from gateway.simulator.api import create_api
 from gateway.simulator.faults import Faults
 from gateway.simulator.management import create_management
@@ -136,21 +135,6 @@ async def _serve_both(servers: list[uvicorn.Server], sockets: list[socket.socket
 def _listen(host: str, *ports: int) -> list[socket.socket]:
     """Open sockets, so that callers can connect before the servers have started."""
     with contextlib.ExitStack() as opened:
-        sockets = [opened.enter_context(contextlib.closing(_bound(host, port))) for port in ports]
+        sockets = [opened.enter_context(contextlib.closing(listen(host, port))) for port in ports]
         opened.pop_all()
         return sockets
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    try:
-        listener = socket.create_server((host, port), backlog=256)
-        # asyncio leaves this to us for sockets it did not make; without it every answer waits 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-            raise
-        raise Misconfigured(
-            f"The simulator cannot listen on {host}:{port}: {error.strerror}.",
-            fix="Stop the program that uses this port, or choose another one.",
-        ) from None

@@ -19,7 +19,7 @@ from gateway.unit import Environment
 
 OTP_LIFE: Final = timedelta(hours=1)
 DUPLICATE_MEMORY: Final = timedelta(hours=24)
-"""How long a hash is remembered; the same document sent later is taken in again (regulation R13)."""
+"""How long a hash is remembered; the same document sent later is taken in again."""
 MAX_EXCHANGES: Final = 100_000
 
 

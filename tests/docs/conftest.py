@@ -2,20 +2,37 @@
 
 import os
 import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docs.console import ROOT, Shell
+from tests.docs.console import PATIENCE, ROOT, Shell
+
+
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with `gateway`, which is imported once for all the commands that are run here."""
+    folder = tmp_path_factory.mktemp("bin")
+    ready, door = Path(__file__).with_name("ready.py"), folder / "door"
+    command = folder / "gateway"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -SE "{ready}" "{door}" "$@"\n', encoding="ascii")
+    command.chmod(0o700)
+    with subprocess.Popen([sys.executable, ready, door]) as server:
+        until = time.monotonic() + PATIENCE
+        while not door.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        yield folder
+        server.kill()
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, commands: Path) -> dict[str, str]:
     """A plain environment in which `gateway` is at hand, without settings of the machine's own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    commands = Path(sys.executable).parent
     return kept | {
         "PATH": f"{commands}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -32,7 +49,8 @@ def folder(tmp_path: Path) -> Path:
     here.mkdir()
     for part in ("docs", "certs", "gateway"):
         (here / part).symlink_to(ROOT / part)
-    (here / ".venv").symlink_to(sys.prefix)
+    (here / ".venv" / "bin").mkdir(parents=True)
+    (here / ".venv" / "bin" / "activate").touch()  # `gateway` is at hand without it
     return here
 
 

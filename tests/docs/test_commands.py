@@ -35,8 +35,9 @@ def test_commands_do_what_is_printed(document, request):
     shell = request.getfixturevalue("shell")
     if name(document) in GO_ON:
         assert shell.follow(Step(0, "gateway serve", "")) is None
-    problems = (shell.follow(step) for step in steps(document) if step.command != DEMO)
-    assert next((problem for problem in problems if problem), None) is None
+    for step in steps(document):
+        if step.command != DEMO and (problem := shell.follow(step)):
+            pytest.fail(f"{name(document)}, {problem}", pytrace=False)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def go_on(environment, installation):
 
 def test_the_demo_ends_as_the_readme_shows(environment):
     (step,) = [step for step in steps(ROOT / "README.md") if step.command == DEMO]
-    ran = subprocess.run(["gateway", "demo"], env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(["gateway", "demo"], env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     came = {plain(line) for line in settled(ran.stdout).splitlines()}
     assert [line for line in settled(step.output).splitlines() if line != "..." and plain(line) not in came] == []

@@ -78,12 +78,21 @@ class Site:
     # -- a shop
 
     def connect(self, shop, name="shop", **settings):
-        add_connection(self.gateway, shop.connection(name, taxpayer_id=OWNER, unit_id=UNIT.id, **settings), actor="t")
+        self.enter(shop.connection(name, taxpayer_id=OWNER, unit_id=UNIT.id, **settings))
+
+    def enter(self, connection):
+        add_connection(self.gateway, connection, actor="tests")
 
     def hint(self, order_id, *, delivery="d-1", connection="shop"):
         """A verified webhook, as `take_in` keeps it."""
         self.ledger.add_notice(
-            OWNER, connection, topic="order.updated", order_id=order_id, delivery_id=delivery, body=b"{}", now=self.clock()
+            OWNER,
+            connection,
+            topic="order.updated",
+            order_id=order_id,
+            delivery_id=delivery,
+            body=b"{}",
+            now=self.clock(),
         )
 
     def waiting(self):

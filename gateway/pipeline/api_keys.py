@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gateway.errors import Unauthorised
+from gateway.errors import Unauthorised, Unavailable
 from gateway.pipeline.gateway import Gateway
 from gateway.unit import Environment
 
@@ -54,7 +55,8 @@ def authenticate(gateway: Gateway, key: str) -> KnownKey:
             "This API key is not known here, or it was revoked.",
             fix="Check that the whole key was copied; `gateway keys add` makes a new one.",
         )
-    gateway.ledger.touch_api_key(found, now=gateway.now())
+    with suppress(Unavailable):  # a busy ledger is no reason to refuse a read
+        gateway.ledger.touch_api_key(found, now=gateway.now())
     return KnownKey(found.id, found.taxpayer_id, Role(found.role))
 
 

@@ -1,0 +1,140 @@
+"""A shop announces its orders: only what it signed counts, and however often it says so, there is one document."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from gateway.demo.salla import salla_shop
+from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
+from gateway.pipeline.connect import add_connection
+from gateway.stores import STORES
+from tests.api.conftest import problem, wait_for
+from tests.installation import OWNER, UNIT
+
+ORDER = "46"
+
+
+@pytest.fixture
+def shop(api) -> Iterator[WooCommerceShop]:
+    """A WooCommerce shop, connected."""
+    with woocommerce_shop() as shop:
+        add_connection(api.gateway, shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id), actor="tests")
+        yield shop
+
+
+def hook(api):
+    return f"{api.url}/v1/hooks/shop"
+
+
+def facts(shop, order_id=ORDER):
+    return {each["key"]: each["value"] for each in shop.orders[order_id]["meta_data"]}
+
+
+def test_a_delivery_is_issued_accepted_and_written_back(api, shop):
+    assert shop.deliver("order.created", ORDER, hook(api)) == [200]
+    wait_for(lambda: len(shop.notes[ORDER]), bool)
+    (issued,) = api.documents()
+    assert (
+        facts(shop).items()
+        >= {
+            "_zatca_uuid": issued.uuid,
+            "_zatca_number": issued.number,
+            "_zatca_status": "reported",
+            "_zatca_qr": issued.qr,
+        }.items()
+    )
+    # Writing to the order makes the shop announce it again.
+    assert shop.deliver("order.updated", ORDER, hook(api)) == [200]
+    wait_for(
+        lambda: api.ledger.claim_notices(now=api.gateway.now(), limit=1, lease_until=api.gateway.now(), worker="t"),
+        lambda due: not due,
+    )
+    assert len(api.documents()) == 1
+    assert len(shop.notes[ORDER]) == 1
+
+
+def test_salla_announces_in_its_own_way(api):
+    with salla_shop() as shop:
+        add_connection(api.gateway, shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id), actor="tests")
+        assert shop.deliver("order.created", "710000001", hook(api), times=3) == [200] * 3
+        wait_for(lambda: len(shop.invoices), bool)
+    (issued,) = api.documents()
+    assert [each["invoice_number"] for each in shop.invoices] == [issued.number]
+
+
+def test_webhooks_twice_and_the_api_at_once_make_one_document(api, shop):
+    known = shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id)
+    body = STORES["woocommerce"].map(known, shop.orders[ORDER]).order.model_dump_json(exclude_defaults=True)
+    deliver = lambda: shop.deliver("order.created", ORDER, hook(api))[0]  # noqa: E731
+    post = lambda: api.post("/v1/orders", content=body).status_code  # noqa: E731
+    with ThreadPoolExecutor(8) as senders:
+        answers = [senders.submit(send) for send in [deliver, post] * 8]
+        statuses = [answer.result() for answer in answers]
+    assert set(statuses) <= {200, 201}
+    assert statuses.count(201) <= 1
+    wait_for(lambda: len(shop.notes[ORDER]), bool)
+    assert len(api.documents()) == 1
+    assert api.ledger.quarantine(OWNER) == ()
+
+
+def signed(shop, body, topic="order.created"):
+    secret = shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id).secrets["webhook"]
+    return {
+        "X-WC-Webhook-Topic": topic,
+        "X-WC-Webhook-Signature": base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode(),
+        "X-WC-Webhook-Delivery-ID": "d-1",
+        "Authorization": "",
+    }
+
+
+def test_a_signature_that_is_not_the_shops(api, shop):
+    body = json.dumps(shop.orders[ORDER]).encode()
+    good = signed(shop, body)
+    for headers, sent in [
+        ({name: value for name, value in good.items() if "Signature" not in name}, body),
+        (good | {"X-WC-Webhook-Signature": "AAAA"}, body),
+        (good, body + b" "),
+        (good, b""),
+    ]:
+        answer = api.post("/v1/hooks/shop", content=sent, headers=headers)
+        assert problem(answer, 401)["fix"]
+        assert answer.headers["www-authenticate"]
+    assert shop.requests == []
+    assert api.post("/v1/hooks/shop", content=body, headers=good).json() == {"status": "kept"}
+
+
+@pytest.mark.parametrize("name", ["nobody", "erp-main", "SHOP", "..%2Fshop"])
+def test_a_connection_that_is_not_a_shop(api, shop, name):
+    body = json.dumps(shop.orders[ORDER]).encode()
+    assert problem(api.post(f"/v1/hooks/{name}", content=body, headers=signed(shop, body)), 404)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("order.created", b'{"code": "woocommerce_rest_cannot_view", "message": "Sorry"}'),
+        ("order.created", b"[]"),
+        ("order.created", b"not JSON"),
+        ("product.updated", b'{"id": 46}'),
+        ("customer.created", b'{"id": 46}'),
+    ],
+)
+def test_what_is_signed_but_names_no_order_is_answered_and_ignored(api, shop, topic, body):
+    answer = api.post("/v1/hooks/shop", content=body, headers=signed(shop, body, topic))
+    assert (answer.status_code, answer.json()) == (200, {"status": "ignored"})
+    assert shop.requests == []
+
+
+def test_the_ping_of_a_new_webhook(api, shop):
+    assert shop.ping(hook(api)) == 200
+
+
+def test_a_hook_needs_no_api_key_but_its_own_proof(api, shop):
+    body = json.dumps(shop.orders[ORDER]).encode()
+    assert api.with_key("").post("/v1/hooks/shop", content=body, headers=signed(shop, body)).status_code == 200
+    assert api.post("/v1/hooks/shop", content=body).status_code == 401

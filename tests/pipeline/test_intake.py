@@ -1,0 +1,191 @@
+"""A shop's hint leads to the order, and the order to its document, once it is due; or to a person, with the reason."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.errors import Unauthorised, Unknown
+from gateway.issued import Status
+from gateway.ledger import NoticeState
+from gateway.pipeline.connect import register
+from gateway.pipeline.intake import take_in
+from tests.installation import BUSINESS, OWNER, UNIT
+
+PLAIN, COMPANY, WRONG = "46", "50", "99"
+
+
+@pytest.fixture
+def selling(site, shop):
+    site.connect(shop)
+    return site
+
+
+def notice_states(site):
+    """What became of the hints that a person can see, and of the others by what they left behind."""
+    return [(each.order_id, each.state) for each in site.waiting()]
+
+
+def test_a_hint_becomes_a_document_of_the_fetched_order(selling, shop):
+    shop.orders[PLAIN]["billing"]["first_name"] = "لمى"
+    selling.hint(PLAIN)
+    selling.work()
+    (issued,) = selling.documents()
+    assert (issued.connection, issued.order_id, issued.status) == ("shop", PLAIN, Status.REPORTED)
+    assert f"{issued.total:.2f}" == shop.orders[PLAIN]["total"]
+    assert "لمى" in selling.ledger.snapshot(OWNER, issued.uuid).order_json
+
+
+def test_a_hint_of_a_company_is_cleared(selling):
+    selling.hint(COMPANY)
+    selling.work()
+    assert [each.status for each in selling.documents()] == [Status.CLEARED]
+
+
+def test_many_hints_of_one_order_are_one_document(selling):
+    for number in range(5):
+        selling.hint(PLAIN, delivery=f"d-{number}")
+    selling.hint(PLAIN, delivery="d-0")
+    selling.work()
+    selling.hint(PLAIN, delivery="later")
+    selling.work()
+    assert len(selling.documents()) == 1
+    assert selling.waiting() == ()
+
+
+@pytest.mark.parametrize("status", ["pending", "on-hold", "failed", "cancelled", "checkout-draft", "trash", "refunded"])
+def test_an_order_that_is_not_paid_is_left_alone_until_it_is(selling, shop, status):
+    shop.orders[PLAIN]["status"] = status
+    selling.hint(PLAIN, delivery="early")
+    selling.work()
+    assert (selling.documents(), selling.waiting()) == ((), ())
+    shop.orders[PLAIN]["status"] = "processing"
+    selling.hint(PLAIN, delivery="paid")
+    selling.work()
+    assert len(selling.documents()) == 1
+
+
+def test_when_to_issue_is_a_setting_of_the_connection(site, shop):
+    site.connect(shop, issue_when="fulfilled")
+    site.hint(PLAIN, delivery="1")
+    site.work()
+    assert site.documents() == ()
+    shop.orders[PLAIN]["status"] = "completed"
+    site.hint(PLAIN, delivery="2")
+    site.work()
+    assert len(site.documents()) == 1
+
+
+def test_sales_from_before_the_connection_are_not_issued(site, shop):
+    known = shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id)
+    placed = datetime.fromisoformat(shop.orders[PLAIN]["date_created_gmt"]).replace(tzinfo=UTC)
+    site.enter(replace(known, cutover=placed + timedelta(seconds=1)))
+    site.hint(PLAIN)
+    site.work()
+    assert (site.documents(), site.waiting()) == ((), ())
+
+
+def test_the_cutover_itself_is_issued(site, shop):
+    known = shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id)
+    placed = datetime.fromisoformat(shop.orders[PLAIN]["date_created_gmt"]).replace(tzinfo=UTC)
+    site.enter(replace(known, cutover=placed))
+    site.hint(PLAIN)
+    site.work()
+    assert len(site.documents()) == 1
+
+
+def test_sums_that_do_not_close_wait_for_a_person_with_both_sums_in_both_languages(selling):
+    before = selling.head()
+    selling.hint(WRONG)
+    selling.work()
+    (waiting,) = selling.waiting()
+    assert (waiting.order_id, waiting.state) == (WRONG, NoticeState.QUARANTINED)
+    for language in ("en", "ar"):
+        assert "395.49" in waiting.reason[language]
+        assert "388.59" in waiting.reason[language]
+    assert "does not close" in waiting.reason["en"]
+    assert "المتجر" in waiting.reason["ar"]
+    assert (selling.head(), selling.documents()) == (before, ())
+
+
+def test_what_was_mended_in_the_shop_is_issued_when_the_person_says_so(selling, shop):
+    selling.hint(WRONG)
+    selling.work()
+    (waiting,) = selling.waiting()
+    shop.orders[WRONG]["total"] = "388.59"
+    selling.work_later(days=1)
+    assert selling.documents() == ()
+    selling.ledger.retry_notice(OWNER, waiting.id, now=selling.clock(), actor="tests")
+    selling.work()
+    assert len(selling.documents()) == 1
+    assert selling.waiting() == ()
+
+
+def test_an_order_that_changed_after_its_document_waits_for_a_person(selling, shop):
+    selling.hint(PLAIN, delivery="1")
+    selling.work()
+    shop.orders[PLAIN]["line_items"][0]["name"] = "another thing"
+    selling.hint(PLAIN, delivery="2")
+    selling.work()
+    (waiting,) = selling.waiting()
+    assert waiting.state is NoticeState.QUARANTINED
+    assert "RUH1-000001" in waiting.reason["en"]
+    assert "RUH1-000001" in waiting.reason["ar"]
+    assert len(selling.documents()) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_shop_that_is_down_is_asked_again(selling, shop, status):
+    shop.outage.append(status)
+    selling.hint(PLAIN)
+    selling.work()
+    assert (selling.documents(), selling.waiting()) == ((), ())
+    # The shop asked for seven seconds, more than the worker would have waited.
+    selling.work_later(seconds=6)
+    assert selling.documents() == ()
+    selling.work_later(seconds=1)
+    assert len(selling.documents()) == 1
+
+
+@pytest.mark.parametrize(("status", "says"), [(404, "nothing at"), (401, "refuses the credentials")])
+def test_what_only_a_person_can_mend_is_given_up_with_the_reason(selling, shop, status, says):
+    shop.outage.append(status)
+    selling.hint(PLAIN)
+    selling.work()
+    (waiting,) = selling.waiting()
+    assert waiting.state is NoticeState.FAILED
+    assert says in waiting.reason["en"]
+    assert waiting.reason["ar"]
+
+
+def test_a_unit_that_is_not_onboarded_yet_keeps_the_hint(site, shop):
+    unit = replace(UNIT, id="JED1", number_prefix="JED1-")
+    register(site.gateway, unit, actor="tests")
+    site.enter(shop.connection("shop", taxpayer_id=OWNER, unit_id=unit.id))
+    site.hint(PLAIN)
+    site.work()
+    assert (site.documents(), site.waiting()) == ((), ())
+    site.work_later(minutes=61)
+    assert (site.documents(), site.waiting()) == ((), ())
+
+
+def test_an_api_connection_takes_no_webhooks(site):
+    for name in ("erp-main", "nobody", ""):
+        with pytest.raises(Unknown, match="no shop connection"):
+            take_in(site.gateway, name, {}, b"{}")
+
+
+def test_an_unsigned_hint_is_not_kept(selling, shop):
+    with pytest.raises(Unauthorised):
+        take_in(selling.gateway, "shop", {"X-WC-Webhook-Topic": "order.created"}, b'{"id": 46}')
+    selling.work()
+    assert (selling.documents(), shop.requests) == ((), [])
+
+
+def test_a_hint_of_one_taxpayers_shop_never_issues_anothers(selling):
+    """The order is issued by the unit of the connection, whoever placed it."""
+    selling.hint(COMPANY)
+    selling.work()
+    (issued,) = selling.documents()
+    assert issued.number.startswith("RUH1-")
+    assert selling.ledger.invoices(BUSINESS["vat"]).items == ()
