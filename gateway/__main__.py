@@ -59,7 +59,7 @@ def gateway() -> None:
     \b
     See it work:        gateway demo
     Judge any invoice:  gateway validate invoice.xml
-    Run it:             gateway onboard unit.json, gateway keys add, gateway serve
+    Run it:             gateway onboard unit.json --otp OTP, gateway keys add, gateway serve
 
     Exit codes: 0 good, 1 a document or an order that does not pass, 2 input or settings that cannot be used.
     """

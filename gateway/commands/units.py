@@ -14,7 +14,7 @@ from gateway.commands.console import configure_log, out, print_json, read_input,
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
 from gateway.pipeline.api_keys import Role, add_key
-from gateway.pipeline.connect import add_connection, register
+from gateway.pipeline.connect import add_connection, change_connection, register
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.pipeline.onboard import onboard
 from gateway.settings import Settings
@@ -149,6 +149,7 @@ def release_command(unit_id: str, taxpayer: str | None) -> None:
     metavar="TIME",
     help="Sales of a shop before this moment are not issued, e.g. 2026-12-01T00:00:00+03:00.",
 )
+@click.option("--change", is_flag=True, help="Replace the address, credentials and settings of a known connection.")
 @click.option("--taxpayer", metavar="VAT", help="Whose shop it is, if there are several taxpayers.")
 def connect_command(
     name: str,
@@ -158,6 +159,7 @@ def connect_command(
     secrets_file: str | None,
     settings_file: str | None,
     cutover: datetime | None,
+    change: bool,
     taxpayer: str | None,
 ) -> None:
     """Connect a shop, or an ERP that sends orders by the API (--platform api).
@@ -179,7 +181,8 @@ def connect_command(
             secrets=_texts(secrets_file, "secrets"),
             cutover=cutover,
         )
-        add_connection(gateway, connection, actor=ACTOR)
+        enter = change_connection if change else add_connection
+        enter(gateway, connection, actor=ACTOR)
         public = gateway.settings.public_url
     out.print(f"Connection {name} is open.")
     if platform != "api":

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from gateway.finding import Finding, RuleSet, Severity, Text
 from gateway.invoice.facts import Kind, Profile
 from gateway.issued import Issued, Status
-from gateway.ledger.tables import DOCUMENT, SALE, STAMP, SUBMISSION
+from gateway.ledger.tables import CLEARANCE, DOCUMENT, SALE, STAMP, SUBMISSION
 
 
 def issued_rows(*more: Any) -> Select[Any]:
@@ -31,7 +31,7 @@ def issued_rows(*more: Any) -> Select[Any]:
             document.corrects,
             SALE.c.connection_id,
             SALE.c.order_id,
-            STAMP.c.qr,
+            func.coalesce(CLEARANCE.c.qr, STAMP.c.qr).label("qr"),  # what the buyer may see: the cleared one
             SUBMISSION.c.status,
             SUBMISSION.c.findings,
             *more,
@@ -39,6 +39,7 @@ def issued_rows(*more: Any) -> Select[Any]:
         .join_from(DOCUMENT, SALE, SALE.c.id == document.sale_id)
         .join(STAMP, STAMP.c.document_uuid == document.uuid)
         .join(SUBMISSION, SUBMISSION.c.document_uuid == document.uuid)
+        .outerjoin(CLEARANCE, CLEARANCE.c.document_uuid == document.uuid)
     )
 
 

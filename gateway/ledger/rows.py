@@ -154,6 +154,13 @@ class Due:
     issued_at: datetime
 
 
+class Cleared(NamedTuple):
+    """A document as the authority cleared it, and the QR (base64 TLV) that it then carries."""
+
+    xml: bytes
+    qr: str
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One of the two entries of an exchange with the authority: that it began, and how it ended.

@@ -18,7 +18,7 @@ from gateway.ledger import tables as t
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
 from gateway.ledger.leases import FREE, lease
-from gateway.ledger.rows import Due, Endpoint, LinkBackState
+from gateway.ledger.rows import Cleared, Due, Endpoint, LinkBackState
 from gateway.verdict import Outcome
 
 BEGUN: Final = "begun"
@@ -80,7 +80,7 @@ class Sending:
         now: datetime,
         next_at: datetime | None = None,
         findings: Sequence[Finding] = (),
-        cleared_xml: bytes | None = None,
+        cleared: Cleared | None = None,
         endpoint: Endpoint | None = None,
     ) -> None:
         """Put the answer on record and the document where it now stands; the lease ends.
@@ -93,8 +93,8 @@ class Sending:
         with self._database.writing() as connection:
             row = _submission(connection, uuid)
             _record(connection, row, attempt, ENDED, now, http_status=http_status, outcome=outcome.value, body=body)
-            if cleared_xml is not None:
-                _keep_cleared(connection, row, cleared_xml, now)
+            if cleared is not None:
+                _keep_cleared(connection, row, cleared, now)
             if Status(row.status).is_final or (row.attempts != attempt and not status.is_final):
                 return
             changes: dict[str, Any] = {"status": status.value, "next_at": next_at, "findings": findings_json(findings)}
@@ -194,11 +194,11 @@ def _record(
     connection.execute(insert(t.ATTEMPT), values)
 
 
-def _keep_cleared(connection: Connection, submission: Row[Any], xml: bytes, now: datetime) -> None:
+def _keep_cleared(connection: Connection, submission: Row[Any], cleared: Cleared, now: datetime) -> None:
     """The first cleared document is kept: a later answer to the same bytes says nothing new."""
     uuid = submission.document_uuid
     if connection.execute(select(1).where(t.CLEARANCE.c.document_uuid == uuid)).first() is None:
-        values = {"document_uuid": uuid, "taxpayer_id": submission.taxpayer_id, "xml": xml, "at": now}
+        values = {"document_uuid": uuid, "taxpayer_id": submission.taxpayer_id, **cleared._asdict(), "at": now}
         connection.execute(insert(t.CLEARANCE), values)
 
 

@@ -258,6 +258,7 @@ class Clearance(Row, table=True):
     document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
     taxpayer_id: str = Field(foreign_key="taxpayer.id")
     xml: bytes
+    qr: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=Moment)
 
 

@@ -24,14 +24,27 @@ def register(gateway: Gateway, unit: Unit, *, actor: str) -> None:
         ledger.change_unit(unit, actor=actor, now=now)
 
 
+def change_connection(gateway: Gateway, connection: Connection, *, actor: str) -> None:
+    """Give a known connection other credentials and settings; Unknown if there is none of that name."""
+    gateway.ledger.connection(connection.taxpayer_id, connection.id)
+    if connection.platform != "api":
+        _check_shop(connection, private=gateway.settings.allow_private_shops)
+        _seal(gateway, connection)
+    gateway.ledger.change_connection(connection, actor=actor, now=gateway.now())
+
+
+def _seal(gateway: Gateway, connection: Connection) -> None:
+    sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
+    gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
+
+
 def add_connection(gateway: Gateway, connection: Connection, *, actor: str) -> None:
     """Enter a connection; a shop needs an address we may call, and credentials, which are sealed."""
     if connection.platform != "api":
         _check_shop(connection, private=gateway.settings.allow_private_shops)
         # Before the connection, which could never be used without them; but a name that is taken keeps its own.
         if gateway.ledger.any_connection(connection.id) is None:
-            sealed = json.dumps(dict(connection.secrets), ensure_ascii=False)
-            gateway.safe.seal(connection_secrets(connection.taxpayer_id, connection.id), sealed)
+            _seal(gateway, connection)
     gateway.ledger.add_connection(connection, actor=actor, now=gateway.now())
 
 

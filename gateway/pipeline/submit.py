@@ -7,9 +7,11 @@ rejected. When to try again is the worker's decision, handed in.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from gateway import stamp
 from gateway.authority import Credentials, Submission
+from gateway.errors import BadInput
 from gateway.issued import Status
-from gateway.ledger import Due
+from gateway.ledger import Cleared, Due
 from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.verdict import Outcome, Verdict
 
@@ -37,7 +39,7 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, again: A
         body=verdict.body,
         status=_status(due, verdict.outcome),
         findings=verdict.findings,
-        cleared_xml=verdict.cleared_xml,
+        cleared=_cleared(due, verdict.cleared_xml),
         next_at=_next(now, attempt, verdict, again),
         # The authority's own switch: the same document goes to reporting, same identity, same bytes.
         endpoint="reporting" if verdict.outcome is Outcome.CLEARANCE_OFF else None,
@@ -45,6 +47,16 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, again: A
     )
     if verdict.outcome is Outcome.CREDENTIALS:
         _hold(gateway, due, now)
+
+
+def _cleared(due: Due, xml: bytes | None) -> Cleared | None:
+    """The cleared document with its QR, which is the one to show; ours stands in where it has none."""
+    if xml is None:
+        return None
+    try:
+        return Cleared(xml, stamp.qr_text(xml))
+    except BadInput:
+        return Cleared(xml, stamp.qr_text(due.xml))
 
 
 def _hold(gateway: Gateway, due: Due, now: datetime) -> None:

@@ -103,7 +103,6 @@ def test_the_pictures_of_two_documents_differ(quiet):
     assert one != other
 
 
-@pytest.mark.xfail(strict=True, reason="the ledger keeps no QR of the cleared document (regulation R97)")
 def test_the_qr_that_a_buyer_scans_is_the_shared_documents_own(api):
     """A standard document's QR is the authority's, once it is cleared."""
     for number, buyer in ((1, {}), (2, BUSINESS)):

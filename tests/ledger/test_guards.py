@@ -7,6 +7,7 @@ import pytest
 
 from gateway.chain import walk
 from gateway.issued import Status
+from gateway.ledger import Cleared
 from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT
 
@@ -19,7 +20,7 @@ def raw(desk, ledger, url):
         ledger.claim_submissions(now=NOW, limit=9, lease_until=NOW, worker="w")
         number = ledger.begin_attempt(uuid, worker="w", now=NOW)
         answer = {"http_status": 200, "outcome": Outcome.ACCEPTED, "body": b"{}", "status": status, "now": NOW}
-        ledger.end_attempt(uuid, number, cleared_xml=b"<cleared/>", **answer)
+        ledger.end_attempt(uuid, number, cleared=Cleared(b"<cleared/>", "QR"), **answer)
     desk.issue("3")
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     yield connection

@@ -10,7 +10,7 @@ from gateway.errors import Conflict, Unknown
 from gateway.finding import Finding, RuleSet, Severity, Text
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
-from gateway.ledger import LinkBackState
+from gateway.ledger import Cleared, LinkBackState
 from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT
 
@@ -152,7 +152,13 @@ def test_the_cleared_document_is_the_one_to_share(desk, ledger):
     uuid = desk.issue("46").issued.uuid
     ours = ledger.xml("tp", uuid)
     claim(ledger)
-    end(ledger, uuid, ledger.begin_attempt(uuid, worker="w", now=NOW), Status.CLEARED, cleared_xml=b"<cleared/>")
+    end(
+        ledger,
+        uuid,
+        ledger.begin_attempt(uuid, worker="w", now=NOW),
+        Status.CLEARED,
+        cleared=Cleared(b"<cleared/>", "QR"),
+    )
     assert ledger.xml("tp", uuid) == b"<cleared/>"
     assert ledger.stamped_xml("tp", uuid) == ours
 

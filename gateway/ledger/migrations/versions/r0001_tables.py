@@ -307,6 +307,7 @@ def _proofs() -> None:
         _string("document_uuid"),
         _string("taxpayer_id"),
         _bytes("xml"),
+        _text("qr"),
         _moment("at"),
         sa.ForeignKeyConstraint(["document_uuid"], ["document.uuid"]),
         _taxpayer(),
