@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from gateway.finding import Finding
 from gateway.invoice.facts import RIYADH
 from gateway.issued import Issued
 
@@ -25,25 +24,9 @@ def answer(issued: Issued, *, base_url: str) -> dict[str, Any]:
         "currency": issued.currency,
         "order": {"connection": issued.connection, "id": issued.order_id},
         "qr": issued.qr,
-        "findings": [finding_json(finding) for finding in issued.findings],
+        "findings": [finding.as_json() for finding in issued.findings],
         "deadline": issued.deadline.astimezone(RIYADH).isoformat() if issued.deadline else None,
         "links": {"xml": f"{here}/xml", "qr": f"{here}/qr.svg"},
         "replaces": issued.replaces,
         "corrects": issued.corrects,
     }
-
-
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """One finding, with its texts in both languages."""
-    shown: dict[str, Any] = {
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "set": finding.set.value,
-        "path": finding.path,
-        "term": finding.term,
-        "message": finding.message._asdict(),
-        "fix": finding.fix._asdict(),
-    }
-    if finding.order_field:
-        shown["order_field"] = finding.order_field
-    return shown

@@ -5,13 +5,12 @@ leaves its keeper: all that is asked of it is a signature. Knows neither keys no
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
@@ -395,33 +394,3 @@ def _java_attribute(attribute: x509.NameAttribute[str | bytes]) -> str:
     if _NEEDS_QUOTES.search(value):
         value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{_KEYWORDS.get(oid, f'OID.{oid}')}={value}"
-
-
-# --- the CSID ---------------------------------------------------------------------------------------------------------
-
-
-class Stage(StrEnum):
-    """A unit gets a compliance CSID first, with which it proves itself, and then the production CSID."""
-
-    COMPLIANCE = "compliance"
-    PRODUCTION = "production"
-
-
-@dataclass(frozen=True, slots=True)
-class Csid:
-    """A certificate as the authority's API hands it out. `token` is the binarySecurityToken exactly as it came, for it
-    is the user name of every later call; the secret that goes with it is kept elsewhere, sealed."""
-
-    stage: Stage
-    request_id: str
-    token: str
-    certificate: Certificate
-
-    @classmethod
-    def from_token(cls, token: str, *, stage: Stage, request_id: str) -> "Csid":
-        """The CSID of an answer; BadInput if the token is not base64 of a certificate's base64."""
-        try:
-            text = base64.b64decode(token, validate=True)
-        except (binascii.Error, ValueError):
-            raise BadInput("The binarySecurityToken is not base64.", fix="Ask for the CSID again.") from None
-        return cls(stage, request_id, token, read_certificate(text))

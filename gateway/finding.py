@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Severity(StrEnum):
@@ -47,3 +47,16 @@ class Finding:
     @property
     def is_error(self) -> bool:
         return self.severity is Severity.ERROR
+
+    def as_json(self) -> dict[str, Any]:
+        """As programs read it, with its texts in both languages."""
+        shown: dict[str, Any] = {
+            "rule": self.rule,
+            "severity": self.severity.value,
+            "set": self.set.value,
+            "path": self.path,
+            "term": self.term,
+            "message": self.message._asdict(),
+            "fix": self.fix._asdict(),
+        }
+        return shown | ({"order_field": self.order_field} if self.order_field else {})

@@ -1,6 +1,5 @@
 """The certificate request equals the official ones byte for byte; certificates read in every form they come in."""
 
-import base64
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,9 +16,7 @@ from hypothesis import strategies as st
 
 from gateway.csid import (
     Certificate,
-    Csid,
     CsrFields,
-    Stage,
     StringType,
     certification_request_info,
     csr,
@@ -235,19 +232,3 @@ def test_a_key_on_another_curve_verifies_nothing():
     key = ec.derive_private_key(7, ec.SECP256R1())
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert not replace(CERTIFICATE, public_key=spki).verifies(key.sign(b"m", ec.ECDSA(SHA256())), b"m")
-
-
-# --- CSIDs
-
-
-def test_a_csid_keeps_the_token_as_it_came():
-    token = base64.b64encode(CERTIFICATE.text.encode()).decode()
-    csid = Csid.from_token(token, stage=Stage.COMPLIANCE, request_id="1234567890123")
-    assert (csid.token, csid.certificate) == (token, CERTIFICATE)
-    assert not any("secret" in field for field in Csid.__dataclass_fields__)
-
-
-@pytest.mark.parametrize("token", ["", "%", "AAAA"])
-def test_a_token_without_a_certificate_is_refused(token):
-    with pytest.raises(BadInput):
-        Csid.from_token(token, stage=Stage.PRODUCTION, request_id="1")

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from signxml.processor import get_schema
 
 from gateway import qr
 from gateway.csid import read_certificate
 from gateway.errors import BadInput, UnreadableXml
 from gateway.invoice.facts import RIYADH
 from gateway.stamp import hash_of, invoice_hash, qr_facts, qr_text, signed_properties_digest, stamp, stamp_parts
-from gateway.xml import NAMESPACES, canonical, parse
+from gateway.xml import DS, NAMESPACES, XADES, canonical, parse
 from tests.stamp_documents import CERTIFICATE, SIGNING_TIME, SIMPLIFIED, STANDARD, sign, stamped
 
 SUPPLIER = b"<cac:AccountingSupplierParty>"
@@ -307,3 +308,12 @@ def test_a_document_without_a_qr_says_so():
 def test_signed_properties_are_printed_as_dom4j_prints_them(properties, printed):
     digest = base64.b64encode(hashlib.sha256(printed.encode()).hexdigest().encode()).decode()
     assert signed_properties_digest(parse(f"<r>{properties}</r>".encode())[0]) == digest
+
+
+def test_the_signature_block_has_the_form_of_xmldsig_and_xades():
+    """By the schemas that signxml ships; what the block is made over is the authority's own way and tested above."""
+    root = parse(stamped().xml)
+    (signature,) = root.iter(f"{{{DS}}}Signature")
+    (properties,) = root.iter(f"{{{XADES}}}QualifyingProperties")
+    get_schema("xmldsig1-schema.xsd").assertValid(signature)
+    get_schema("XAdES01903v132-201601.xsd").assertValid(properties)

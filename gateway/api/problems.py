@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.answer import finding_json
 from gateway.errors import (
     BadInput,
     Conflict,
@@ -61,7 +60,7 @@ def problem_of(error: GatewayError) -> Problem:
     if isinstance(error, UnusableOrder):
         members["problems"] = [{"field": field, "message": sentence} for field, sentence in error.problems]
     if isinstance(error, NotCompliant):
-        members["findings"] = [finding_json(finding) for finding in error.findings]
+        members["findings"] = [finding.as_json() for finding in error.findings]
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if isinstance(error, Unauthorised):

@@ -41,7 +41,7 @@ class Report:
             "file": file,
             "valid": self.valid,
             "xsd": {"valid": not self.xsd, "errors": [finding.message.en for finding in self.xsd]},
-            "findings": [_as_json(finding) for finding in (*self.xsd, *self.findings)],
+            "findings": [finding.as_json() for finding in (*self.xsd, *self.findings)],
             "stopped": [each.value for each in self.stopped],
         }
 
@@ -88,15 +88,3 @@ def _of_fault(fault: Fault) -> Finding:
     wording = wordings("stamped")[fault.rule]
     message, fix = wording.about(value=fault.value)
     return Finding(fault.rule, fault.severity, fault.set, fault.path, wording.term, message, fix)
-
-
-def _as_json(finding: Finding) -> dict[str, object]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "set": finding.set.value,
-        "path": finding.path,
-        "term": finding.term,
-        "message": finding.message._asdict(),
-        "fix": finding.fix._asdict(),
-    }

@@ -6,17 +6,14 @@ Every function takes the place it reads from, so that an error names it.
 import html
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.errors import UnusableOrder
-from gateway.invoice.facts import HALALA
+from gateway.invoice.facts import HALALA, RIYADH
 from gateway.order import MAX_DECIMALS
-
-RIYADH: Final = timezone(timedelta(hours=3), "Asia/Riyadh")
-"""Saudi Arabia has had one offset and no summer time since its clocks were set by it."""
 
 _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 

@@ -74,19 +74,16 @@ def test_the_described_order_is_the_one_that_is_read(description):
     assert TypeAdapter(Order).json_schema()["required"] == schema["required"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
+def test_what_is_not_there(quiet):
+    for method, path, status in [
         ("GET", "/", 404),
         ("GET", "/v1/nothing", 404),
         ("GET", "/docs", 404),
         ("DELETE", "/v1/orders", 405),
         ("POST", "/v1/invoices", 405),
         ("GET", "/v1/hooks/shop", 405),
-    ],
-)
-def test_what_is_not_there(quiet, method, path, status):
-    problem(quiet.request(method, path), status)
+    ]:
+        problem(quiet.request(method, path), status)
 
 
 def test_not_ready_says_why(quiet, monkeypatch):

@@ -108,25 +108,22 @@ def test_a_signature_that_is_not_the_shops(api, shop):
     assert api.post("/v1/hooks/shop", content=body, headers=good).json() == {"status": "kept"}
 
 
-@pytest.mark.parametrize("name", ["nobody", "erp-main", "SHOP", "..%2Fshop"])
-def test_a_connection_that_is_not_a_shop(api, shop, name):
+def test_a_connection_that_is_not_a_shop(api, shop):
     body = json.dumps(shop.orders[ORDER]).encode()
-    assert problem(api.post(f"/v1/hooks/{name}", content=body, headers=signed(shop, body)), 404)["detail"]
+    for name in ("nobody", "erp-main", "SHOP", "..%2Fshop"):
+        assert problem(api.post(f"/v1/hooks/{name}", content=body, headers=signed(shop, body)), 404)["detail"]
 
 
-@pytest.mark.parametrize(
-    ("topic", "body"),
-    [
+def test_what_is_signed_but_names_no_order_is_answered_and_ignored(api, shop):
+    for topic, body in [
         ("order.created", b'{"code": "woocommerce_rest_cannot_view", "message": "Sorry"}'),
         ("order.created", b"[]"),
         ("order.created", b"not JSON"),
         ("product.updated", b'{"id": 46}'),
         ("customer.created", b'{"id": 46}'),
-    ],
-)
-def test_what_is_signed_but_names_no_order_is_answered_and_ignored(api, shop, topic, body):
-    answer = api.post("/v1/hooks/shop", content=body, headers=signed(shop, body, topic))
-    assert (answer.status_code, answer.json()) == (200, {"status": "ignored"})
+    ]:
+        answer = api.post("/v1/hooks/shop", content=body, headers=signed(shop, body, topic))
+        assert (answer.status_code, answer.json()) == (200, {"status": "ignored"})
     assert shop.requests == []
 
 

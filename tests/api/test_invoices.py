@@ -73,14 +73,11 @@ def test_the_list_in_pages(quiet):
     assert (seen, pages) == ([7, 6, 5, 4, 3, 2, 1], 3)
 
 
-@pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "from=yesterday", "status=good", "cursor=rubbish", "cursor=eA=="]
-)
-def test_a_question_that_cannot_be_answered(quiet, query):
-    answer = quiet.get(f"/v1/invoices?{query}")
-    content = problem(answer, answer.status_code)
-    assert answer.status_code in (400, 422)
-    assert query.split("=")[0] in content["detail"].lower()
+def test_a_question_that_cannot_be_answered(quiet):
+    for query in ("limit=0", "limit=201", "limit=x", "from=yesterday", "status=good", "cursor=rubbish", "cursor=eA=="):
+        answer = quiet.get(f"/v1/invoices?{query}")
+        assert answer.status_code in (400, 422), query
+        assert query.split("=")[0] in problem(answer, answer.status_code)["detail"].lower()
 
 
 def test_the_document_in_all_its_forms(api):
@@ -144,20 +141,20 @@ def test_what_waits_for_a_person(api):
 VIEWS = ["", "/xml", "/qr.svg", "/qr.png", "/attempts"]
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_what_is_not_there(quiet, view):
+def test_what_is_not_there(quiet):
     admin = quiet.as_role("admin")
-    for uuid in (NOBODYS, "x", "..%2F..", "'; drop table document; --"):
-        answer = admin.get(f"/v1/invoices/{uuid}{view}")
-        assert problem(answer, 404)["title"] == "Not found"
+    for view in VIEWS:
+        for uuid in (NOBODYS, "x", "..%2F..", "'; drop table document; --"):
+            answer = admin.get(f"/v1/invoices/{uuid}{view}")
+            assert problem(answer, 404)["title"] == "Not found"
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_another_taxpayers_document_is_not_there_either(quiet, view):
+def test_another_taxpayers_document_is_not_there_either(quiet):
     stranger = stranger_to(quiet)
     uuid = quiet.issue(1)["uuid"]
-    there, nowhere = (problem(stranger.get(f"/v1/invoices/{each}{view}"), 404) for each in (uuid, NOBODYS))
-    assert there["detail"].replace(uuid, NOBODYS) == nowhere["detail"]
+    for view in VIEWS:
+        there, nowhere = (problem(stranger.get(f"/v1/invoices/{each}{view}"), 404) for each in (uuid, NOBODYS))
+        assert there["detail"].replace(uuid, NOBODYS) == nowhere["detail"]
 
 
 def test_a_taxpayer_sees_and_uses_nothing_of_another(quiet):

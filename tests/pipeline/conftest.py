@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,9 +37,10 @@ class Clock:
 class Site:
     """What a test does to an installation, and what it asks of it."""
 
-    def __init__(self, gateway, clock, authority):
+    def __init__(self, gateway, clock, authority, runner):
         self.gateway, self.clock, self.authority = gateway, clock, authority
         self.ledger = gateway.ledger
+        self._runner, self._lines, self._open = runner, None, AsyncExitStack()
 
     def issue(self, number=1, **more) -> Issued:
         request = Request(OWNER, "tests", read_order(order(number, **more)))
@@ -47,11 +48,15 @@ class Site:
 
     def work(self):
         """Do what is due at this moment, until nothing is."""
-        asyncio.run(self._work())
+        self._runner.run(self._work())
 
     async def _work(self):
-        async with online(self.gateway) as lines:
-            await Worker(self.gateway, lines, name="tests", chance=lambda: 0.0).drain()
+        if self._lines is None:
+            self._lines = await self._open.enter_async_context(online(self.gateway))
+        await Worker(self.gateway, self._lines, name="tests", chance=lambda: 0.0).drain()
+
+    def close(self):
+        self._runner.run(self._open.aclose())
 
     def work_later(self, **later):
         self.clock.move(timedelta(**later))
@@ -103,8 +108,11 @@ class Site:
 def opened(installation, **settings) -> Iterator[Site]:
     """The site of an installation, with other settings where some are given."""
     clock = Clock(installation.authority)
-    with open_gateway(installation.settings.model_copy(update=settings), now=clock) as gateway:
-        yield Site(gateway, clock, installation.authority)
+    changed = installation.settings.model_copy(update=settings)
+    with open_gateway(changed, now=clock) as gateway, asyncio.Runner() as runner:
+        site = Site(gateway, clock, installation.authority, runner)
+        yield site
+        site.close()
 
 
 @pytest.fixture
