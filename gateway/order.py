@@ -7,6 +7,7 @@ computed sum; what a shop declares is evidence to reconcile with.
 import hashlib
 import json
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -277,6 +278,7 @@ def _plain(value: object) -> object:
 def read_order(data: bytes | str | dict[str, Any]) -> Order:
     """The order in `data`; UnusableOrder lists every problem with its place."""
     text = json.dumps(data, default=str) if isinstance(data, dict) else data
+    _each_key_once(text)
     try:
         return Order.model_validate_json(text, strict=True)
     except ValidationError as error:
@@ -292,6 +294,25 @@ def read_order(data: bytes | str | dict[str, Any]) -> Order:
     )
 
 
+def _each_key_once(text: bytes | str) -> None:
+    """A key that stands twice has two meanings; parsers differ in which they take."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) < len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise UnusableOrder(
+                f"The order has the field {twice!r} twice.",
+                problems=((twice, "stands twice in one object"),),
+                fix="Send each field once.",
+                ar="أحد الحقول مكرر في الطلب. أرسل كل حقل مرة واحدة.",
+            )
+        return dict(pairs)
+
+    with suppress(ValueError, RecursionError):  # what is no JSON is told apart by the schema
+        json.loads(text, object_pairs_hook=unique)
+
+
 def _place(location: tuple[int | str, ...]) -> str:
     """A pydantic location as people write it: lines[0].tax.rate."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
@@ -304,4 +325,5 @@ def _sentence(error: Any) -> str:
     if error["type"] == "missing":
         return "is missing"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return message[:1].lower() + message[1:]
+    # Sentences go on after a colon; codes and names keep their capitals.
+    return message[:1].lower() + message[1:] if message[1:2].islower() else message

@@ -12,6 +12,10 @@ from gateway.errors import UnreadableXml
 MAX_XML_BYTES: Final = 2_000_000
 """Largest document read, in bytes; a 1000-line invoice has about 660 kB."""
 
+MAX_ATTRIBUTES: Final = 100
+"""Most attributes of one element; UBL has at most ten, and canonicalising many takes the square of their time."""
+_HAS_FLOOD: Final = etree.XPath(f"boolean(//*[count(@*) > {MAX_ATTRIBUTES}])")
+
 INVOICE: Final = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
 CAC: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
 CBC: Final = "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"
@@ -33,6 +37,8 @@ def parse(data: bytes, *, limit: int = MAX_XML_BYTES) -> etree._Element:
     # A DOCTYPE can declare entities that a hardened parser then drops without a word.
     if root.getroottree().docinfo.doctype:
         raise UnreadableXml("The XML has a DOCTYPE, which an invoice never needs.", fix="Remove the DOCTYPE line.")
+    if _HAS_FLOOD(root):
+        raise UnreadableXml(f"An element has more than {MAX_ATTRIBUTES} attributes.", fix="Export the document again.")
     return root
 
 

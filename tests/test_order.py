@@ -141,3 +141,11 @@ def test_any_json_is_an_order_or_a_clear_refusal(value):
 @given(st.sampled_from(sorted(ORDER)), st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_any_value_in_any_field_is_used_or_refused(field, value):
     assert all(place and sentence for place, sentence in refused(changed(**{field: value})))
+
+
+def test_a_field_that_stands_twice_is_refused():
+    text = json.dumps(ORDER).replace(
+        '"prices_include_tax": true', '"prices_include_tax": true, "prices_include_tax": false'
+    )
+    with pytest.raises(UnusableOrder, match="prices_include_tax"):
+        read_order(text)

@@ -214,9 +214,9 @@ def test_a_document_without_lines_or_totals_is_refused():
     start, end = body.index(b"<cac:InvoiceLine>"), body.index(b"</Invoice>")
     with pytest.raises(BadInput, match="BG-25"):
         read(body[:start] + body[end:])
-    first, second = body.index(b"<cac:TaxTotal>"), body.index(b"<cac:TaxTotal>", body.index(b"<cac:TaxTotal>") + 1)
+    second, after = body.index(b"<cac:TaxTotal>", body.index(b"<cac:TaxTotal>") + 1), body.index(b"<cac:LegalMonetary")
     with pytest.raises(BadInput, match="BT-111"):
-        read(body[:first] + body[second:])
+        read(body[:second] + body[after:])
 
 
 def test_a_comment_cuts_no_text_short():

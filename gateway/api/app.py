@@ -46,6 +46,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would name whatever host the caller claims
         responses=openapi.PROBLEMS,
     )
     app.state.gateway = gateway

@@ -106,16 +106,21 @@ def _entries(value: object) -> list[Any]:
 
 def _message(entry: Mapping[str, Any] | str, severity: Severity) -> Message:
     if isinstance(entry, str):
-        return Message(severity, "", "", entry[:MAX_TEXT])
+        return Message(severity, "", "", _text(entry))
 
     def first(*names: str) -> str:
-        return next((str(entry[name])[:MAX_TEXT] for name in names if entry.get(name)), "")
+        return next((_text(str(entry[name])) for name in names if entry.get(name)), "")
 
     # The flat form has the telling word in errorCategory and a bare HTTP status in errorCode.
     code, category = first("code"), first("category", "errorCategory")
     if not code and not category:
         code = first("errorCode")
     return Message(severity, code, category, first("message", "errorMessage"))
+
+
+def _text(raw: str) -> str:
+    """What may be kept of a text: no more than its limit, and nothing that no database takes."""
+    return raw[:MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def cleared_xml(answer: Answer) -> bytes | None:

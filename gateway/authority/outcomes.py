@@ -59,7 +59,7 @@ def verdict_of(endpoint: Endpoint, status: int, headers: Mapping[str, str], body
     """What an answer means; never raises, whatever the body is."""
     answer = answers.read(body)
     cleared = answers.cleared_xml(answer)
-    outcome, doubt = _weigh(endpoint, _by_status(endpoint, status), answer, cleared)
+    outcome, doubt = _weigh(endpoint, _by_status(endpoint, status), answer, cleared, body)
     says_something = outcome.is_accepted or outcome is Outcome.REJECTED
     return Verdict(
         outcome=outcome,
@@ -78,15 +78,19 @@ def _by_status(endpoint: Endpoint, status: int) -> Outcome:
     return OUTCOMES.get((endpoint, status), unlisted)
 
 
-def _weigh(endpoint: Endpoint, outcome: Outcome, answer: Answer, cleared: bytes | None) -> tuple[Outcome, str]:
+def _weigh(
+    endpoint: Endpoint, outcome: Outcome, answer: Answer, cleared: bytes | None, body: bytes
+) -> tuple[Outcome, str]:
     """The outcome once the body has been read, and the doubt if there is one."""
     doubt = ""
     if outcome is Outcome.ACCEPTED and not _says_accepted(endpoint, answer):
         doubt = "The status is a success, but the body does not say that the document was accepted."
     elif outcome.is_accepted and endpoint is Endpoint.CLEARANCE and cleared is None:
         doubt = "The answer says cleared, but has no cleared document that can be read."
-    elif outcome is Outcome.DUPLICATE and answer.fields is None:
-        doubt = "The status says accepted before, but the body is not the authority's."
+    elif outcome in (Outcome.DUPLICATE, Outcome.CLEARANCE_OFF) and answer.fields is None:
+        doubt = "The status says what only the authority can say, but the body is not the authority's."
+    elif outcome is Outcome.CREDENTIALS and body and answer.fields is None:
+        doubt = "Something on the way refused the credentials, not the authority."
     elif outcome is Outcome.REJECTED and not _says_rejected(endpoint, answer):
         doubt = "The status is a rejection, but the body names no fault of the document."
     if not doubt:

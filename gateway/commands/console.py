@@ -18,7 +18,7 @@ from gateway.xml import MAX_XML_BYTES
 
 _WIDE = 130  # columns, for files and pipes that have no width of their own
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+out = Console(highlight=False, width=None if sys.stdout and sys.stdout.isatty() else _WIDE)
 """Standard output; rich leaves colours away where it is not a terminal."""
 
 

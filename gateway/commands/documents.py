@@ -12,6 +12,7 @@ from gateway.commands.console import out, print_json, read_input
 from gateway.csid import CsrFields, csr, fields_of, read_certificate
 from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH
+from gateway.order import EARLIEST, LATEST
 from gateway.rules import Report, check
 from gateway.unit import Environment
 from gateway.unit_file import read_unit
@@ -23,6 +24,8 @@ def in_riyadh(value: datetime | None) -> datetime:
     """A moment from the command line, in Riyadh unless it names its zone; now if there is none."""
     if value is None:
         return datetime.now(UTC)
+    if not EARLIEST <= value.date() <= LATEST:
+        raise BadInput(f"{value.date()} is no time for an invoice.", fix=f"Give one from {EARLIEST} to {LATEST}.")
     return value if value.tzinfo else value.replace(tzinfo=RIYADH)
 
 

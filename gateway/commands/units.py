@@ -189,9 +189,14 @@ def connect_command(
         out.print(f"Let the shop send its webhooks to {public}/v1/hooks/{name}", soft_wrap=True)
 
 
+def _storable(text: str) -> bool:
+    """Whether it is text that can be written at all: JSON can spell half characters."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _texts(path: str | None, what: str) -> dict[str, str]:
     value = read_json(path) if path else {}
-    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+    if not isinstance(value, dict) or not all(isinstance(each, str) and _storable(each) for each in value.values()):
         raise BadInput(f"The {what} in {path} are not a JSON object of texts.", fix='Write {"name": "value", ...}.')
     return value
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, or_, select
@@ -158,14 +158,14 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         moment, _, uuid = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
         return _aware(datetime.fromisoformat(moment)), uuid
-    except (ValueError, binascii.Error):
+    except (ValueError, OverflowError, binascii.Error):
         raise BadInput("This cursor cannot be read.", fix="Use the one the page before gave.") from None
 
 
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError("a cursor's moment has its zone")
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _no_document(uuid: str) -> Unknown:

@@ -5,7 +5,10 @@ rejected. When to try again is the worker's decision, handed in.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+
+import structlog
 
 from gateway import stamp
 from gateway.authority import Credentials, Submission
@@ -14,6 +17,8 @@ from gateway.issued import Status
 from gateway.ledger import Cleared, Due
 from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.verdict import Outcome, Verdict
+
+log = structlog.get_logger()
 
 Again = Callable[[int, Verdict], timedelta]
 """How long to wait before the next attempt, by the number of attempts made and the last answer."""
@@ -24,9 +29,24 @@ async def submit(gateway: Gateway, lines: Lines, due: Due, again: Again) -> Verd
     credentials = await gateway.offload(_credentials, gateway, due)
     attempt = await gateway.offload(gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now())
     send = lines.authority.clear if due.endpoint == "clearance" else lines.authority.report
-    verdict = await send(credentials, Submission(due.uuid, due.hash, due.xml))
+    verdict = _about_ours(due, await send(credentials, Submission(due.uuid, due.hash, due.xml)))
     await gateway.offload(_record, gateway, due, attempt, verdict, again)
     return verdict
+
+
+def _about_ours(due: Due, verdict: Verdict) -> Verdict:
+    """The verdict, if what was cleared is what was sent; a cleared document of somebody else is no answer at all."""
+    if verdict.cleared_xml is None or not verdict.outcome.is_accepted:
+        return verdict
+    try:
+        same = stamp.invoice_hash(verdict.cleared_xml) == due.hash
+    except BadInput:
+        same = False
+    if same:
+        return verdict
+    log.error("cleared_other_document", uuid=due.uuid)
+    detail = "The cleared document in the answer is not the one that was sent."
+    return replace(verdict, outcome=Outcome.UNKNOWN, findings=(), cleared_xml=None, detail=detail)
 
 
 def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, again: Again) -> None:

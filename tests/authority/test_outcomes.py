@@ -87,13 +87,27 @@ EXAMPLES: list[tuple[Endpoint, int, bytes, Outcome]] = [
     (CHECK, 401, b"", Outcome.CREDENTIALS),
     (CHECK, 406, b"", Outcome.NOT_RECEIVED),
     (CHECK, 409, b"{}", Outcome.DUPLICATE),
-    (REPORTING, 409, b"<html>Conflict</html>", Outcome.UNKNOWN),
     (CHECK, 413, b"", Outcome.TOO_LARGE),
     (CHECK, 429, b"", Outcome.NOT_RECEIVED),
     (CHECK, 500, b"", Outcome.UNKNOWN),
     (CHECK, 503, b"", Outcome.UNKNOWN),
     (CHECK, 504, b"", Outcome.UNKNOWN),
 ]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status"), [(REPORTING, 208), (REPORTING, 409), (CLEARANCE, 409), (CLEARANCE, 303), (REPORTING, 401)]
+)
+def test_what_only_the_authority_can_say_is_not_believed_of_anybody_on_the_way(endpoint: Endpoint, status: int) -> None:
+    assert verdict_of(endpoint, status, {}, b"<html>proxy</html>").outcome is Outcome.UNKNOWN
+
+
+def test_a_text_that_no_database_takes_is_cleaned() -> None:
+    body = REFUSED.replace(b'"code": "', b'"code": "\\ud800\\u0000')
+    assert body != REFUSED
+    for finding in verdict_of(REPORTING, 400, {}, body).findings:
+        assert "\0" not in finding.rule + finding.message.en
+        assert (finding.rule + finding.message.en).encode()
 
 
 @pytest.mark.parametrize(("endpoint", "status", "body", "outcome"), EXAMPLES)

@@ -61,7 +61,7 @@ REJECTION = json.dumps(
 @pytest.fixture
 def impatient(monkeypatch):
     """The demo gives up sooner."""
-    monkeypatch.setattr(run, "_PATIENCE", 2.0)
+    monkeypatch.setattr(run, "_PATIENCE", 1.0)
 
 
 def test_a_rejected_document_is_not_hidden(monkeypatch, impatient):

@@ -1,5 +1,6 @@
 """What follows from each answer of the authority: nothing is lost, nothing is sent twice as two, no byte changes."""
 
+import base64
 import json
 import time
 
@@ -197,6 +198,26 @@ def test_when_an_unknown_document_meets_refused_credentials_it_stays_unknown(sit
     site.work_later(minutes=1)
     assert site.outcomes(issued) == ["unknown", "credentials", "duplicate"]
     assert site.now(issued).status is Status.REPORTED
+
+
+def test_the_cleared_document_of_somebody_else_is_no_answer(site, sent):
+    other = site.issue(1, buyer=BUSINESS)
+    site.work()
+    answer = json.dumps(
+        {
+            "validationResults": {"infoMessages": [], "warningMessages": [], "errorMessages": [], "status": "PASS"},
+            "clearanceStatus": "CLEARED",
+            "clearedInvoice": base64.b64encode(site.ledger.xml(OWNER, other.uuid)).decode(),
+        }
+    )
+    site.authority.faults.add(Fault(status=200, body=answer))
+    issued = site.issue(2, buyer=BUSINESS)
+    site.work()
+    assert site.now(issued).status is Status.UNKNOWN
+    assert site.ledger.xml(OWNER, issued.uuid) == site.ledger.stamped_xml(OWNER, issued.uuid)
+    site.work_later(minutes=1)
+    assert site.now(issued).status is Status.CLEARED
+    assert ubl.read(site.ledger.xml(OWNER, issued.uuid)).heading.uuid == issued.uuid
 
 
 def test_while_clearance_is_off_a_standard_document_is_reported(site, sent):
