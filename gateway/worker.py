@@ -87,14 +87,22 @@ class Worker:
             await asyncio.gather(*(task for kind in self._kinds for task in kind.running))
 
     async def _run(self, kind: _Kind[Any]) -> None:
-        while True:
-            kind.bell.clear()
-            try:
-                await self._fill(kind)
-            except GatewayError as error:
-                # A busy ledger or a full disk passes; a worker that ended for it would miss every deadline after.
-                log.warning("claim_failed", work=kind.work.__name__, error=str(error))
-            await self._pause(kind)
+        try:
+            while True:
+                kind.bell.clear()
+                await self._look(kind)
+                await self._pause(kind)
+        finally:
+            for task in kind.running:
+                task.cancel()
+            await asyncio.gather(*kind.running, return_exceptions=True)
+
+    async def _look(self, kind: _Kind[Any]) -> None:
+        try:
+            await self._fill(kind)
+        except GatewayError as error:
+            # A busy ledger or a full disk passes; a worker that ended for it would miss every deadline after.
+            log.warning("claim_failed", work=kind.work.__name__, error=str(error))
 
     async def _pause(self, kind: _Kind[Any]) -> None:
         """Until a row is finished, the bell rings, or it is time to look again."""

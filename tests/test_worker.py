@@ -10,14 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import worker
+from gateway.connection import Connection
 from gateway.errors import Conflict, Unavailable
 from gateway.issued import Status
 from gateway.order import read_order
+from gateway.pipeline.connect import add_connection
 from gateway.pipeline.gateway import online, open_gateway
 from gateway.pipeline.issue import Request, issue
 from gateway.verdict import Outcome, Verdict
 from gateway.worker import LONGEST_WAIT, Worker, wait_after
-from tests.installation import OWNER, order
+from tests.installation import OWNER, UNIT, order
 
 attempts = st.integers(1, 10_000)
 chances = st.floats(0, 1)
@@ -125,3 +127,57 @@ def test_a_bell_shortens_the_wait(gateway, monkeypatch):
 
     with structlog.testing.capture_logs():
         asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_a_busy_ledger_does_not_end_the_worker(gateway, monkeypatch):
+    claim, busy = gateway.ledger.claim_submissions, [Unavailable("busy"), Unavailable("busy")]
+
+    def sometimes(**asked):
+        if busy:
+            raise busy.pop()
+        return claim(**asked)
+
+    monkeypatch.setattr(gateway.ledger, "claim_submissions", sometimes)
+    monkeypatch.setattr(worker, "POLL", 0.01)
+    documents = three(gateway)
+
+    async def run():
+        async with online(gateway) as lines:
+            task = asyncio.create_task(Worker(gateway, lines, name="tests").run())
+            while not all(status.is_final for status in statuses(gateway, documents)):
+                await asyncio.sleep(0.01)
+                assert not task.done()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    with structlog.testing.capture_logs() as logged:
+        asyncio.run(asyncio.wait_for(run(), 30))
+    assert [each["event"] for each in logged].count("claim_failed") == 2
+
+
+def test_a_slow_shop_does_not_hold_up_the_authority(gateway, monkeypatch):
+    monkeypatch.setattr(worker, "POLL", 0.01)
+    documents, hanging = three(gateway), asyncio.Event()
+
+    async def stuck(*_):
+        hanging.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(worker, "follow", stuck)
+    shop = Connection("shop", OWNER, UNIT.id, "woocommerce", "https://shop.example", secrets={"webhook": "w"})
+    add_connection(gateway, shop, actor="tests")
+    notice = {"topic": "order.created", "order_id": "1", "delivery_id": "d", "body": b"{}", "now": gateway.now()}
+    gateway.ledger.add_notice(OWNER, "shop", **notice)
+
+    async def run():
+        async with online(gateway) as lines:
+            task = asyncio.create_task(Worker(gateway, lines, name="tests").run())
+            await hanging.wait()
+            while not all(status.is_final for status in statuses(gateway, documents)):
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    asyncio.run(asyncio.wait_for(run(), 30))
