@@ -100,6 +100,11 @@ def stamping() -> Figure:
     return Figure("hash, sign and QR of 3 lines", lambda: stamped(body), lambda: theirs.sign_xml(text))
 
 
+def signing() -> Figure:
+    digest, openssl = bytes(32), signer(KEY)
+    return Figure("sign a hash (instead of the peer: OpenSSL)", lambda: SIGN(digest), lambda: openssl(digest))
+
+
 def rendering() -> Figure:
     content = ubl.read(document(3))
     return Figure("render 3 lines", lambda: ubl.render(*content))
@@ -166,7 +171,7 @@ def main() -> None:
     for column in ("", "gateway", "peer"):
         table.add_column(column)
     with fatoora.Config() as config, onboarded() as gateway:
-        for figure in (validation(config), stamping(), rendering(), issuing(gateway)):
+        for figure in (validation(config), stamping(), signing(), rendering(), issuing(gateway)):
             ours, peer = measure(figure)
             table.add_row(figure.what, str(ours), str(peer) if peer else "")
     console.print(table)
