@@ -29,7 +29,7 @@ def in_riyadh(value: datetime | None) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=RIYADH)
 
 
-@click.command("validate")
+@click.command("validate", short_help="Judge UBL invoices, ours or anyone's.")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a document, one document a line.")
 @click.option(
@@ -100,7 +100,7 @@ def hash_command(files: tuple[str, ...]) -> None:
         click.echo(stamp.invoice_hash(read_input(file)))
 
 
-@click.command("qr")
+@click.command("qr", short_help="The tags of an invoice's QR.")
 @click.argument("source", metavar="FILE|BASE64|-")
 @click.option("--json", "as_json", is_flag=True, help="The tags as one JSON object.")
 @click.option("--svg", type=click.Path(dir_okay=False, writable=True), help="Also draw the code into this file.")
@@ -135,7 +135,7 @@ def _is_there(source: str) -> bool:
         return False
 
 
-@click.command("stamp")
+@click.command("stamp", short_help="Hash, sign and QR any unsigned UBL invoice.")
 @click.option(
     "--key", required=True, type=click.Path(exists=True, dir_okay=False), help="The private key (PEM, secp256k1)."
 )
@@ -164,7 +164,7 @@ def stamp_command(key: str, cert: str, time: datetime | None, source: str, outpu
     click.echo(f"{output}: hash {document.hash}")
 
 
-@click.command("csr")
+@click.command("csr", short_help="Key and certificate request of a unit.")
 @click.argument("unit_file", metavar="UNIT.json")
 @click.option(
     "--key", type=click.Path(dir_okay=False), help="A private key (PEM) to use; a new one is made if it does not exist."

@@ -58,7 +58,7 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
     return STORES[platform].map(shop, raw).order
 
 
-@click.command("map")
+@click.command("map", short_help="A shop's payload as an order, and whether it closes.")
 @click.argument("platform", type=platform_choice)
 @click.argument("file", metavar="FILE")
 @setting_option
@@ -81,7 +81,7 @@ def _example_unit() -> Unit:
     return read_unit((files("gateway.demo") / "unit.json").read_bytes(), Environment.SANDBOX)
 
 
-@click.command("preview")
+@click.command("preview", short_help="The XML that would be issued; consumes nothing.")
 @click.argument("file", metavar="FILE")
 @click.option("--platform", type=platform_choice, help="FILE is this shop's payload instead of a canonical order.")
 @click.option(
@@ -131,7 +131,7 @@ def _print_preview(xml: bytes, invoice: Invoice, report: Report) -> None:
         click.echo(f"{finding.rule}: {finding.message.en} {finding.fix.en}", err=True)
 
 
-@click.command("issue")
+@click.command("issue", short_help="Issue the document of an order.")
 @click.argument("file", metavar="ORDER.json")
 @click.option("--taxpayer", metavar="VAT", help="Whose order it is, if there are several taxpayers.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Submit it now and wait for the verdict.")
@@ -157,7 +157,7 @@ async def _submit_due(gateway: Gateway) -> None:
         await Worker(gateway, lines, name=f"command line {os.getpid()}").drain()
 
 
-@click.command("status")
+@click.command("status", short_help="What became of a document or an order.")
 @click.argument("what", metavar="[NUMBER|UUID|CONNECTION/ORDER]", required=False)
 @click.option("--taxpayer", metavar="VAT", help="Whose documents, if there are several taxpayers.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a document, one a line.")
@@ -214,7 +214,7 @@ def _row(issued: Issued) -> tuple[Any, ...]:
     )
 
 
-@click.command("quarantine")
+@click.command("quarantine", short_help="Orders that wait for a person, and why.")
 @click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an order, one a line.")
 def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
@@ -230,7 +230,7 @@ def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
     table("Orders that wait for a person", ("ID", "Order", "State", "Why"), shown, right=("ID",))
 
 
-@click.command("retry")
+@click.command("retry", short_help="Take orders of the quarantine up again.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
 @click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
 def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:

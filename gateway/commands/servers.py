@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gateway.demo.run import Result
 
 
-@click.command("serve")
+@click.command("serve", short_help="The API and its worker in one process.")
 def serve_command() -> None:
     """The API and its worker in one process, on GATEWAY_HOST and GATEWAY_PORT.
 
@@ -56,7 +56,7 @@ def _alone(home: Path) -> None:
         ) from None
 
 
-@click.command("work")
+@click.command("work", short_help="A worker alone, or once what is due.")
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 def work_command(once: bool) -> None:
     """A worker alone: submissions, shop hints and link-backs of this installation."""
@@ -70,7 +70,7 @@ async def _work(gateway: Gateway, *, once: bool) -> None:
         await (worker.drain() if once else worker.run())
 
 
-@click.command("simulate")
+@click.command("simulate", short_help="The tax authority, simulated, for tests and demos.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address both ports are on.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8100, show_default=True, help="The authority's six endpoints."

@@ -59,7 +59,7 @@ def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
     return known[0]
 
 
-@click.command("onboard")
+@click.command("onboard", short_help="Take a unit into operation.")
 @click.argument("unit_file", metavar="UNIT.json")
 @click.option("--otp", required=True, help="The one-time password from the authority's portal; valid for an hour.")
 def onboard_command(unit_file: str, otp: str) -> None:
@@ -114,7 +114,7 @@ def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
     }
 
 
-@click.command("release")
+@click.command("release", short_help="Let a held unit send again.")
 @click.argument("unit_id", metavar="UNIT")
 @click.option("--taxpayer", metavar="VAT", help="Whose unit, if there are several taxpayers.")
 def release_command(unit_id: str, taxpayer: str | None) -> None:
@@ -130,7 +130,7 @@ def release_command(unit_id: str, taxpayer: str | None) -> None:
     click.echo(f"Unit {unit_id} sends again.")
 
 
-@click.command("connect")
+@click.command("connect", short_help="Connect a shop, or an ERP that sends orders.")
 @click.argument("name")
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
 @click.option(
@@ -249,7 +249,7 @@ def _masked(value: object) -> str:
     return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1****@", str(value))
 
 
-@click.command("settings")
+@click.command("settings", short_help="Every setting: meaning, default, present value.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def settings_command(as_json: bool) -> None:
     """Every setting with its meaning, default and present value; secrets are masked."""
