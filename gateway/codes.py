@@ -25,8 +25,8 @@ EXEMPTIONS: Final[dict[str, Exemption]] = {
     "VATEX-SA-34-3": Exemption(
         _Z,
         Text(
-            "Services directly connected to international passenger transport",
-            "الخدمات المرتبطة مباشرة بتوريد النقل الدولي للركاب",
+            "Services directly connected and incidental to a supply of international passenger transport",
+            "الخدمات المرتبطة مباشرة أو عرضياً بتوريد النقل الدولي للركاب",
         ),
     ),
     "VATEX-SA-34-4": Exemption(_Z, Text("Supply of a qualifying means of transport", "توريد وسائل النقل المؤهلة")),
@@ -35,8 +35,8 @@ EXEMPTIONS: Final[dict[str, Exemption]] = {
     ),
     "VATEX-SA-35": Exemption(_Z, Text("Medicines and medical equipment", "الأدوية والمعدات الطبية")),
     "VATEX-SA-36": Exemption(_Z, Text("Qualifying metals", "المعادن المؤهلة")),
-    "VATEX-SA-EDU": Exemption(_Z, Text("Private education to citizen", "الخدمات التعليمية الخاصة للمواطن")),
-    "VATEX-SA-HEA": Exemption(_Z, Text("Private healthcare to citizen", "الخدمات الصحية الخاصة للمواطن")),
+    "VATEX-SA-EDU": Exemption(_Z, Text("Private education to citizen", "الخدمات التعليمية الخاصة للمواطنين")),
+    "VATEX-SA-HEA": Exemption(_Z, Text("Private healthcare to citizen", "الخدمات الصحية الخاصة للمواطنين")),
     "VATEX-SA-MLTRY": Exemption(_Z, Text("Supply of qualified military goods", "توريد السلع العسكرية المؤهلة")),
     "VATEX-SA-DIPLOMAT": Exemption(_Z, Text("Supply to diplomatic missions", "التوريد للبعثات الدبلوماسية")),
     "VATEX-SA-DUTYFREE": Exemption(

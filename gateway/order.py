@@ -282,7 +282,7 @@ def read_order(data: bytes | str | dict[str, Any]) -> Order:
     try:
         return Order.model_validate_json(text, strict=True)
     except ValidationError as error:
-        problems = tuple((_place(each["loc"]), _sentence(each)) for each in error.errors())
+        problems = _problems(error)
     shown = "; ".join(f"{place}: {sentence}" for place, sentence in problems[:5])
     more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
     places = "، ".join(place for place, _ in problems[:5])
@@ -313,17 +313,49 @@ def _each_key_once(text: bytes | str) -> None:
         json.loads(text, object_pairs_hook=unique)
 
 
+def _problems(error: ValidationError) -> tuple[tuple[str, str], ...]:
+    """Every problem with its place. A list whose entries cannot be read is not also too short."""
+    found = error.errors()
+    inside = {each["loc"][: depth + 1] for each in found for depth in range(len(each["loc"]) - 1)}
+    true = [each for each in found if each["type"] != "too_short" or each["loc"] not in inside]
+    return tuple((_place(each["loc"]), _sentence(each)) for each in true)
+
+
 def _place(location: tuple[int | str, ...]) -> str:
     """A pydantic location as people write it: lines[0].tax.rate."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.lstrip(".") or "the order"
 
 
+# What pydantic finds, in words for who sent the order; {} are the facts it gives.
+_SENTENCES: Final = {
+    "extra_forbidden": "is not a field of the order",
+    "missing": "is missing",
+    "timezone_aware": "needs its zone, as in 2026-11-23T09:58:12+03:00",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must not be less than {ge}",
+    "less_than_equal": "must not be greater than {le}",
+    "decimal_max_places": "must not have more than {decimal_places} decimals",
+    "string_too_long": "must not have more than {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "too_long": "must not have more than {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "json_invalid": "is not JSON: {error}",
+}
+_FORMS: Final = {
+    r"^3[0-9]{13}3$": "must be 15 digits that begin and end with 3 (BR-KSA-44)",
+    "^[A-Z]{2}$": "must be two capital letters (ISO 3166)",
+    "^[A-Z0-9]{1,3}$": "must be a code of UN/ECE Recommendation 20, such as PCE",
+    r"^[A-Za-z0-9]{1,60}$": "must be 1 to 60 letters and digits",
+}
+
+
 def _sentence(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "is not a field of the order"
-    if error["type"] == "missing":
-        return "is missing"
+    facts = error.get("ctx", {})
+    if error["type"] in _SENTENCES:
+        return _SENTENCES[error["type"]].format(**facts)
+    if error["type"] == "string_pattern_mismatch":
+        return _FORMS.get(facts["pattern"], f"does not have the form {facts['pattern']}")
     message = str(error["msg"]).removeprefix("Value error, ")
     # Sentences go on after a colon; codes and names keep their capitals.
     return message[:1].lower() + message[1:] if message[1:2].islower() else message

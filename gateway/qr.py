@@ -68,7 +68,7 @@ def encode(tags: Iterable[Tag]) -> str:
         raise BadInput(
             f"The QR would have {len(text)} characters; at most {MAX_CHARACTERS} are allowed (BR-CL-KSA-14).",
             fix="Shorten the seller's name: it is the only part that can be this long.",
-            ar=f"طول رمز الاستجابة السريعة {len(text)} حرفًا والحد الأقصى {MAX_CHARACTERS}. اختصر اسم البائع.",
+            ar=f"طول نص رمز الاستجابة السريعة {len(text)} حرفًا والحد الأقصى {MAX_CHARACTERS}. اختصر اسم البائع.",
         )
     return text
 

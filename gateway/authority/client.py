@@ -159,7 +159,7 @@ class Authority:
             ):
                 return _Reply(response.status_code, response.headers, await _read(response))
         except (httpx2.RequestError, TimeoutError) as error:
-            raise _no_answer(error) from error
+            raise _no_answer(self._base_url, error) from error
 
 
 async def _read(response: httpx2.Response) -> bytes:
@@ -172,10 +172,10 @@ async def _read(response: httpx2.Response) -> bytes:
     return bytes(body[:MAX_ANSWER])
 
 
-def _no_answer(error: Exception) -> Unavailable:
+def _no_answer(base_url: str, error: Exception) -> Unavailable:
     said = ": ".join(part for part in (type(error).__name__, str(error)) if part)
     return Unavailable(
-        f"No answer came from the authority ({said}).",
+        f"No answer came from the authority at {base_url} ({said}).",
         fix="Nothing is lost: try again when the connection is back.",
         ar="لم تصل إجابة من الهيئة؛ حاول مرة أخرى عند عودة الاتصال.",
     )

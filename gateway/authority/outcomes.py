@@ -152,7 +152,7 @@ _FIXES: Final = {
 
 _FIX_BY_SET: Final = {
     RuleSet.XSD: Text("Correct the structure of the document.", "صحّح بنية المستند."),
-    RuleSet.QR: Text("Issue the document again with a new QR code.", "أصدر المستند من جديد برمز استجابة جديد."),
+    RuleSet.QR: Text("Issue the document again with a new QR code.", "أصدر المستند من جديد برمز استجابة سريعة جديد."),
     RuleSet.SIGNATURE: Text(
         "Check the unit's certificate and key, then issue the document again.",
         "تحقق من شهادة الوحدة ومفتاحها ثم أصدر المستند من جديد.",

@@ -226,6 +226,9 @@ def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
         for number, order, state, reason in rows:
             print_json({"id": number, "order": order, "state": state, "reason": reason})
         return
+    if not rows:
+        click.echo("No order waits for a person.")
+        return
     shown = [(number, order, state, reason.get("en", "")) for number, order, state, reason in rows]
     table("Orders that wait for a person", ("ID", "Order", "State", "Why"), shown, right=("ID",))
 

@@ -15,7 +15,7 @@ from gateway.commands.console import out, print_json, table
 from gateway.commands.units import installation
 from gateway.errors import Misconfigured
 from gateway.listener import listen
-from gateway.pipeline.gateway import Gateway, online
+from gateway.pipeline.gateway import Gateway, authority_of, online
 from gateway.worker import Worker
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def serve_command() -> None:
         _alone(settings.home)
         listener = listen(settings.host, settings.port)
         click.echo(
-            f"gateway on http://{settings.host}:{settings.port} ({settings.environment.value}); Ctrl-C stops it.",
+            f"gateway on http://{settings.host}:{settings.port} ({settings.environment.value}), "
+            f"authority at {authority_of(settings)}; Ctrl-C stops it.",
             err=True,
         )
         config = uvicorn.Config(
@@ -81,8 +82,9 @@ async def _work(gateway: Gateway, *, once: bool) -> None:
 def simulate_command(host: str, port: int, management_port: int) -> None:
     """The tax authority, simulated: for tests and demos of any e-invoicing software.
 
-    It judges documents for real, with its own throw-away certificate authority, keeps everything in memory and
-    forgets it when it stops. It is not the authority: nothing it accepts is reported to anyone.
+    It judges documents for real (but the BR-KSA rules not yet), with its own throw-away certificate authority,
+    keeps everything in memory and forgets it when it stops. It is not the authority: nothing it accepts is
+    reported to anyone.
     """
     from gateway.simulator import serve
 

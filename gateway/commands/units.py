@@ -223,7 +223,7 @@ def list_keys_command(taxpayer: str | None) -> None:
     with installation() as gateway:
         keys = gateway.ledger.api_keys(choose_taxpayer(gateway, taxpayer))
     rows = [
-        (each.id, each.role, each.label, f"{each.created_at:%Y-%m-%d}", "revoked" if each.revoked_at else "")
+        (each.id, each.role, each.label, f"{each.created_at:%Y-%m-%d}", "revoked" if each.revoked_at else "valid")
         for each in keys
     ]
     table("API keys", ("Id", "Role", "Label", "Made", "State"), rows)

@@ -235,7 +235,8 @@ def _reduced_below_zero(order: Order) -> DoesNotClose:
     return DoesNotClose(
         f"Order {order.number or order.id}: the reductions are larger than the lines they reduce.",
         fix="Gift cards, store credit and wallets are payments, not reductions; send them under payments.",
-        ar="مجموع الخصومات أكبر من قيمة البنود. بطاقات الهدايا ورصيد المتجر وسائل دفع وليست خصومات.",
+        ar="مجموع الخصومات أكبر من قيمة البنود. بطاقات الهدايا ورصيد المتجر وسائل دفع"
+        " وليست خصومات؛ أدرجها ضمن وسائل الدفع (payments).",
     )
 
 

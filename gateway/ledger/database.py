@@ -235,5 +235,5 @@ def _busy(name: str) -> Unavailable:
     return Unavailable(
         f"The ledger {name} is busy; nothing was done.",
         fix="Try again in a moment.",
-        ar="السجل مشغول الآن ولم يتم أي شيء. أعد المحاولة بعد قليل.",
+        ar="قاعدة البيانات مشغولة الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل.",
     )

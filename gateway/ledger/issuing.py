@@ -148,7 +148,7 @@ def _moment(head: Row[Any], now: datetime) -> datetime:
             f" {last:%Y-%m-%d %H:%M:%S} already.",
             retry_after=60,
             fix="Set the clock right (NTP).",
-            ar="ساعة الخادم متأخرة عن آخر مستند صادر. اضبط الساعة.",
+            ar="وقت الخادم أسبق من وقت آخر مستند صادر. اضبط ساعة الخادم (NTP).",
         )
     return max(now, last)
 
@@ -160,7 +160,7 @@ def _valid(csid: CsidRecord, at: datetime) -> CsidRecord:
             f" to {csid.not_after:%Y-%m-%d}.",
             retry_after=3600,
             fix="Onboard the unit again: `gateway onboard` with a new OTP.",
-            ar="شهادة وحدة الإصدار خارج مدة صلاحيتها. جدّد الشهادة.",
+            ar="شهادة وحدة الإصدار خارج مدة صلاحيتها. أعد تسجيل الوحدة برمز تحقق (OTP) جديد.",
         )
     return csid
 

@@ -71,7 +71,7 @@ def _by_key(connection: Connection, sale: NewSale) -> Issued | None:
         raise Conflict(
             "This Idempotency-Key was used for another request.",
             fix="Use a new key for a new request, the same key only to repeat one.",
-            ar="استخدم مفتاح منع التكرار هذا لطلب آخر. استخدم مفتاحاً جديداً لكل طلب جديد.",
+            ar="سبق استخدام مفتاح منع التكرار (Idempotency-Key) هذا مع طلب آخر. استخدم مفتاحاً جديداً لكل طلب جديد.",
         )
     return issued(row) if row else None
 
@@ -89,8 +89,24 @@ def _judge_repeat(sale: NewSale, row: Row[Any]) -> Issued | None:
         return None
     if row.digest == sale.digest and sale.replaces in (None, current.replaces):
         return current
-    raise Conflict(
-        f"{sale.thing} of {sale.connection_id} was issued with other content as {current.number} ({current.uuid}).",
-        fix="An issued document does not change: correct it with a credit or debit note.",
-        ar=f"صدر هذا الطلب بمحتوى مختلف برقم {current.number}. لا يتغير المستند الصادر؛ صححه بإشعار دائن أو مدين.",
+    raise _rejected_before(sale, current) if current.status is Status.REJECTED else _other_content(sale, current)
+
+
+def _other_content(sale: NewSale, current: Issued) -> Conflict:
+    return Conflict(
+        f"Order {sale.order_id} of {sale.connection_id} was issued with other content as {current.number} "
+        f"({current.uuid}).",
+        fix="An issued document does not change; only a credit or debit note corrects it.",
+        ar=f"صدر هذا الطلب بمحتوى مختلف برقم {current.number}. لا يتغير المستند الصادر،"
+        " ولا يصححه إلا إشعار دائن أو مدين.",
+    )
+
+
+def _rejected_before(sale: NewSale, current: Issued) -> Conflict:
+    return Conflict(
+        f"Order {sale.order_id} of {sale.connection_id} has document {current.number} ({current.uuid}), which the "
+        "authority rejected.",
+        fix="A rejected document is replaced by a corrected one, not changed by sending the order again.",
+        ar=f"رفضت الهيئة المستند {current.number} الصادر لهذا الطلب. المستند المرفوض يُستبدل بمستند مصحح،"
+        " ولا يتغير بإعادة إرسال الطلب.",
     )

@@ -79,13 +79,17 @@ def same_world(unit: Unit, environment: Environment) -> None:
         )
 
 
+def authority_of(settings: Settings) -> str:
+    """The authority's address: the one that is set, or the official one of the environment."""
+    return settings.authority_url or BASE_URLS[settings.environment]
+
+
 @asynccontextmanager
 async def online(gateway: Gateway) -> AsyncIterator[Lines]:
     """Open the connections to the outside; they close with the block."""
     settings = gateway.settings
-    url = settings.authority_url or BASE_URLS[settings.environment]
     async with (
-        Authority(url, timeout=settings.authority_timeout) as authority,
+        Authority(authority_of(settings), timeout=settings.authority_timeout) as authority,
         client(settings) as outside,
     ):
         yield Lines(authority, outside)

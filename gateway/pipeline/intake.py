@@ -94,7 +94,9 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[No
         return await gateway.offload(_not_due, gateway, connection, notice.order_id, state)
     order = store.map(connection, raw).order
     if connection.cutover and order.placed_at < connection.cutover:
-        return NoticeState.IGNORED, Text("The order is older than this connection.", "الطلب أقدم من هذا الربط.")
+        return NoticeState.IGNORED, Text(
+            "The order is older than this connection.", "الطلب أقدم من تاريخ بدء الإصدار لهذا الربط."
+        )
     request = Request(notice.taxpayer_id, actor=f"shop:{connection.id}", order=order)
     appended = await gateway.offload(issue, gateway, request)
     return NoticeState.DONE, Text(f"Document {appended.issued.number}.", f"المستند {appended.issued.number}.")
@@ -107,16 +109,17 @@ def _not_due(gateway: Gateway, connection: Connection, order_id: str, state: Sta
         number = documents[0].number
         return NoticeState.QUARANTINED, Text(
             f"The order is {state.value}, but was invoiced as {number}: a credit note is due.",
-            f"صدر لهذا الطلب المستند {number} ثم ألغي أو استرجع: يلزم إشعار دائن.",
+            f"أُلغي الطلب أو استُرجع بعد إصدار المستند {number}؛ يلزم إصدار إشعار دائن.",
         )
     if state is State.REFUNDED_PART:
         return NoticeState.QUARANTINED, Text(
             "The order was refunded in part before it was invoiced; say what of it is to be invoiced.",
-            "استرجع جزء من الطلب قبل إصدار فاتورته؛ حدد ما يفوتر منه.",
+            "استُرجع جزء من الطلب قبل إصدار فاتورته؛ حدّد الجزء الذي تُصدر له الفاتورة.",
         )
     when = _when(connection)
     return NoticeState.IGNORED, Text(
-        f"The order is {state.value}; it is issued when it is {when}.", f"حالة الطلب {state.value}؛ لم يحن إصداره."
+        f"The order is {state.value}; it is issued when it is {when}.",
+        f"حالة الطلب ({state.value})؛ لم يحن وقت إصدار فاتورته.",
     )
 
 

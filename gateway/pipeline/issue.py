@@ -117,7 +117,7 @@ def not_compliant(findings: tuple[Finding, ...]) -> NotCompliant:
         f"The document would break {ids}.",
         findings=findings,
         fix="Mend what the findings name and send the order again; no counter was used.",
-        ar=f"المستند يخالف القواعد {ids}. صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستخدم أي رقم.",
+        ar=f"المستند يخالف القواعد {ids}. صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستهلك أي رقم فاتورة ولا أي عدّاد.",
     )
 
 
