@@ -115,7 +115,11 @@ async def get_order(connection: str, order_id: str, gateway: Served, who: Reader
     """Every document made of an order, oldest first."""
     documents = await gateway.offload(gateway.ledger.order_documents, who.taxpayer_id, connection, order_id)
     if not documents:
-        raise Unknown(f"No document was made of order {order_id} of connection {connection}.")
+        raise Unknown(
+            f"No document was made of order {order_id} of connection {connection}.",
+            fix="/v1/quarantine lists the orders of shops that wait for a person, and why.",
+            ar=f"لم يصدر مستند للطلب {order_id}. راجع قائمة الطلبات المعلقة (/v1/quarantine).",
+        )
     return {"items": [answer(each, base_url=gateway.settings.public_url) for each in documents]}
 
 

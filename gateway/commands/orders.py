@@ -180,6 +180,15 @@ def _find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Is
     by_order = ledger.order_documents(owner, connection, order_id) if sign else ()
     if by_order:
         return list(by_order)
+    waiting = [
+        each for each in ledger.quarantine(owner) if (each.connection_id, each.order_id) == (connection, order_id)
+    ]
+    if waiting:
+        raise Unknown(
+            f"Order {what} has no document. It is in quarantine ({waiting[0].id}): {waiting[0].reason.get('en', '')}",
+            fix=f"Mend it in the shop, then `gateway retry {waiting[0].id}`.",
+            ar=waiting[0].reason.get("ar", ""),
+        )
     try:
         return [ledger.invoice(owner, what)]
     except Unknown:
