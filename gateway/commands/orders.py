@@ -18,7 +18,7 @@ from gateway.errors import BadInput, DoesNotClose, Unknown, UnusableOrder
 from gateway.invoice.facts import RIYADH, Invoice
 from gateway.invoice.from_order import invoice_of
 from gateway.issued import Issued
-from gateway.ledger import Filter
+from gateway.ledger import Filter, Notice
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.issue import Request, preview
@@ -230,16 +230,24 @@ def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
     """Orders of shops that could not be issued, each with the reason. Mend it in the shop, then `gateway retry ID`."""
     with installation() as gateway:
         waiting = gateway.ledger.quarantine(choose_taxpayer(gateway, taxpayer))
-    rows = [(each.id, f"{each.connection_id}/{each.order_id}", each.state.value, dict(each.reason)) for each in waiting]
     if as_json:
-        for number, order, state, reason in rows:
-            print_json({"id": number, "order": order, "state": state, "reason": reason})
-        return
-    if not rows:
+        for each in waiting:
+            print_json(_waiting(each))
+    elif not waiting:
         click.echo("No order waits for a person.")
-        return
-    shown = [(number, order, state, reason.get("en", "")) for number, order, state, reason in rows]
-    table("Orders that wait for a person", ("ID", "Order", "State", "Why"), shown, right=("ID",))
+    else:
+        rows = [(*list(_waiting(each).values())[:4], each.reason.get("en", "")) for each in waiting]
+        table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
+
+
+def _waiting(notice: Notice) -> dict[str, Any]:
+    return {
+        "id": notice.id,
+        "order": f"{notice.connection_id}/{notice.order_id}",
+        "received_at": notice.received_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"),
+        "state": notice.state.value,
+        "reason": dict(notice.reason),
+    }
 
 
 @click.command("retry", short_help="Take orders of the quarantine up again.")

@@ -20,6 +20,9 @@ from gateway.ledger.tables import CONNECTION, LINK_BACK, NOTICE
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 
 
+_SUPERSEDED = {"en": "The order was looked at again later.", "ar": "جرت معالجة الطلب من جديد لاحقاً."}
+
+
 class Inbox:
     """Notices (webhooks) and links back, each leased to one worker at a time."""
 
@@ -76,12 +79,17 @@ class Inbox:
         reason: Mapping[str, str] | None = None,
         next_at: datetime | None = None,
     ) -> None:
-        """Say how the work went, and why in English (`en`) and Arabic (`ar`); DUE with `next_at` tries again."""
+        """Say how the work went, and why in English (`en`) and Arabic (`ar`); DUE with `next_at` tries again.
+
+        What waited for a person before about the same order is answered by this look at it, and waits no more.
+        """
         assert (state is NoticeState.DUE) == (next_at is not None), "what is due has its time"
         with self._database.writing() as transaction:
-            _end(
+            ended = _end(
                 transaction, NOTICE, notice_id, state=state.value, next_at=next_at, changed_at=now, reason=reason or {}
             )
+            if ended and state is not NoticeState.DUE:
+                _supersede(transaction, notice_id, now)
 
     def quarantine(self, taxpayer_id: str, *, before: int | None = None, limit: int = 100) -> tuple[Notice, ...]:
         """What a person has to look at, newest first: quarantined and given-up notices, those before id `before`."""
@@ -163,9 +171,10 @@ def _claim(
     return list(transaction.execute(select(table).where(mine).order_by(key)).all())
 
 
-def _end(transaction: Connection, table: Table, key: int, **values: Any) -> None:
+def _end(transaction: Connection, table: Table, key: int, **values: Any) -> bool:
+    """Whether it was still due, and so has ended now."""
     still_due = (table.c.id == key, table.c.state == "due")
-    transaction.execute(update(table).where(*still_due).values(**values, **FREE))
+    return bool(transaction.execute(update(table).where(*still_due).values(**values, **FREE)).rowcount)
 
 
 def _notice_values(row: Row[Any], *, attempts: int) -> dict[str, Any]:
@@ -180,6 +189,15 @@ def _notice_values(row: Row[Any], *, attempts: int) -> dict[str, Any]:
         "received_at": row.received_at,
         "attempts": attempts,
     }
+
+
+def _supersede(transaction: Connection, notice_id: int, now: datetime) -> None:
+    this = select(NOTICE.c.connection_id, NOTICE.c.order_id).where(NOTICE.c.id == notice_id).subquery()
+    same_order = select(1).where(NOTICE.c.connection_id == this.c.connection_id, NOTICE.c.order_id == this.c.order_id)
+    others = (NOTICE.c.id != notice_id, NOTICE.c.state.in_(_FOR_A_PERSON), same_order.exists())
+    transaction.execute(
+        update(NOTICE).where(*others).values(state=NoticeState.IGNORED.value, changed_at=now, reason=_SUPERSEDED)
+    )
 
 
 def _notice(row: Row[Any]) -> Notice:

@@ -194,6 +194,17 @@ def test_a_notice_waits_for_a_person_and_is_worked_on_again(ledger):
     assert len(take(ledger, NOW + 2 * HOUR)) == 1
 
 
+def test_a_later_look_at_an_order_answers_the_earlier_ones(ledger):
+    for delivery in ("d1", "d2", "d3"):
+        notice(ledger, delivery)
+    first, second, third = take(ledger)
+    for each in (first, second):
+        ledger.end_notice(each.id, state=NoticeState.QUARANTINED, reason={"en": "x", "ar": "x"}, now=NOW)
+    assert [each.id for each in ledger.quarantine("tp")] == [second.id]
+    ledger.end_notice(third.id, state=NoticeState.DONE, now=NOW)
+    assert ledger.quarantine("tp") == ()
+
+
 def test_api_keys_are_found_touched_and_revoked(ledger, other):
     ledger.add_api_key("k1", "tp", role="auditor", hash="00", label="Sara", now=NOW)
     with pytest.raises(Conflict):
