@@ -139,7 +139,9 @@ class Worker:
 
     async def _submission(self, due: Due) -> None:
         verdict = await submit(self._gateway, self._lines, due, self._again)
-        log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status)
+        # Why an answer decides nothing stands nowhere else: an operator finds it here, beside the raw attempt.
+        doubt = {"detail": verdict.detail} if verdict.detail else {}
+        log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
         self._link_backs.bell.set()
 
     async def _link_back(self, due: DueLinkBack) -> None:

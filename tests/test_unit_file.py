@@ -2,6 +2,7 @@
 
 import json
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,8 @@ def test_everything_wrong_is_listed_at_once():
 def test_what_is_no_description_at_all(data):
     with pytest.raises(BadInput, match="the file: "):
         read_unit(data, Environment.SANDBOX)
+
+
+def test_the_example_of_the_documentation_is_the_unit_of_the_demo():
+    root = Path(__file__).parents[1]
+    assert (root / "docs/examples/unit.json").read_bytes() == (root / "gateway/demo/unit.json").read_bytes()

@@ -78,16 +78,6 @@ def install(app: FastAPI) -> None:
             log.warning("request_failed", path=request.url.path, status=problem.status_code, error=str(error))
         return problem
 
-    @app.exception_handler(Exception)
-    async def broken(_: Request, __: Exception) -> Problem:
-        # The server logs the exception itself; the caller learns that nothing is half done, and no more.
-        return Problem(
-            500,
-            "Something broke here",
-            detail="The request was not carried out; nothing is half done.",
-            fix="Send it again; if it breaks again, look at the gateway's log.",
-        )
-
     @app.exception_handler(RequestValidationError)
     async def parameters(_: Request, error: RequestValidationError) -> Problem:
         fields = [{"field": ".".join(map(str, each["loc"][1:])), "message": each["msg"]} for each in error.errors()]

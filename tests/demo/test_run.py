@@ -113,4 +113,19 @@ def test_an_order_that_was_lost_is_not_hidden(monkeypatch, impatient):
     """A gateway that took the hints and did nothing with them."""
     monkeypatch.setattr("gateway.ledger.Ledger.claim_notices", lambda *_, **__: ())
     result = run_demo(orders=3)
-    assert any("3 orders unaccounted for" in problem for problem in result.problems)
+    assert any("0 documents for 3 orders" in problem for problem in result.problems)
+
+
+def test_a_good_order_that_went_to_quarantine_is_not_hidden(monkeypatch):
+    samples = run.demo.orders
+
+    def spoilt(platform):
+        found = samples(platform)
+        if platform == "woocommerce":
+            found["several_lines"]["total"] = "1.00"
+        return found
+
+    monkeypatch.setattr(run.demo, "orders", spoilt)
+    result = run_demo()
+    (problem,) = result.problems
+    assert "woocommerce order 46" in problem
