@@ -72,9 +72,10 @@ def invoice_hash(xml: bytes) -> str:
     return hash_of(parse(xml))
 
 
-def hash_of(root: etree._Element) -> str:
-    """The same of a parsed invoice. The stamp leaves the tree for a moment, which is far cheaper than a copy."""
-    return _base64(_digest(root))
+def hash_of(root: etree._Element, parts: list[etree._Element] | None = None) -> str:
+    """The same of a parsed invoice, whose `stamp_parts` may be known already. The stamp leaves the tree for a moment,
+    which is far cheaper than a copy."""
+    return _base64(_digest(root, parts))
 
 
 def stamp_parts(root: etree._Element) -> list[etree._Element]:
@@ -100,9 +101,9 @@ def _local(element: etree._Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _digest(root: etree._Element) -> bytes:
+def _digest(root: etree._Element, parts: list[etree._Element] | None = None) -> bytes:
     """The 32 bytes of the invoice hash; the tree is afterwards what it was."""
-    put_back = [_take_out(part) for part in stamp_parts(root)]
+    put_back = [_take_out(part) for part in (stamp_parts(root) if parts is None else parts)]
     try:
         return hashlib.sha256(_canonical(root)).digest()
     finally:
@@ -429,7 +430,12 @@ def transaction_code(root: etree._Element) -> str:
 
 def is_simplified(root: etree._Element) -> bool:
     """Whether the issuer's own stamp is the one that counts; standard documents are stamped by the authority."""
-    return transaction_code(root).startswith("02")
+    return is_simplified_code(transaction_code(root))
+
+
+def is_simplified_code(code: str) -> bool:
+    """The same of KSA-2."""
+    return code.startswith("02")
 
 
 def qr_text(xml: bytes) -> str:

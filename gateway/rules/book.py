@@ -8,21 +8,24 @@ differences. Nothing here knows a rule, its texts or the schema.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import cached_property
 from types import ModuleType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from gateway.finding import RuleSet, Severity
-from gateway.rules.view import Document, Element, Node, tag_of
-from gateway.rules.xpath import EXACT, Abandoned
+from gateway.rules.everywhere import Everywhere
+from gateway.rules.places import Machine, Path, Place
+from gateway.rules.view import Element, Node, kind_of, steps_of
+from gateway.rules.xpath import CENT, EXACT, Abandoned, in_cents
 
 N = TypeVar("N", bound=Node)
 M = TypeVar("M", bound=Node)
 
+WARNING: Final = Severity.WARNING
 FIRST_RELEASE: Final = "R3.2.7"
 """The oldest release that was compared; a rule marked with it may be older."""
 
@@ -35,33 +38,7 @@ class Pattern:
 
     def context(self, priority: int, kind: type[N], *paths: str, when: Callable[[N], bool] | None = None) -> Context[N]:
         """Nodes on any of the paths (`/a/b` from the root, `a/b` anywhere, `*` any element) for which `when` holds."""
-        return Context(self, priority, tuple(map(_Path.parse, paths)), kind, when)
-
-
-class _Path(NamedTuple):
-    """The last step of an XPath and what must stand above it, nearest first."""
-
-    tag: str
-    above: tuple[str, ...]
-    from_root: bool
-    is_long: bool  # the tag and that of the parent do not decide it
-
-    @classmethod
-    def parse(cls, path: str) -> _Path:
-        steps = [step if step == "*" else tag_of(step) for step in path.removeprefix("/").split("/")]
-        from_root = path.startswith("/")
-        return cls(steps[-1], tuple(reversed(steps[:-1])), from_root, from_root or len(steps) > 2)
-
-    def may_stand_below(self, parent: str) -> bool:
-        return not self.above or self.above[0] in (parent, "*")
-
-    def leads_to(self, element: Element) -> bool:
-        here: Element | None = element
-        for tag in self.above:
-            here = here.getparent() if here is not None else None
-            if here is None or (tag not in (here.tag, "*")):
-                return False
-        return not self.from_root or (here is not None and here.getparent() is None)
+        return Context(self, priority, tuple(map(steps_of, paths)), kind, when)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +47,7 @@ class Context(Generic[N]):
 
     pattern: Pattern
     priority: int
-    paths: tuple[_Path, ...]
+    paths: tuple[Path, ...]
     kind: type[Node]
     when: Callable[[Any], bool] | None = None
     parts: Callable[[Any], Iterable[N]] | None = None
@@ -140,48 +117,50 @@ class Judgement(NamedTuple):
     stopped: tuple[RuleSet, ...]
 
 
+class _Entry(NamedTuple):
+    """A context, taken apart for speed, with its rules."""
+
+    priority: int
+    when: Callable[[Any], bool] | None
+    parts: Callable[[Any], Iterable[Node]] | None
+    rules: tuple[Rule, ...]
+
+
 class _Shelf(NamedTuple):
-    """The contexts of one pattern that may match one tag, highest priority first, each with the path and its rules."""
+    """The contexts of one pattern that lead to a place, highest priority first."""
 
     set: RuleSet
-    entries: tuple[tuple[Context[Any], _Path, tuple[Rule, ...]], ...]
+    entries: tuple[_Entry, ...]
 
-    def below(self, parent: str) -> _Shelf:
-        """Without the contexts that ask for another parent."""
-        return _Shelf(self.set, tuple(entry for entry in self.entries if entry[1].may_stand_below(parent)))
+    @property
+    def applies_always(self) -> bool:
+        """The first context decides, without a condition and on the node itself."""
+        first, *others = self.entries
+        shadows_others = all(other.priority < first.priority for other in others)
+        return first.when is None and first.parts is None and shadows_others
 
 
-class _Case(NamedTuple):
-    """What may apply to the elements of one tag: by the tag of the parent, and below any other parent."""
+class _Plan(NamedTuple):
+    """What to try on the elements of a place: rules that always apply there, and the patterns where it depends."""
 
-    by_parent: Mapping[str, tuple[_Shelf, ...]]
-    otherwise: tuple[_Shelf, ...]
-
-    @classmethod
-    def of(cls, shelves: Iterable[_Shelf]) -> _Case:
-        whole = tuple(shelves)
-        parents = {path.above[0] for shelf in whole for _, path, _ in shelf.entries if path.above}
-
-        def below(parent: str) -> tuple[_Shelf, ...]:
-            return tuple(shelf for each in whole if (shelf := each.below(parent)).entries)
-
-        return cls({parent: below(parent) for parent in parents if parent != "*"}, below(""))
-
-    def shelves(self, element: Element) -> tuple[_Shelf, ...]:
-        parent = element.getparent()
-        return self.otherwise if parent is None else self.by_parent.get(parent.tag, self.otherwise)
+    rules: tuple[Rule, ...]
+    shelves: tuple[_Shelf, ...]
 
 
 @dataclass(frozen=True)
 class Book:
-    """The rules of one release of the official validation."""
+    """The rules of one release of the official validation. `shadows` are contexts that assert nothing there, but
+    withdraw their nodes from those of lower priority."""
 
     version: str
     rules: tuple[Rule, ...]
+    shadows: tuple[Context[Any], ...] = ()
 
     def __post_init__(self) -> None:
         ids = [each.id for each in self.rules]
         assert len(ids) == len(set(ids)), "an id is declared twice"
+        for context in self._contexts(frozenset(RuleSet)):
+            assert all(issubclass(kind_of(path.steps[-1]), context.kind) for path in context.paths), context.paths
 
     def derive(
         self,
@@ -196,74 +175,91 @@ class Book:
         added = tuple(add)
         gone = remove | {each.id for each in added}
         kept = (each for each in self.rules if each.id not in gone)
-        return Book(version, (*(replace(each, severity=grades.get(each.id, each.severity)) for each in kept), *added))
+        regraded = (replace(each, severity=grades.get(each.id, each.severity)) for each in kept)
+        return Book(version, (*regraded, *added), self.shadows)
 
-    def judge(self, root: Element, sets: Set[RuleSet]) -> Judgement:
-        """Every breach of the rules of these sets, in document order."""
-        document = Document(root)
+    def judge(self, root: Element, sets: Set[RuleSet], *, now: datetime) -> Judgement:
+        """Every breach of the rules of these sets, in document order; a date without a zone is in that of `now`."""
         breaches: list[Breach] = []
         stopped: set[RuleSet] = set()
-        cases = self._cases(frozenset(sets))
+        document = Everywhere(root, start=self._start(frozenset(sets)), now=now)
         with localcontext(EXACT):
-            for element in root.iter(*cases) if cases else ():
-                case = cases[element.tag]
-                for shelf in case.shelves(element) if case.by_parent else case.otherwise:
-                    _judge(element, document, shelf, breaches, stopped)
+            for node, (rules, shelves) in document.visits:
+                for each in rules:
+                    try:
+                        if not each.holds(node):
+                            breaches.append(_breach(each, node))
+                    except Abandoned:
+                        stopped.add(each.set)
+                for shelf in shelves:
+                    _judge(node, shelf, breaches, stopped)
         document.forget()
         return Judgement(tuple(breaches), tuple(each for each in RuleSet if each in stopped))
 
-    def _cases(self, sets: frozenset[RuleSet]) -> dict[str, _Case]:
-        """By tag: what the walk has to try on an element of that name."""
-        known = self._cases_of.get(sets)
-        if known is None:
-            known = self._cases_of[sets] = self._sorted_by_tag(sets)
-        return known
+    def _start(self, sets: frozenset[RuleSet]) -> Place[_Plan | None]:
+        """Where the paths of these sets are followed from; made once."""
+        start = self._starts.get(sets)
+        if start is None:
+            start = self._starts[sets] = self._machine(sets).start
+        return start
 
     @cached_property
-    def _cases_of(self) -> dict[frozenset[RuleSet], dict[str, _Case]]:
+    def _starts(self) -> dict[frozenset[RuleSet], Place[_Plan | None]]:
         return {}
 
-    def _sorted_by_tag(self, sets: frozenset[RuleSet]) -> dict[str, _Case]:
-        by_tag: dict[str, dict[Pattern, dict[tuple[Context[Any], _Path], list[Rule]]]] = defaultdict(dict)
-        for each in (each for each in self.rules if each.set in sets):
-            for path in each.context.paths:
-                contexts = by_tag[path.tag].setdefault(each.context.pattern, {})
-                contexts.setdefault((each.context, path), []).append(each)
-        return {
-            tag: _Case.of(_shelf(pattern, contexts) for pattern, contexts in patterns.items())
-            for tag, patterns in by_tag.items()
-        }
+    def _contexts(self, sets: frozenset[RuleSet]) -> dict[Context[Any], tuple[Rule, ...]]:
+        """Every context with its rules, shadows with none."""
+        found: dict[Context[Any], tuple[Rule, ...]] = {each: () for each in self.shadows if each.pattern.set in sets}
+        for rule in (each for each in self.rules if each.set in sets):
+            found[rule.context] = (*found.get(rule.context, ()), rule)
+        return found
+
+    def _machine(self, sets: frozenset[RuleSet]) -> Machine[_Plan | None]:
+        contexts = self._contexts(sets)
+        ways = [(path, context) for context in contexts for path in context.paths]
+
+        def plan(ends: Sequence[int]) -> _Plan | None:
+            by_pattern: dict[Pattern, dict[Context[Any], _Entry]] = {}
+            for context in (ways[end][1] for end in ends):
+                entry = _Entry(context.priority, context.when, context.parts, contexts[context])
+                by_pattern.setdefault(context.pattern, {})[context] = entry
+            return _plan([_shelf(pattern, found.values()) for pattern, found in by_pattern.items()])
+
+        return Machine([path for path, _ in ways], plan)
 
 
-def _shelf(pattern: Pattern, contexts: Mapping[tuple[Context[Any], _Path], list[Rule]]) -> _Shelf:
-    entries = [(context, path, tuple(rules)) for (context, path), rules in contexts.items()]
-    return _Shelf(pattern.set, tuple(sorted(entries, key=lambda entry: -entry[0].priority)))
+def _shelf(pattern: Pattern, entries: Iterable[_Entry]) -> _Shelf:
+    return _Shelf(pattern.set, tuple(sorted(entries, key=lambda entry: -entry.priority)))
 
 
-def _judge(element: Element, document: Document, shelf: _Shelf, breaches: list[Breach], stopped: set[RuleSet]) -> None:
-    """Tries the contexts of one pattern on an element; those below the first that matches are shadowed."""
+def _plan(shelves: list[_Shelf]) -> _Plan | None:
+    always = [shelf.entries[0].rules for shelf in shelves if shelf.applies_always]
+    rest = tuple(shelf for shelf in shelves if not shelf.applies_always)
+    return _Plan(tuple(rule for rules in always for rule in rules), rest) if shelves else None
+
+
+def _judge(node: Node, shelf: _Shelf, breaches: list[Breach], stopped: set[RuleSet]) -> None:
+    """Tries the contexts of one pattern on a node; those below the first that matches are shadowed."""
     matched: int | None = None
-    for context, path, rules in shelf.entries:
-        if matched is not None and context.priority < matched:
+    for priority, when, parts, rules in shelf.entries:
+        if matched is not None and priority < matched:
             return
-        if path.is_long and not path.leads_to(element):
-            continue
-        node = document.node(element, context.kind)
         try:
-            if context.when is not None and not context.when(node):
+            if when is not None and not when(node):
                 continue
-            nodes = (node,) if context.parts is None else tuple(context.parts(node))
+            nodes = (node,) if parts is None else tuple(parts(node))
         except Abandoned:
             stopped.add(shelf.set)
             continue
-        matched = context.priority
+        matched = priority
         for each in rules:
-            for part in nodes:
-                try:
-                    if not each.holds(part):
+            holds = each.holds
+            try:
+                for part in nodes:
+                    if not holds(part):
                         breaches.append(_breach(each, part))
-                except Abandoned:
-                    stopped.add(shelf.set)
+            except Abandoned:
+                stopped.add(shelf.set)
 
 
 def _breach(broken: Rule, node: Node) -> Breach:
@@ -271,14 +267,19 @@ def _breach(broken: Rule, node: Node) -> Breach:
     assert place.element is not None, "only what is there is judged"
     value = broken.value(node) if broken.value else _shown(place)
     expected = broken.expected(node) if broken.expected else ""
-    return Breach(
-        broken,
-        node.document.path(place.element),
-        value,
-        f"{expected:f}" if isinstance(expected, Decimal) else str(expected),
-    )
+    return Breach(broken, node.document.path(place.element), value, _figure(expected))
+
+
+def _figure(expected: object) -> str:
+    """Amounts with two decimals, or more where there are more; NaN where something is missing to compute it."""
+    if isinstance(expected, float):
+        return in_cents(expected)
+    if isinstance(expected, Decimal) and expected.is_finite():
+        in_full = expected.quantize(CENT)
+        return f"{in_full if in_full == expected else expected.normalize():f}"
+    return str(expected)
 
 
 def _shown(place: Node) -> str:
     """The text of a leaf; of a group there is nothing to show."""
-    return "" if any(isinstance(tag, str) for tag in place.children) else place.normal
+    return "" if place.children else place.normal

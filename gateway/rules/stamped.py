@@ -38,18 +38,22 @@ def faults(root: etree._Element, *, certificate: Certificate | None = None, pih:
     `certificate` is the one the stamp has to be made with, `pih` the hash (base64) of the document before. Without
     `pih` only the form of KSA-13 is judged.
     """
-    if certificate is not None or stamp.is_simplified(root):
-        found = _read(root)
+    code = stamp.transaction_code(root)
+    if certificate is not None or stamp.is_simplified_code(code):
+        found = _read(root, code)
         yield from _qr_faults(root, found)
-        yield from _signature_faults(root, found, certificate)
+        yield from _signature_faults(found, certificate)
     yield from _pih_faults(root, pih)
 
 
 class _Stamp(NamedTuple):
     """A stamp as it stands in a document, empty where something is missing, beside the document's true hash."""
 
+    transaction_code: str
+    facts: stamp.QrFacts
     signature: etree._Element | None
     properties: etree._Element | None
+    is_ambiguous: bool
     hash: str
     digest: str
     properties_digest: str
@@ -77,14 +81,18 @@ _serial_of: Final = _path("string(.//xades:IssuerSerial/ds:X509SerialNumber)")
 _pih_of: Final = _path(f"string({_PIH})")
 
 
-def _read(root: etree._Element) -> _Stamp:
+def _read(root: etree._Element, code: str) -> _Stamp:
+    parts = _parts(root)
     signature = next(iter(_signature_of(root)), None)
     properties = next(iter(_properties_of(signature)), None) if signature is not None else None
     certificate_text = _text(signature, _certificate_of)
     return _Stamp(
+        transaction_code=code,
+        facts=stamp.qr_facts(root),
         signature=signature,
         properties=properties,
-        hash=_hash(root),
+        is_ambiguous=parts is None or _is_ambiguous(root, parts),
+        hash="" if parts is None else _hash(root, parts),
         digest=_text(signature, _digest_of),
         properties_digest=_text(signature, _properties_digest_of),
         value=_text(signature, _value_of),
@@ -100,10 +108,18 @@ def _text(element: etree._Element | None, path: etree.XPath) -> str:
     return "" if element is None else str(path(element))
 
 
-def _hash(root: etree._Element) -> str:
+def _parts(root: etree._Element) -> list[etree._Element] | None:
+    """What the hash leaves out; None if that is far more than a stamp ever has."""
+    try:
+        return stamp.stamp_parts(root)
+    except BadInput:
+        return None
+
+
+def _hash(root: etree._Element, parts: list[etree._Element]) -> str:
     """The document's invoice hash; empty, which no digest may equal, if there is none."""
     try:
-        return stamp.hash_of(root)
+        return stamp.hash_of(root, parts)
     except BadInput:
         return ""
 
@@ -139,16 +155,16 @@ def _qr_faults(root: etree._Element, found: _Stamp) -> Iterator[Fault]:
     if not values or len(values) < len(tags):
         yield Fault(RuleSet.QR, "QR-Code", Severity.ERROR, _QR, text)
         return
-    for number, code, expected in _expected_tags(root, found):
+    for number, code, expected in _expected_tags(found):
         tag = values.get(number)
         if tag is None or tag.value != expected:
             severity = Severity.WARNING if code == "timeStamp" else Severity.ERROR
             yield Fault(RuleSet.QR, code, severity, _QR, tag.shown if tag else "")
 
 
-def _expected_tags(root: etree._Element, found: _Stamp) -> Iterator[tuple[int, str, bytes]]:
+def _expected_tags(found: _Stamp) -> Iterator[tuple[int, str, bytes]]:
     """The tags a document's QR must have, with the code for each that it has not."""
-    facts = stamp.qr_facts(root)
+    facts = found.facts
     yield 1, "sellerName", facts.seller_name.encode()
     yield 2, "vatRegistrationNumber", facts.seller_vat.encode()
     yield 3, "timeStamp", facts.time_stamp.encode()
@@ -157,18 +173,18 @@ def _expected_tags(root: etree._Element, found: _Stamp) -> Iterator[tuple[int, s
     yield 6, "hashedXml", found.hash.encode()
     yield 7, "digital signature", found.value.encode()
     yield 8, "publicKey", found.certificate.public_key if found.certificate else b""
-    if stamp.is_simplified(root):
+    if stamp.is_simplified_code(found.transaction_code):
         yield 9, "certificate signature", found.certificate.ca_signature if found.certificate else b""
 
 
 # --- SIGNATURE --------------------------------------------------------------------------------------------------------
 
 
-def _signature_faults(root: etree._Element, found: _Stamp, expected: Certificate | None) -> Iterator[Fault]:
+def _signature_faults(found: _Stamp, expected: Certificate | None) -> Iterator[Fault]:
     if found.signature is None:
         yield _fault("GW-STAMP-MISSING", _INVOICE)
         return
-    if _is_ambiguous(root):
+    if found.is_ambiguous:
         yield _fault("GW-STAMP-AMBIGUOUS", _INVOICE)
     if found.certificate is None:
         yield _fault("certificate", _CERTIFICATE, found.certificate_text)
@@ -178,23 +194,19 @@ def _signature_faults(root: etree._Element, found: _Stamp, expected: Certificate
     yield from wrong
     # What the official checks do not see is worth saying of a stamp that they find right.
     if not wrong:
-        yield from _authority_faults(root, found.certificate, expected or found.certificate)
+        yield from _authority_faults(found, found.certificate, expected or found.certificate)
 
 
 def _fault(rule: str, path: str, value: str = "") -> Fault:
     return Fault(RuleSet.SIGNATURE, rule, Severity.ERROR, path, value)
 
 
-def _is_ambiguous(root: etree._Element) -> bool:
+def _is_ambiguous(root: etree._Element, parts: list[etree._Element]) -> bool:
     """Whether there is more than one of a stamp's parts, or one where none belongs: what is in it would be unsigned."""
-    try:
-        parts = stamp.stamp_parts(root)
-    except BadInput:
-        return True
     times = Counter(part.tag for part in parts)
     children = {f"{{{EXT}}}UBLExtensions", f"{{{CAC}}}Signature", f"{{{CAC}}}AdditionalDocumentReference"}
     at_home = all(part.tag == f"{{{DS}}}Signature" or part.getparent() is root for part in parts)
-    return max(times.values()) > 1 or not at_home or not set(times) <= children | {f"{{{DS}}}Signature"}
+    return max(times.values(), default=0) > 1 or not at_home or not set(times) <= children | {f"{{{DS}}}Signature"}
 
 
 def _digest_faults(found: _Stamp) -> Iterator[Fault]:
@@ -227,11 +239,11 @@ def _certificate_faults(found: _Stamp, embedded: Certificate, expected: Certific
 _THIRD_PARTY, _SELF_BILLED = 2, 6  # Positions in KSA-2 of flags by which another than the seller stamps.
 
 
-def _authority_faults(root: etree._Element, embedded: Certificate, expected: Certificate) -> Iterator[Fault]:
+def _authority_faults(found: _Stamp, embedded: Certificate, expected: Certificate) -> Iterator[Fault]:
     """What the authority refuses of a sound stamp."""
     if embedded.der != expected.der:
         yield _fault("invalid-signing-certificate", _CERTIFICATE, embedded.common_name)
-    code, seller_vat = stamp.transaction_code(root), stamp.qr_facts(root).seller_vat
+    code, seller_vat = found.transaction_code, found.facts.seller_vat
     by_another = "1" in (code[_THIRD_PARTY : _THIRD_PARTY + 1], code[_SELF_BILLED : _SELF_BILLED + 1])
     if embedded.vat and embedded.vat != seller_vat and not by_another:
         path = f"{_INVOICE}/cac:AccountingSupplierParty/cac:Party/cac:PartyTaxScheme/cbc:CompanyID"

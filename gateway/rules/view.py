@@ -1,4 +1,4 @@
-"""A typed view over any UBL invoice as read, so that a rule reads like the sentence it stands for.
+"""A typed view over any XML document as read, so that a rule reads like the sentence it stands for.
 
 What is absent is an object too: it is falsy, its text is empty, its number is NaN, its children are absent. Where the
 schema repeats an element there is a tuple. Everything is looked up once, when it is first asked for. The view judges
@@ -7,13 +7,16 @@ nothing; it also reads documents that break the schema, and ends in Abandoned wh
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar, overload
 
 from lxml import etree
 
-from gateway.rules.xpath import NAN, Abandoned, compare_untyped, normalize_space, to_boolean, to_decimal
+from gateway.rules.places import Machine, Path, Place
+from gateway.rules.xpath import NAN, Abandoned, compare_untyped, normalize_space, places_of, to_decimal
 from gateway.xml import CAC, CBC, DS, EXT, INVOICE, XADES
 
 Element: TypeAlias = etree._Element
@@ -29,10 +32,16 @@ PREFIXES: Final = {
     "urn:oasis:names:specification:ubl:schema:xsd:SignatureAggregateComponents-2": "sac",
     "urn:oasis:names:specification:ubl:schema:xsd:SignatureBasicComponents-2": "sbc",
 }
+_NAMESPACES: Final = tuple(f"{{{uri}}}*" for uri, prefix in PREFIXES.items() if prefix not in ("ds", "xades"))
 _URIS: Final = {prefix: uri for uri, prefix in PREFIXES.items()}
 
 N = TypeVar("N", bound="Node")
 T = TypeVar("T")
+
+
+_NO_PATHS: Final[Place[Any]] = Machine[Any]((), lambda ends: None).start
+_NO_CHILDREN: Final[dict[str, Any]] = {}
+_KINDS: Final[dict[str, type[Node]]] = {}
 
 
 def tag_of(name: str) -> str:
@@ -50,6 +59,12 @@ def name_of(tag: str) -> str:
 def path_of(element: Element) -> str:
     """XPath of an element, with an index where siblings share its name."""
     return Document(None).path(element)
+
+
+def steps_of(path: str) -> Path:
+    """`/ubl:Invoice/cac:TaxTotal` with the names as lxml writes them."""
+    names = path.removeprefix("/").split("/")
+    return Path(tuple([name if name == "*" else tag_of(name) for name in names]), path.startswith("/"))
 
 
 class Lazy(Generic[T]):
@@ -77,8 +92,14 @@ class _Child(Lazy[N]):
     """The only child of a name: the commonest property by far, so it is found without a detour."""
 
     def __init__(self, kind: type[N], name: str) -> None:
-        self._kind = kind
-        self._tag = tag_of(name)
+        self._tag = declare(kind, name)
+        self._absent = kind.absent()
+
+    def __set_name__(self, owner: type[Node], name: str) -> None:
+        super().__set_name__(owner, name)
+        if "single_children" not in owner.__dict__:
+            owner.single_children = {}
+        owner.single_children[self._tag] = name
 
     @overload
     def __get__(self, node: None, owner: type) -> Self: ...
@@ -87,18 +108,30 @@ class _Child(Lazy[N]):
     def __get__(self, node: Any, owner: type) -> Self | N:
         if node is None:
             return self
-        found = node.children.get(self._tag)
-        if not found:
-            child = self._kind.absent()
-        elif len(found) == 1:
-            nodes = node.document.nodes
-            child = nodes.get(found[0])
-            if child.__class__ is not self._kind:
-                child = nodes[found[0]] = self._kind(found[0], node.document)
-        else:
+        # A single child was put into the instance when it was read; here it is absent, or there are several.
+        if self._tag in node.children:
             raise Abandoned(f"more than one {name_of(self._tag)}")
-        setattr(node, self._name, child)
-        return child
+        setattr(node, self._name, self._absent)
+        return self._absent
+
+
+class _Children(Lazy[tuple[N, ...]]):
+    """All children of a name."""
+
+    def __init__(self, kind: type[N], name: str) -> None:
+        self._tag = declare(kind, name)
+
+    @overload
+    def __get__(self, node: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, node: object, owner: type) -> tuple[N, ...]: ...
+    def __get__(self, node: Any, owner: type) -> Self | tuple[N, ...]:
+        if node is None:
+            return self
+        found = node.children.get(self._tag, ())
+        nodes = tuple(found) if found.__class__ in (list, tuple) else (found,)
+        setattr(node, self._name, nodes)
+        return nodes
 
 
 def one(kind: type[N], name: str) -> Lazy[N]:
@@ -108,49 +141,64 @@ def one(kind: type[N], name: str) -> Lazy[N]:
 
 def many(kind: type[N], name: str) -> Lazy[tuple[N, ...]]:
     """The children of that name, in document order."""
+    return _Children(kind, name)
+
+
+def declare(kind: type[Node], name: str) -> str:
+    """Elements of that name are of that kind: in UBL the name decides, wherever the element stands."""
     tag = tag_of(name)
+    assert _KINDS.setdefault(tag, kind) is kind, f"{name} is declared as two kinds"
+    return tag
 
-    def find(node: Node) -> tuple[N, ...]:
-        return tuple([node.document.node(element, kind) for element in node.children.get(tag, ())])
 
-    return Lazy(find)
+def kind_of(tag: str) -> type[Node]:
+    """What elements of that name are read as."""
+    return _KINDS.get(tag, Node)
 
 
 class Node:
     """An element, or the absence of one."""
 
     _absent: ClassVar[Node]
+    children: dict[str, Any] = _NO_CHILDREN
+    """By name: the only one, or a list of them in document order."""
+    place: Place[Any]
+    single_children: dict[str, str] = {}  # noqa: RUF012 - each class has its own
+    """Under which attribute a child is found of which the schema allows one."""
 
-    def __init__(self, element: Element | None, document: Document) -> None:
+    def __init__(self, element: Element | None, document: Document, parent: Node | None) -> None:
         self.element = element
         self.document = document
+        self.parent = parent
 
     @classmethod
     def absent(cls) -> Self:
         try:
             return cls.__dict__["_absent"]  # type: ignore[no-any-return]
         except KeyError:
-            cls._absent = cls(None, NOWHERE)
+            cls._absent = cls(None, NOWHERE, None)
             return cls._absent
 
     def __bool__(self) -> bool:
         return self.element is not None
 
-    def up(self, kind: type[N]) -> N:
-        """The parent."""
-        parent = None if self.element is None else self.element.getparent()
-        return kind.absent() if parent is None else self.document.node(parent, kind)
+    def attribute(self, name: str) -> str:
+        """Empty where it is absent."""
+        return "" if self.element is None else self.element.get(name, "")
 
-    @Lazy
-    def children(self) -> dict[object, list[Element]]:
-        found: dict[object, list[Element]] = {}
-        for child in () if self.element is None else list(self.element):
-            tag = child.tag
-            if tag in found:
-                found[tag].append(child)
-            else:
-                found[tag] = [child]
-        return found
+    def up(self, kind: type[N]) -> N:
+        """The parent, if it is of that kind."""
+        parent = self.parent
+        return parent if isinstance(parent, kind) else kind.absent()
+
+    def stands_in(self, *names: str) -> bool:
+        """Below elements of these names, the nearest first."""
+        here: Node | None = self
+        for name in names:
+            here = None if here is None else here.parent
+            if here is None or here.element is None or here.element.tag != tag_of(name):
+                return False
+        return True
 
     @Lazy
     def text(self) -> str:
@@ -186,6 +234,17 @@ class Number(Node):
         """The exact value; NaN if absent."""
         return NAN if self.element is None else to_decimal(self.text)
 
+    @Lazy
+    def double(self) -> float:
+        """The value as xs:double, which untyped text becomes in arithmetic; NaN if absent."""
+        number = self.decimal
+        return float(number) if number.is_nan() else float(self.text)
+
+    @property
+    def places(self) -> int:
+        """How many characters stand after the decimal point."""
+        return places_of(self.text)
+
     def equals(self, number: int | Decimal) -> bool:
         """`. = number` without a cast."""
         return bool(self) and compare_untyped(self.text, number) == 0
@@ -194,128 +253,17 @@ class Number(Node):
         """`. > number` without a cast."""
         return bool(self) and compare_untyped(self.text, number) > 0
 
-    @property
+    def is_below(self, number: int | Decimal) -> bool:
+        """`. < number` without a cast."""
+        return bool(self) and compare_untyped(self.text, number) < 0
+
+    @Lazy
     def currency(self) -> str:
-        return "" if self.element is None else self.element.get("currencyID", "")
+        return self.attribute("currencyID")
 
-
-class Indicator(Node):
-    @Lazy
-    def is_true(self) -> bool:
-        return bool(self) and to_boolean(self.text)
-
-    @Lazy
-    def is_false(self) -> bool:
-        return bool(self) and not to_boolean(self.text)
-
-
-class TaxScheme(Node):
-    id = one(Node, "cbc:ID")
-
-
-class TaxCategory(Node):
-    id = one(Node, "cbc:ID")
-    percent = one(Number, "cbc:Percent")
-    scheme = one(TaxScheme, "cac:TaxScheme")
-
-    @Lazy
-    def is_vat(self) -> bool:
-        return bool(self.scheme) and normalize_space(self.scheme.id.text.upper()) == "VAT"
-
-    @Lazy
-    def vat_code(self) -> str:
-        """The category code where the scheme is VAT, else empty."""
-        return self.id.normal if self.is_vat else ""
-
-
-class AllowanceCharge(Node):
-    indicator = one(Indicator, "cbc:ChargeIndicator")
-    amount = one(Number, "cbc:Amount")
-    categories = many(TaxCategory, "cac:TaxCategory")
-
-
-class TaxSubtotal(Node):
-    taxable = one(Number, "cbc:TaxableAmount")
-    tax = one(Number, "cbc:TaxAmount")
-    category = one(TaxCategory, "cac:TaxCategory")
-
-
-class TaxTotal(Node):
-    amount = one(Number, "cbc:TaxAmount")
-    subtotals = many(TaxSubtotal, "cac:TaxSubtotal")
-
-
-class MonetaryTotal(Node):
-    tax_exclusive = one(Number, "cbc:TaxExclusiveAmount")
-    tax_inclusive = one(Number, "cbc:TaxInclusiveAmount")
-    allowances = one(Number, "cbc:AllowanceTotalAmount")
-    charges = one(Number, "cbc:ChargeTotalAmount")
-    payable = one(Number, "cbc:PayableAmount")
-
-
-class ItemProperty(Node):
-    name = one(Node, "cbc:Name")
-    value = one(Node, "cbc:Value")
-
-
-class Item(Node):
-    categories = many(TaxCategory, "cac:ClassifiedTaxCategory")
-
-
-class Price(Node):
-    amount = one(Number, "cbc:PriceAmount")
-
-
-class Line(Node):
-    id = one(Node, "cbc:ID")
-    quantity = one(Number, "cbc:InvoicedQuantity")
-    net = one(Number, "cbc:LineExtensionAmount")
-    item = one(Item, "cac:Item")
-    price = one(Price, "cac:Price")
-
-
-class DocumentReference(Node):
-    id = one(Node, "cbc:ID")
-
-
-class BillingReference(Node):
-    invoice = one(DocumentReference, "cac:InvoiceDocumentReference")
-
-
-class LegalEntity(Node):
-    name = one(Node, "cbc:RegistrationName")
-
-
-class Party(Node):
-    legal_entities = many(LegalEntity, "cac:PartyLegalEntity")
-
-
-class PartyRole(Node):
-    party = one(Party, "cac:Party")
-
-
-class Invoice(Node):
-    id = one(Node, "cbc:ID")
-    issue_date = one(Node, "cbc:IssueDate")
-    type_code = one(Node, "cbc:InvoiceTypeCode")
-    currency = one(Node, "cbc:DocumentCurrencyCode")
-    seller = one(PartyRole, "cac:AccountingSupplierParty")
-    allowances_charges = many(AllowanceCharge, "cac:AllowanceCharge")
-    tax_totals = many(TaxTotal, "cac:TaxTotal")
-    total = one(MonetaryTotal, "cac:LegalMonetaryTotal")
-    lines = many(Line, "cac:InvoiceLine")
-
-    @Lazy
-    def allowances(self) -> tuple[AllowanceCharge, ...]:
-        return tuple([each for each in self.allowances_charges if each.indicator.is_false])
-
-    @Lazy
-    def charges(self) -> tuple[AllowanceCharge, ...]:
-        return tuple([each for each in self.allowances_charges if each.indicator.is_true])
-
-    @Lazy
-    def subtotals(self) -> tuple[TaxSubtotal, ...]:
-        return tuple([subtotal for total in self.tax_totals for subtotal in total.subtotals])
+    @property
+    def unit(self) -> str:
+        return self.attribute("unitCode")
 
 
 def single(kind: type[N], nodes: Iterable[N]) -> N:
@@ -332,19 +280,72 @@ def add_up(numbers: Iterable[Number]) -> Decimal:
 
 
 class Document:
-    """One tree and the nodes made of it so far."""
+    """One tree as nodes, the moment it is judged at, and what is to be visited by the paths that `start` follows."""
 
-    def __init__(self, root: Element | None) -> None:
+    def __init__(self, root: Element | None, *, start: Place[Any] = _NO_PATHS, now: datetime | None = None) -> None:
         self.root = root
-        self.nodes: dict[Element, Node] = {}
+        self.now = now
+        self.visits: list[tuple[Node, Any]] = []
+        """In document order: the nodes that paths lead to, and what their places mean."""
+        self._by_tag: defaultdict[str, list[Node]] = defaultdict(list)
+        self._branches: list[Node] = []
         self._paths: dict[Element, str] = {}
+        top = Node(None, self, None)
+        top.place = start
+        if root is not None:
+            self._read(root, top)
 
-    def node(self, element: Element, kind: type[N]) -> N:
-        """The node of an element: always the same one while it is asked for as the same kind."""
-        node = self.nodes.get(element)
-        if node.__class__ is not kind:
-            node = self.nodes[element] = kind(element, self)
+    def _read(self, root: Element, top: Node) -> None:
+        """One pass without recursion: the parent of an element is the last one read, or one of those above it."""
+        by_tag, visits, branches, kinds = self._by_tag, self.visits, self._branches, _KINDS
+        last = top
+        for element in root.iter(*_NAMESPACES):
+            above = element.getparent()
+            here: Node | None = last
+            while here is not None and here.element is not above:
+                here = here.parent
+            last = self._foreign(above, last) if here is None else here
+            tag = element.tag
+            node = kinds.get(tag, Node)(element, self, last)
+            siblings = last.children
+            if siblings is _NO_CHILDREN:
+                siblings = last.children = {}
+                branches.append(last)
+            name = last.single_children.get(tag)
+            twins = siblings.get(tag)
+            if twins is None:
+                siblings[tag] = node
+                if name is not None:
+                    setattr(last, name, node)
+            elif twins.__class__ is list:
+                twins.append(node)
+            else:
+                siblings[tag] = [twins, node]
+                if name is not None:
+                    delattr(last, name)
+            by_tag[tag].append(node)
+            node.place = place = last.place[tag]
+            if place.meaning is not None:
+                visits.append((node, place.meaning))
+            last = node
+
+    def _foreign(self, element: Element, last: Node) -> Node:
+        """An element of no UBL namespace, such as a signature has: read only where UBL stands in it."""
+        above = element.getparent()
+        here: Node | None = last
+        while here is not None and here.element is not above:
+            here = here.parent
+        parent = self._foreign(above, last) if here is None and above is not None else here
+        assert parent is not None, "the top stands above everything"
+        node = Node(element, self, parent)
+        node.place = parent.place[element.tag]
         return node
+
+    def every(self, kind: type[N], name: str) -> tuple[N, ...]:
+        """`//name`: wherever it stands in the tree, in document order."""
+        tag = tag_of(name)
+        assert kind_of(tag) is kind, f"{name} is not declared as that kind"
+        return tuple(self._by_tag.get(tag, ()))  # type: ignore[arg-type]
 
     def path(self, element: Element) -> str:
         """XPath of an element, with an index where siblings share its name; counted once for all of them."""
@@ -357,13 +358,11 @@ class Document:
         return self._paths[element]
 
     def forget(self) -> None:
-        """Lets go of the nodes: they know their document, and no tree should wait for the garbage collector."""
-        self.nodes.clear()
-
-    def every(self, kind: type[N], name: str) -> tuple[N, ...]:
-        """`//name`: wherever it stands in the tree."""
-        elements: Iterable[Element] = () if self.root is None else self.root.iter(tag_of(name))
-        return tuple([self.node(element, kind) for element in elements])
+        """Lets go of the nodes: they know one another, and no tree should wait for the garbage collector."""
+        for node in self._branches:
+            node.__dict__.clear()
+        self.__dict__.clear()
 
 
 NOWHERE: Final = Document(None)
+"""What absent nodes stand in."""

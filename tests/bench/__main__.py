@@ -4,11 +4,14 @@ The peer is fatoority, a compiled implementation of the same official rules. Rou
 else the machine does meets both alike; shown is the median round, with the fastest and the slowest.
 """
 
+import atexit
 import itertools
 import os
 import platform
 import sqlite3
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +30,7 @@ from rich.table import Table
 
 from gateway import rules, ubl
 from gateway.chain import FIRST_PIH
+from gateway.finding import RuleSet
 from gateway.keys.curve import fast_signer, has_libsecp256k1, signer
 from gateway.order import read_order
 from gateway.pipeline.gateway import Gateway, open_gateway
@@ -34,6 +38,7 @@ from gateway.pipeline.issue import Request, issue
 from gateway.rules.r3_4_8 import BOOK
 from gateway.simulator import Running
 from gateway.stamp import stamp
+from gateway.xml import MAX_XML_BYTES
 from tests.installation import OWNER, installed, order
 from tests.stamp_documents import CERTIFICATE, CERTS, KEY
 from tests.ubl_documents import HEADING, LINK, SIMPLIFIED, line
@@ -90,6 +95,43 @@ def validation(config: Any) -> Figure:
         assert rules.check(xml, now=NOW, pih=FIRST_PIH).valid
 
     return Figure("validate 5 lines", ours, theirs)
+
+
+def judging(config: Any) -> Figure:
+    """Reading and the rules alone. The peer has no such half; it stands there with its whole judgement."""
+    xml = stamped(document(5))
+    text, moment = xml.decode(), NOW.isoformat()
+    sets = frozenset({RuleSet.EN16931, RuleSet.KSA})
+
+    def ours() -> None:
+        assert rules.check(xml, now=NOW, sets=sets).valid
+
+    def theirs() -> None:
+        fatoora.validate_zatca_invoice_from_str(config, text, evaluated_at=moment)
+
+    return Figure("of that: reading and all rules", ours, theirs)
+
+
+def growth(lines: int) -> Figure:
+    xml = document(lines)
+    limit = max(len(xml), MAX_XML_BYTES)
+    sets = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
+
+    def ours() -> None:
+        assert rules.check(xml, now=NOW, sets=sets, limit=limit).valid
+
+    return Figure(f"schema and rules of {lines:,} lines ({len(xml) / 1000:,.0f} kB)", ours)
+
+
+def starting() -> Figure:
+    """Import included: what someone waits for who judges a single file."""
+    with tempfile.NamedTemporaryFile(prefix="gateway-bench-", suffix=".xml", delete=False) as file:
+        file.write(stamped(document(5)))
+    atexit.register(Path(file.name).unlink)
+    command = [sys.executable, "-m", "gateway", "validate", "--as-of", NOW.isoformat(timespec="seconds"), file.name]
+    return Figure(
+        "gateway validate one.xml, from the start", lambda: subprocess.run(command, check=True, capture_output=True)
+    )
 
 
 def stamping() -> Figure:
@@ -164,16 +206,31 @@ def machine() -> str:
     )
 
 
+def times(ours: Measured, peer: Measured | None) -> str:
+    """How much faster the gateway is, by the medians."""
+    return f"{statistics.median(peer.rounds) / statistics.median(ours.rounds):.1f}" if peer else ""
+
+
 def main() -> None:
     console = Console(width=None if os.isatty(1) else 150, highlight=False)
     console.print(machine(), soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("", "gateway", "peer"):
+    for column in ("", "gateway", "peer", "times"):
         table.add_column(column)
     with fatoora.Config() as config, onboarded() as gateway:
-        for figure in (validation(config), stamping(), signing(), rendering(), issuing(gateway)):
+        figures = (
+            validation(config),
+            judging(config),
+            *(growth(lines) for lines in (50, 1000, 10_000)),
+            starting(),
+            stamping(),
+            signing(),
+            rendering(),
+            issuing(gateway),
+        )
+        for figure in figures:
             ours, peer = measure(figure)
-            table.add_row(figure.what, str(ours), str(peer) if peer else "")
+            table.add_row(figure.what, str(ours), str(peer) if peer else "", times(ours, peer))
     console.print(table)
 
 

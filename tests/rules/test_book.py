@@ -2,16 +2,19 @@
 
 import gc
 import weakref
+from datetime import UTC, datetime
 
 import pytest
 from lxml import etree
 
 from gateway.finding import RuleSet, Severity
 from gateway.rules.book import Book, Pattern, Rule, rule
-from gateway.rules.view import Node
+from gateway.rules.parts import Identifier
+from gateway.rules.view import Node, Number
 from gateway.rules.xpath import Abandoned
 from gateway.xml import CAC, CBC, INVOICE
 
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SETS = frozenset({RuleSet.KSA, RuleSet.EN16931})
 TREE = etree.fromstring(
     f'<Invoice xmlns="{INVOICE}" xmlns:cac="{CAC}" xmlns:cbc="{CBC}"><cbc:ID>doc</cbc:ID>'
@@ -25,7 +28,7 @@ def broken(rule_id: str, pattern: Pattern, priority: int, *paths: str, severity:
 
 
 def judged(*rules: Rule) -> list[tuple[str, str]]:
-    return [(breach.rule.id, breach.value) for breach in Book("T", rules).judge(TREE, SETS).breaches]
+    return [(breach.rule.id, breach.value) for breach in Book("T", rules).judge(TREE, SETS, now=NOW).breaches]
 
 
 def test_within_a_pattern_the_context_of_highest_priority_shadows_the_others() -> None:
@@ -64,7 +67,7 @@ def test_paths(path: str, found: list[str]) -> None:
 
 def test_parts_are_judged_one_by_one() -> None:
     root = Pattern(RuleSet.KSA).context(1, Node, "/ubl:Invoice")
-    each = root.each(lambda node: node.document.every(Node, "cbc:ID"))
+    each = root.each(lambda node: node.document.every(Identifier, "cbc:ID"))
     assert judged(rule("A", each, term="")(lambda node: node.text == "doc")) == [("A", "1"), ("A", "2")]
 
 
@@ -81,16 +84,16 @@ def test_a_dynamic_error_stops_its_set_only_and_takes_no_finding_away() -> None:
             broken("B", Pattern(RuleSet.KSA), 1, "/*/cbc:ID"),
         ),
     )
-    judgement = book.judge(TREE, SETS)
+    judgement = book.judge(TREE, SETS, now=NOW)
     assert judgement.stopped == (RuleSet.KSA,)
     assert [breach.rule.id for breach in judgement.breaches] == ["A", "B"]
-    assert book.judge(TREE, frozenset({RuleSet.EN16931})).stopped == ()
+    assert book.judge(TREE, frozenset({RuleSet.EN16931}), now=NOW).stopped == ()
 
 
 def test_a_place_that_is_absent_falls_back_to_the_node_that_was_judged() -> None:
     context = Pattern(RuleSet.KSA).context(1, Node, "/ubl:Invoice")
     missing = rule("A", context, term="", place=lambda node: Node.absent())(lambda node: False)
-    (breach,) = Book("T", (missing,)).judge(TREE, SETS).breaches
+    (breach,) = Book("T", (missing,)).judge(TREE, SETS, now=NOW).breaches
     assert (breach.path, breach.value) == ("/ubl:Invoice", "")
 
 
@@ -110,6 +113,18 @@ def test_the_next_release_is_derived_by_its_differences() -> None:
     assert [each.severity for each in first.rules] == [Severity.ERROR] * 3
 
 
+def test_a_shadow_asserts_nothing_but_withdraws_its_nodes() -> None:
+    pattern = Pattern(RuleSet.KSA)
+    book = Book("T", (broken("LOW", pattern, 1, "cbc:ID"),), (pattern.context(2, Node, "cac:InvoiceLine/cbc:ID"),))
+    assert [breach.value for breach in book.judge(TREE, SETS, now=NOW).breaches] == ["doc"]
+    assert [breach.value for breach in book.derive("T2").judge(TREE, SETS, now=NOW).breaches] == ["doc"]
+
+
+def test_a_context_is_of_the_kind_its_elements_are_read_as() -> None:
+    with pytest.raises(AssertionError):
+        Book("T", (rule("A", Pattern(RuleSet.KSA).context(1, Number, "cbc:ID"), term="")(lambda node: True),))
+
+
 def test_an_id_is_declared_once() -> None:
     with pytest.raises(AssertionError):
         Book("T", (broken("A", Pattern(RuleSet.KSA), 1, "cbc:ID"),) * 2)
@@ -124,7 +139,9 @@ def test_a_judged_tree_does_not_wait_for_the_garbage_collector() -> None:
 
     gc.disable()
     try:
-        Book("T", (rule("A", Pattern(RuleSet.KSA).context(1, Node, "/ubl:Invoice"), term="")(holds),)).judge(TREE, SETS)
+        Book("T", (rule("A", Pattern(RuleSet.KSA).context(1, Node, "/ubl:Invoice"), term="")(holds),)).judge(
+            TREE, SETS, now=NOW
+        )
         assert seen[0]() is None
     finally:
         gc.enable()

@@ -11,7 +11,7 @@ from gateway.rules.schema import CODE, MAX_FINDINGS
 from gateway.xml import INVOICE, parse
 
 I = "/ubl:Invoice"  # noqa: E741
-ATTACHED = f"{I}/cac:AdditionalDocumentReference/cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
+ATTACHED = f"{I}/cac:AdditionalDocumentReference[2]/cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
 PAYABLE = f"{I}/cac:LegalMonetaryTotal/cbc:PayableAmount"
 
 BROKEN = {

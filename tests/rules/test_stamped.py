@@ -357,7 +357,7 @@ def test_a_certificate_with_a_key_on_another_curve():
 
 def test_every_code_has_words_in_both_languages():
     for code, entry in TEXTS.items():
-        assert {"term", "en", "ar", "fix_en", "fix_ar"} == entry.keys(), code
+        assert {"means", "term", "en", "ar", "fix_en", "fix_ar"} == entry.keys(), code
         assert all(re.search("[\u0600-\u06ff]", entry[key]) for key in ("ar", "fix_ar")), code
         assert all(entry[key].format(value="x") for key in entry), code
         assert ("{value}" in entry["en"]) == ("{value}" in entry["ar"]), code

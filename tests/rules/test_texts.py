@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rules.r3_4_8 import BOOK
+from gateway.rules.r3_4_8 import EN16931, KSA
 from gateway.rules.words import MAX_QUOTED, read, wordings
 
-FILES = ("en16931", "xsd", "stamped")
+FILES = ("en16931", "ksa", "xsd", "stamped")
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -32,7 +32,8 @@ def test_both_languages_name_the_same_facts(file: str) -> None:
 
 
 def test_the_rules_of_the_book_and_the_texts_are_the_same() -> None:
-    assert wordings("en16931").keys() == {rule.id for rule in BOOK.rules}
+    assert wordings("en16931").keys() == {rule.id for rule in EN16931}
+    assert wordings("ksa").keys() == {rule.id for rule in KSA}
 
 
 def test_every_file_is_found() -> None:

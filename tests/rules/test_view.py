@@ -5,15 +5,16 @@ from decimal import Decimal
 import pytest
 from lxml import etree
 
-from gateway.rules.view import Document, Invoice, Line, Node, Number, TaxCategory, name_of, path_of, single
+from gateway.rules.parts import Identifier, Invoice, Line, TaxCategory
+from gateway.rules.view import Document, Node, Number, declare, kind_of, name_of, path_of, single, tag_of
 from gateway.rules.xpath import Abandoned
 from gateway.xml import CAC, CBC, INVOICE
 
 
 def invoice(inner: str) -> Invoice:
     xml = f'<Invoice xmlns="{INVOICE}" xmlns:cac="{CAC}" xmlns:cbc="{CBC}">{inner}</Invoice>'
-    root = etree.fromstring(xml)
-    return Document(root).node(root, Invoice)
+    (read,) = Document(etree.fromstring(xml)).every(Invoice, "ubl:Invoice")
+    return read
 
 
 def test_what_is_absent_is_falsy_empty_and_not_a_number() -> None:
@@ -51,12 +52,42 @@ def test_two_where_one_is_expected_end_the_set() -> None:
         single(Node, [read, read])
 
 
-def test_an_element_is_one_node_until_it_is_asked_for_as_another_kind() -> None:
-    read = invoice("<cbc:ID>1</cbc:ID>")
-    element = read.id.element
-    assert element is not None
-    assert read.document.node(element, Node) is read.id
-    assert isinstance(read.document.node(element, Number), Number)
+def test_the_name_of_an_element_decides_its_kind() -> None:
+    read = invoice("<cbc:TaxAmount>1</cbc:TaxAmount><cbc:Unheard>1</cbc:Unheard>")
+    assert kind_of(tag_of("cbc:TaxAmount")) is Number
+    assert kind_of(tag_of("cbc:Unheard")) is Node
+    assert [type(found) for found in read.children.values()] == [Number, Node]
+    with pytest.raises(AssertionError):
+        declare(Line, "cbc:TaxAmount")
+
+
+def test_a_third_of_its_name_is_no_single_child_either() -> None:
+    with pytest.raises(Abandoned):
+        _ = invoice("<cbc:ID>1</cbc:ID><cbc:ID>2</cbc:ID><cbc:ID>3</cbc:ID>").id
+
+
+def test_up_is_the_parent_if_it_is_of_that_kind() -> None:
+    read = invoice("<cac:InvoiceLine><cac:Price/></cac:InvoiceLine>")
+    (line,) = read.lines
+    assert line.price.up(Line) is line
+    assert not line.price.up(Invoice)
+    assert line.price.stands_in("cac:InvoiceLine", "ubl:Invoice")
+    assert not line.price.stands_in("ubl:Invoice")
+    assert not line.stands_in("ubl:Invoice", "cac:Price")
+
+
+def test_ubl_within_other_namespaces_is_read_where_it_stands() -> None:
+    read = invoice(
+        "<x:a xmlns:x='urn:x'><x:b/><cbc:ID>in a</cbc:ID><x:b><x:c><cbc:ID>in c</cbc:ID></x:c></x:b>"
+        "<cbc:ID>in a again</cbc:ID></x:a><cbc:ID>of the invoice</cbc:ID>"
+    )
+    assert read.id.text == "of the invoice"
+    found = read.document.every(Identifier, "cbc:ID")
+    assert [each.text for each in found] == ["in a", "in c", "in a again", "of the invoice"]
+    assert found[0].parent is found[2].parent
+    assert found[1].parent is not None
+    assert found[1].parent.parent is not None
+    assert [each.up(Invoice) is read for each in found] == [False, False, False, True]
 
 
 def test_a_category_counts_only_under_the_scheme_vat() -> None:

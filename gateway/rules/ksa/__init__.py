@@ -1,0 +1,1 @@
+"""The part of the official rule set that the authority wrote itself."""
