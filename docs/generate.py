@@ -9,6 +9,7 @@ A test compares the pages with what this would write.
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +25,11 @@ from gateway.api.problems import STATUS
 from gateway.finding import RuleSet
 from gateway.order import Order
 from gateway.rules.r3_4_8 import BOOK
-from gateway.rules.words import read, wordings
 from gateway.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs import rule_pages
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 _WIDTH: Final = 110
@@ -74,50 +78,16 @@ def settings() -> str:
 
 
 def rules() -> str:
-    """How many rules are judged of each set, and which."""
-    found = {each: list(_rules_of(each)) for each in RuleSet}
-    counts = [{"set": f"`{each.value}`", "judged": _count(each, len(rows))} for each, rows in found.items()]
-    parts = [_table(counts)]
-    parts += [f"## {each.value}\n\n{_table(rows)}" for each, rows in found.items() if rows]
-    return "\n\n".join(parts)
+    """How many rules are judged of each set, and where they are told."""
+    return _table([{"set": f"`{each.value}`", "judged": _judged(each)} for each in RuleSet])
 
 
-def _count(rule_set: RuleSet, rows: int) -> str:
+def _judged(rule_set: RuleSet) -> str:
     if rule_set is RuleSet.XSD:
         return "the whole UBL 2.1 schema; every breach under the code `XSD_ZATCA_INVALID`"
-    return f"{rows} rule{'s' if rows > 1 else ''}" if rows else "not judged yet"
-
-
-def _rules_of(rule_set: RuleSet) -> Iterator[Row]:
-    """Declared rules, or for the stamp the codes that have words, in the order of their file."""
-    declared = {each.id: each for each in BOOK.rules if each.set is rule_set}
-    if declared:
-        words = wordings(rule_set.value.lower())
-        for rule in sorted(declared.values(), key=lambda each: _natural(each.id)):
-            sentence = words[rule.id].message.en
-            yield {"rule": rule.id, "severity": rule.severity.value, "term": rule.term, "says": _plain(sentence)}
-    elif rule_set in (RuleSet.QR, RuleSet.SIGNATURE, RuleSet.PIH):
-        for code, entry in read("stamped").items():
-            if _stamp_set(code) is rule_set:
-                severity = "warning" if code == "timeStamp" else "error"
-                yield {"rule": code, "severity": severity, "term": entry.get("term", ""), "says": _plain(entry["en"])}
-
-
-def _stamp_set(code: str) -> RuleSet:
-    """The file of texts lists the QR's codes first, then the signature's, then KSA-13."""
-    codes = list(read("stamped"))
-    if code == "KSA-13":
-        return RuleSet.PIH
-    return RuleSet.QR if codes.index(code) < codes.index("GW-STAMP-MISSING") else RuleSet.SIGNATURE
-
-
-def _natural(rule_id: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", rule_id)]
-
-
-def _plain(sentence: str) -> str:
-    """A text with its placeholders as an ellipsis, fit for a cell."""
-    return re.sub(r"\{\w+\}", "…", sentence).replace("|", "\\|")
+    declared = sum(rule.set is rule_set for rule in BOOK.rules)
+    codes = declared or len(rule_pages.stamp_codes(rule_set))
+    return f"{codes} rule{'s' if codes > 1 else ''}"
 
 
 # -- tables whose words are written by hand -------------------------------------------------------------------
@@ -252,6 +222,7 @@ def main() -> None:
     """Write the pages."""
     for page in sorted(REFERENCE.glob("*.md")):
         page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
+    rule_pages.write()
 
 
 if __name__ == "__main__":

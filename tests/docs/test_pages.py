@@ -8,10 +8,8 @@ from importlib.resources import files
 import pytest
 
 from gateway.errors import DoesNotClose
-from gateway.finding import RuleSet
 from gateway.invoice.from_order import invoice_of
 from gateway.order import read_order
-from gateway.rules.r3_4_8 import BOOK
 from gateway.unit import Environment
 from gateway.unit_file import read_unit
 from tests.docs.console import DOCUMENTS, ROOT, fences
@@ -117,8 +115,3 @@ def test_the_unreachable_halala_and_the_order_that_does_not_close():
     with pytest.raises(DoesNotClose) as refused:
         invoice_of(read_order(three.replace("3.81", "3.90")), SELLER)
     assert refused.value.what in text
-
-
-def test_the_readme_is_honest_about_the_rules_that_are_not_judged():
-    judged = any(rule.set is RuleSet.KSA for rule in BOOK.rules)
-    assert ("`BR-KSA` rules are not judged here yet" in (ROOT / "README.md").read_text("utf-8")) is not judged

@@ -9,6 +9,7 @@ import pytest
 from gateway import errors
 from gateway.issued import Status
 from gateway.pipeline.api_keys import Role
+from gateway.rules.r3_4_8 import BOOK
 from gateway.stores import STORES, salla, woocommerce
 from gateway.stores.store import State
 from gateway.unit_file import UnitFile
@@ -30,6 +31,21 @@ def page(path: str) -> str:
 def test_what_the_code_decides_is_current(path):
     written = path.read_text(encoding="utf-8")
     assert written == generate.renewed(written), "run: python docs/generate.py"
+
+
+def test_the_pages_of_the_rules_are_current():
+    written = {path.name: path.read_text("utf-8") for path in (DOCS / "rules").glob("*.md")}
+    assert written == generate.rule_pages.pages(), "run: python docs/generate.py"
+
+
+def test_every_rule_has_its_entry_with_an_example_or_a_reason():
+    entries = "".join(page(f"rules/{name}") for name in ("en16931.md", "ksa.md", "ksa-formats.md"))
+    for rule in BOOK.rules:
+        (entry,) = re.findall(rf"^## {re.escape(rule.id)}\n(.*?)(?=^## |\Z)", entries, re.M | re.S)
+        assert "```xml" in entry or "No document can break it" in entry, rule.id
+        assert f"**{rule.severity.value.capitalize()}**" in entry
+        assert "since R3." in entry
+        assert "To mend it: " in entry
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
