@@ -48,6 +48,11 @@ class Finding:
     def is_error(self) -> bool:
         return self.severity is Severity.ERROR
 
+    @property
+    def where(self) -> str:
+        """What to look at: the field of the order, else the business term, else the set."""
+        return self.order_field or self.term or self.set.value
+
     def as_json(self) -> dict[str, Any]:
         """As programs read it, with its texts in both languages."""
         shown: dict[str, Any] = {

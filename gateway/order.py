@@ -212,6 +212,7 @@ class Order(_Model):
     version: Short = ""
     placed_at: AwareDatetime
     supply_date: date | None = None
+    supply_end: date | None = None
     currency: str = SAR
     fx: ForeignExchange | None = None
     prices_include_tax: bool
@@ -234,8 +235,9 @@ class Order(_Model):
             raise ValueError("give fx.rate (SAR for one unit) exactly when the currency is not SAR")
         if not EARLIEST <= self.placed_at.date() <= LATEST:
             raise ValueError(f"placed_at must lie between {EARLIEST} and {LATEST}")
-        if self.supply_date and not EARLIEST <= self.supply_date <= LATEST:
-            raise ValueError(f"supply_date must lie between {EARLIEST} and {LATEST}")
+        for name, day in (("supply_date", self.supply_date), ("supply_end", self.supply_end)):
+            if day and not EARLIEST <= day <= LATEST:
+                raise ValueError(f"{name} must lie between {EARLIEST} and {LATEST}")
         if sum(line.quantity * line.unit_price for line in self.lines) > MAX_AMOUNT:
             raise ValueError(f"the lines must not come to more than {MAX_AMOUNT:f}")
         ids = [line.id for line in self.lines]

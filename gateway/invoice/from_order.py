@@ -59,6 +59,7 @@ def invoice_of(order: Order, seller: Party) -> Invoice:
         currency=order.currency,
         fx_rate=order.fx.rate if order.fx else None,
         supply_date=order.supply_date or _riyadh_date(order),
+        supply_end=order.supply_end,
         payment_means=PAYMENT_MEANS[order.payments[0].method] if order.payments else "1",
         note=order.note,
         order_reference=order.number or order.id,
@@ -110,8 +111,14 @@ def _lines(order: Order) -> tuple[Line, ...]:
     nets = _line_nets(order)
     long_ids = any(len(line.id) > _LINE_ID_LENGTH for line in order.lines)
     return tuple(
-        _line(line, net, line_id=str(position) if long_ids else line.id, gross=order.prices_include_tax)
-        for position, (line, net) in enumerate(zip(order.lines, nets, strict=True), start=1)
+        _line(
+            line,
+            net,
+            line_id=str(index + 1) if long_ids else line.id,
+            origin=f"lines[{index}]",
+            gross=order.prices_include_tax,
+        )
+        for index, (line, net) in enumerate(zip(order.lines, nets, strict=True))
     )
 
 
@@ -162,9 +169,12 @@ def _charged(line: OrderLine) -> Decimal:
     return max(round_half_up(line.quantity * line.unit_price) - reductions, ZERO)
 
 
-def _line(line: OrderLine, net: Decimal, *, line_id: str, gross: bool) -> Line:
+def _line(line: OrderLine, net: Decimal, *, line_id: str, origin: str, gross: bool) -> Line:
     tax = _tax(line.tax)
-    reductions = tuple(_reduction(reduction, tax, gross=gross) for reduction in line.reductions)
+    reductions = tuple(
+        _reduction(reduction, tax, origin=f"{origin}.reductions[{index}]", gross=gross)
+        for index, reduction in enumerate(line.reductions)
+    )
     reductions = tuple(reduction for reduction in reductions if reduction.amount)
     before = net + sum((reduction.amount for reduction in reductions), ZERO)
     return Line(
@@ -178,13 +188,14 @@ def _line(line: OrderLine, net: Decimal, *, line_id: str, gross: bool) -> Line:
         reductions=reductions,
         unit=line.unit if line.kind is LineKind.PRODUCT else _SERVICE_UNIT,
         sku=line.sku,
+        origin=origin,
     )
 
 
-def _reduction(reduction: OrderReduction, tax: Tax, *, gross: bool) -> Reduction:
+def _reduction(reduction: OrderReduction, tax: Tax, *, origin: str, gross: bool) -> Reduction:
     amount = round_half_up(reduction.amount)
     net = round_half_up(amount / (1 + tax.rate / 100)) if gross else amount
-    return Reduction(net, _reason(reduction))
+    return Reduction(net, _reason(reduction), origin=origin)
 
 
 def _reason(reduction: OrderReduction) -> str:
@@ -214,7 +225,7 @@ def _allowances(order: Order) -> tuple[Allowance, ...]:
     groups = _groups(order)
     left = {tax: sum((_charged(order.lines[i]) for i in members), ZERO) for tax, members in groups.items()}
     allowances: list[Allowance] = []
-    for reduction in order.reductions:
+    for index, reduction in enumerate(order.reductions):
         amount = round_half_up(reduction.amount)
         if amount > sum(left.values(), ZERO):
             raise _reduced_below_zero(order)
@@ -222,7 +233,7 @@ def _allowances(order: Order) -> tuple[Allowance, ...]:
             net = _net_share(left[tax], share, tax) if order.prices_include_tax else share
             left[tax] -= share
             if net:
-                allowances.append(Allowance(net, _reason(reduction), tax))
+                allowances.append(Allowance(net, _reason(reduction), tax, origin=f"reductions[{index}]"))
     return tuple(allowances)
 
 

@@ -7,6 +7,7 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.queries import Filter
 from gateway.ledger.rows import (
+    AllowedWarning,
     ApiKey,
     Appended,
     Attempt,
@@ -34,6 +35,7 @@ from gateway.ledger.rows import (
 )
 
 __all__ = [
+    "AllowedWarning",
     "ApiKey",
     "Appended",
     "Attempt",

@@ -29,6 +29,8 @@ def issued_rows(*more: Any) -> Select[Any]:
             document.currency,
             document.replaces,
             document.corrects,
+            document.rule_book,
+            document.allowed,
             SALE.c.connection_id,
             SALE.c.order_id,
             func.coalesce(CLEARANCE.c.qr, STAMP.c.qr).label("qr"),  # what the buyer may see: the cleared one
@@ -61,6 +63,8 @@ def issued(row: Row[Any]) -> Issued:
         connection=row.connection_id,
         order_id=row.order_id,
         qr=row.qr,
+        rule_book=row.rule_book,
+        allowed=findings_of(row.allowed),
         findings=findings_of(row.findings),
         replaces=row.replaces,
         corrects=row.corrects,

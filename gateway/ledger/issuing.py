@@ -18,7 +18,7 @@ from gateway.ledger import tables as t
 from gateway.ledger.audit import note
 from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
-from gateway.ledger.documents import issued, issued_rows
+from gateway.ledger.documents import findings_json, issued, issued_rows
 from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot
 from gateway.ledger.sales import existing_document, key_values, standing_document
 
@@ -94,7 +94,7 @@ class Issuing:
         return Appended(found, created=False) if found else None
 
     def _note_issue(self, connection: Connection, sale: NewSale, slot: Slot, made: Made, actor: str) -> None:
-        detail = {
+        detail: dict[str, Any] = {
             "number": slot.number,
             "unit": sale.unit_id,
             "csid": slot.csid.id,
@@ -102,7 +102,10 @@ class Issuing:
             "hash": made.hash,
             "connection": sale.connection_id,
             "thing": sale.thing,
+            "rule_book": made.rule_book,
         }
+        if made.allowed:
+            detail["allowed"] = sorted({finding.rule for finding in made.allowed})
         note(
             self._database,
             connection,
@@ -270,6 +273,8 @@ def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapsh
         "snapshot_id": snapshot,
         "replaces": sale.replaces,
         "corrects": sale.corrects,
+        "rule_book": made.rule_book,
+        "allowed": findings_json(made.allowed),
     }
 
 
@@ -365,6 +370,8 @@ def _issued(sale: NewSale, slot: Slot, made: Made, status: Status) -> Issued:
         connection=sale.connection_id,
         order_id=sale.order_id,
         qr=made.qr,
+        rule_book=made.rule_book,
+        allowed=made.allowed,
         replaces=sale.replaces,
         corrects=sale.corrects,
     )

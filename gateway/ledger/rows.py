@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from gateway.chain import Link
+from gateway.finding import Finding
 from gateway.invoice.facts import Kind, Profile
 from gateway.issued import Issued, Status
 from gateway.verdict import Outcome
@@ -109,7 +110,10 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A document as it was rendered, judged and stamped: `xml` are the final bytes, `hash` base64, `qr` base64 TLV."""
+    """A document as it was rendered, judged and stamped: `xml` are the final bytes, `hash` base64, `qr` base64 TLV.
+
+    `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand.
+    """
 
     uuid: str
     xml: bytes
@@ -124,6 +128,8 @@ class Made:
     total: Decimal
     vat: Decimal
     rounding: Decimal
+    rule_book: str
+    allowed: tuple[Finding, ...] = ()
     buyer_name: str = ""
     buyer_vat: str = ""
 
@@ -251,6 +257,15 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+
+class AllowedWarning(NamedTuple):
+    """A rule whose warnings a taxpayer lets stand: since when, who decided, and why."""
+
+    rule: str
+    reason: str
+    actor: str
+    at: datetime
 
 
 class Snapshot(NamedTuple):

@@ -169,6 +169,8 @@ class IdempotencyKey(Row, table=True):
 
 
 class Document(Row, table=True):
+    """`rule_book` is the release it was judged by, `allowed` what that found and the taxpayer let stand."""
+
     __table_args__ = (
         _of_unit(),
         UniqueConstraint("chain_id", "icv"),
@@ -206,6 +208,8 @@ class Document(Row, table=True):
     snapshot_id: int = Field(foreign_key="order_snapshot.id")
     replaces: str | None = Field(foreign_key="document.uuid", unique=True)
     corrects: str | None = Field(foreign_key="document.uuid", index=True)
+    rule_book: str
+    allowed: Any = Field(sa_type=Json)
 
 
 class Stamp(Row, table=True):
@@ -307,6 +311,16 @@ class Notice(Row, table=True):
     reason: Any = Field(sa_type=Json)
 
 
+class AllowedWarning(Row, table=True):
+    __tablename__ = "allowed_warning"
+
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    rule: str = Field(primary_key=True)
+    reason: str = Field(sa_type=Text)
+    actor: str
+    at: datetime = Field(sa_type=Moment)
+
+
 class Audit(Row, table=True):
     taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
     seq: int = Field(primary_key=True)
@@ -347,5 +361,6 @@ ATTEMPT: Final = _core(Attempt)
 CLEARANCE: Final = _core(Clearance)
 LINK_BACK: Final = _core(LinkBack)
 NOTICE: Final = _core(Notice)
+ALLOWED_WARNING: Final = _core(AllowedWarning)
 AUDIT: Final = _core(Audit)
 MARK: Final = _core(Mark)

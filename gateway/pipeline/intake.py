@@ -12,7 +12,7 @@ from typing import Final
 
 from gateway import stores
 from gateway.connection import Connection
-from gateway.errors import BadInput, Conflict, GatewayError, Unavailable, Unknown
+from gateway.errors import BadInput, Conflict, GatewayError, NotCompliant, Unavailable, Unknown
 from gateway.finding import Text
 from gateway.ledger import DueNotice, NoticeState
 from gateway.pipeline.gateway import Gateway, Lines
@@ -21,6 +21,7 @@ from gateway.stores import State
 
 # When a sale is issued, unless the connection says otherwise: when it is paid.
 _ISSUE_WHEN: Final = "paid,fulfilled"
+_FINDINGS_SHOWN: Final = 5
 _UNDONE: Final = frozenset({State.CANCELLED, State.REFUNDED, State.REFUNDED_PART, State.DELETED})
 
 
@@ -144,5 +145,8 @@ def issue_when(connection: Connection) -> frozenset[State]:
 
 
 def reason_of(error: GatewayError) -> Text:
-    """Why something waits for a person, in both languages."""
-    return Text(str(error), error.ar or str(error))
+    """Why something waits for a person, in both languages; of a document that would break rules, what is wrong."""
+    found = error.findings[:_FINDINGS_SHOWN] if isinstance(error, NotCompliant) else ()
+    en = " ".join([error.what, *(f"{each.where}: {each.message.en}" for each in found), error.fix]).strip()
+    ar = " ".join([error.ar or str(error), *(f"{each.where}: {each.message.ar}" for each in found)])
+    return Text(en, ar)

@@ -6,16 +6,18 @@ The procedure, from top to bottom:
 2. The order becomes an invoice: facts and sums, with every refusal before anything is consumed.
 3. Under the lock of the chain: number and link are drawn, the bytes are rendered, stamped and proved
    (read back, judged by the rule book, verified against the unit's certificate), and stored with their submission.
+   Any finding stops it, a warning too, unless it is one that the taxpayer allows: then the document keeps it.
 4. Commit. From here on the bytes never change.
 
 No network in here. Any failure before the commit leaves counter, number and chain as they were.
 """
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Callable, Set
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway import rules, stamp, ubl
 from gateway.chain import Link
@@ -24,6 +26,7 @@ from gateway.errors import BadInput, NotCompliant, UnusableOrder
 from gateway.finding import Finding, RuleSet
 from gateway.invoice.facts import RIYADH, Heading, Invoice, Kind, Profile
 from gateway.invoice.from_order import invoice_of
+from gateway.invoice.origin import traced
 from gateway.ledger import Appended, Made, NewSale, Slot
 from gateway.order import Order
 from gateway.pipeline.gateway import Gateway, same_world
@@ -34,8 +37,11 @@ STAMP_BYTES: Final = 20_000
 """Room for signature and QR; together they have about 9 kB."""
 
 _CONTENT = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
-# The deadline clock owns lateness; it says nothing about the document (BR-KSA-98).
-_NOT_ABOUT_THE_DOCUMENT = frozenset({"BR-KSA-98"})
+_OF_THE_STAMP: Final = frozenset({"KSA-14", "KSA-15"})
+"""QR and stamp: what a preview cannot have."""
+_FIELDS_SHOWN: Final = 3
+LATENESS: Final = "BR-KSA-98"
+"""The deadline clock owns it: it says nothing about the document, and so never stops one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,9 @@ def _make(gateway: Gateway, unit: Unit, invoice: Invoice, uuid: str, slot: Slot)
         certificate=certificate,
         signing_time=heading.issued_at,
     )
-    prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at)
-    return made_of(document, invoice, heading)
+    allowed = partial(allowed_rules, gateway, unit.taxpayer_id)
+    proof = prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at, allowed=allowed)
+    return made_of(document, invoice, heading, proof)
 
 
 def _of_bearable_size(body: bytes) -> bytes:
@@ -93,6 +100,13 @@ def moment_of_issue(now: datetime) -> datetime:
     return now.astimezone(RIYADH).replace(microsecond=0)
 
 
+class Proof(NamedTuple):
+    """That a document may leave: the release it was judged by, and the warnings it leaves with, all of them allowed."""
+
+    rule_book: str
+    allowed: tuple[Finding, ...]
+
+
 def prove(
     document: stamp.Document,
     invoice: Invoice,
@@ -101,27 +115,50 @@ def prove(
     *,
     certificate: Certificate,
     now: datetime,
-) -> None:
-    """Nothing leaves unproved: the finished bytes say what they should, break no rule (warnings count), and verify."""
+    allowed: Callable[[], Set[str]],
+) -> Proof:
+    """Nothing leaves unproved: the finished bytes say what they should, verify, and break no rule but for warnings of
+    rules that are `allowed`; NotCompliant names those they break."""
     assert ubl.read(document.xml) == (invoice, heading, link), "the document does not read back as it was meant"
     report = rules.check(document.xml, now=now, certificate=certificate, pih=link.pih)
-    findings = tuple(each for each in (*report.xsd, *report.findings) if each.rule not in _NOT_ABOUT_THE_DOCUMENT)
+    assert not report.stopped, "no document of ours ends the official rules midway"
+    findings = traced((each for each in (*report.xsd, *report.findings) if each.rule != LATENESS), invoice)
     if findings:
-        raise not_compliant(findings)
+        may_stand = allowed()  # asked only now: hardly any document breaks a rule
+        refused = tuple(each for each in findings if each.is_error or each.rule not in may_stand)
+        if refused:
+            raise not_compliant(refused)
+    return Proof(report.book, findings)
+
+
+def allowed_rules(gateway: Gateway, taxpayer_id: str) -> Set[str]:
+    """The rules whose warnings a taxpayer lets stand, at this moment."""
+    return {each.rule for each in gateway.ledger.allowed_warnings(taxpayer_id)}
 
 
 def not_compliant(findings: tuple[Finding, ...]) -> NotCompliant:
-    """The refusal that names the rules."""
-    ids = ", ".join(dict.fromkeys(finding.rule for finding in findings))
+    """The refusal that names the rules, each with the fields of the order to look at."""
+    fields: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        named = fields.setdefault(finding.rule, {})
+        if finding.order_field:
+            named[finding.order_field] = None
+    broken = [f"{rule} ({_some([*named])})" if named else rule for rule, named in fields.items()]
     return NotCompliant(
-        f"The document would break {ids}.",
+        f"The document would break {', '.join(broken)}.",
         findings=findings,
         fix="Mend what the findings name and send the order again; no counter was used.",
-        ar=f"المستند يخالف القواعد {ids}. صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستهلك أي رقم فاتورة ولا أي عدّاد.",
+        ar=f"المستند يخالف القواعد {'، '.join(broken)}."
+        " صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستهلك أي رقم فاتورة ولا أي عدّاد.",
     )
 
 
-def made_of(document: stamp.Document, invoice: Invoice, heading: Heading) -> Made:
+def _some(fields: list[str]) -> str:
+    """The first few: a rule may be broken by every line."""
+    return ", ".join(fields[:_FIELDS_SHOWN]) + (", ..." if len(fields) > _FIELDS_SHOWN else "")
+
+
+def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof: Proof) -> Made:
     """What the ledger keeps of a finished document."""
     return Made(
         uuid=document.uuid,
@@ -136,6 +173,8 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading) -> Mad
         total=invoice.payable,
         vat=invoice.vat,
         rounding=invoice.rounding,
+        rule_book=proof.rule_book,
+        allowed=proof.allowed,
         buyer_name=invoice.buyer.name if invoice.buyer else "",
         buyer_vat=invoice.buyer.vat if invoice.buyer else "",
         endpoint="clearance" if invoice.profile is Profile.STANDARD else "reporting",
@@ -161,8 +200,10 @@ def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
 
 
 def preview(invoice: Invoice, *, number: str, uuid: str, link: Link, now: datetime) -> tuple[bytes, rules.Report]:
-    """The unsigned document that would be issued, and what the rule book says of it; consumes nothing."""
+    """The unsigned document that would be issued, and what the rule book says of its content; consumes nothing."""
     if not number:
         raise BadInput("A preview needs a number to show.")
     body = ubl.render(invoice, Heading(number, uuid, moment_of_issue(now)), link)
-    return body, rules.check(body, now=now, sets=_CONTENT)
+    report = rules.check(body, now=now, sets=_CONTENT)
+    content = (each for each in report.findings if each.term not in _OF_THE_STAMP)
+    return body, replace(report, xsd=traced(report.xsd, invoice), findings=traced(content, invoice))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from gateway import stamp, ubl
@@ -29,7 +30,7 @@ from gateway.invoice.facts import (
 )
 from gateway.ledger import NewCsid, Stage
 from gateway.pipeline.gateway import Gateway, Lines
-from gateway.pipeline.issue import moment_of_issue, prove
+from gateway.pipeline.issue import allowed_rules, moment_of_issue, prove
 from gateway.pipeline.submit import csid_secret
 from gateway.unit import Unit
 
@@ -144,7 +145,8 @@ def _compliance_documents(run: _Run, certificate: Certificate, now: datetime) ->
         document = stamp.stamp(
             ubl.render(invoice, heading, link), sign=run.sign, certificate=certificate, signing_time=heading.issued_at
         )
-        prove(document, invoice, heading, link, certificate=certificate, now=now)
+        allowed = partial(allowed_rules, run.gateway, run.unit.taxpayer_id)
+        prove(document, invoice, heading, link, certificate=certificate, now=now, allowed=allowed)
         yield document, f"{invoice.profile.word} {invoice.kind.word.replace('_', ' ')}"
         link = link.next(document.hash)
 

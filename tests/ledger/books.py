@@ -63,6 +63,7 @@ def maker(uuid: str, *, size: int = 300, **changes) -> Callable[[Slot], Made]:
             total=Decimal("110.00"),
             vat=Decimal("14.35"),
             rounding=Decimal("0.00"),
+            rule_book="R3.4.8",
         )
         return replace(made, **changes)
 

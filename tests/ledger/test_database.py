@@ -19,7 +19,7 @@ from gateway.chain import walk
 from gateway.errors import Misconfigured, Unavailable
 from gateway.ledger import Ledger, database
 from gateway.ledger.tables import METADATA
-from tests.ledger.books import NOW, UNIT, Desk, furnish
+from tests.ledger.books import NOW, UNIT, Desk, furnish, maker, sale
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
 
@@ -70,18 +70,36 @@ def test_every_table_but_the_marks_belongs_to_a_taxpayer():
     assert without == {"taxpayer", "mark"}
 
 
-def test_an_old_schema_is_brought_up_to_date(url, ledger):
-    ledger.close()
-    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
-    for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+def as_it_was(url, version):
+    """The ledger with the schema of an older gateway: what later migrations added is taken away again."""
+    raw = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    triggers = raw.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+    for name, _ in triggers:
         raw.execute(f"DROP TRIGGER {name}")
-    raw.execute("UPDATE ledger_version SET version_num = 'r0001'")
-    raw.commit()
+    raw.execute("DROP TABLE allowed_warning")
+    for column in ("rule_book", "allowed"):
+        raw.execute(f"ALTER TABLE document DROP COLUMN {column}")
+    if version == "r0002":
+        for _, statement in triggers:
+            raw.execute(statement)
+    raw.execute("UPDATE ledger_version SET version_num = ?", (version,))
+    return raw
+
+
+@pytest.mark.parametrize("version", ["r0001", "r0002"])
+def test_an_old_schema_is_brought_up_to_date(url, ledger, version):
+    issued = Desk(ledger).issue("45").issued
+    ledger.close()
+    raw = as_it_was(url, version)
     with Ledger.open(url) as again:
-        assert Desk(again).issue("46").created
+        assert again.invoice("tp", issued.uuid) == issued
+        assert again.allowed_warnings("tp") == ()
+        assert again.append(sale("46"), maker("uuid-46"), actor="test", now=NOW).issued.icv == 2
     assert raw.execute("SELECT version_num FROM ledger_version").fetchone() == (database.HEAD,)
-    with pytest.raises(sqlite3.IntegrityError):
-        raw.execute("DELETE FROM document")
+    assert raw.execute("SELECT rule_book, allowed FROM document").fetchall() == [("R3.4.8", "[]")] * 2
+    for attack in ("DELETE FROM document", "UPDATE document SET rule_book = 'R9'", "UPDATE document SET allowed = ''"):
+        with pytest.raises(sqlite3.IntegrityError):
+            raw.execute(attack)
     raw.close()
 
 

@@ -60,6 +60,7 @@ def test_the_first_document_begins_the_chain_and_the_series(ledger):
             connection="shop",
             order_id="46",
             qr="AQ==",
+            rule_book="R3.4.8",
         ),
         True,
     )

@@ -94,6 +94,19 @@ def test_the_cutover_itself_is_issued(site, shop):
     assert len(site.documents()) == 1
 
 
+def test_a_document_that_would_break_rules_waits_for_a_person_with_what_to_mend(selling, shop):
+    before = selling.head()
+    shop.orders[PLAIN]["line_items"][0]["name"] = "12"
+    selling.hint(PLAIN)
+    selling.work()
+    (waiting,) = selling.waiting()
+    assert (waiting.order_id, waiting.state) == (PLAIN, NoticeState.QUARANTINED)
+    for language in ("en", "ar"):
+        assert "BR-KSA-F-06-C19 (lines[0].name)" in waiting.reason[language]
+        assert waiting.reason[language].count("lines[0].name: ") == 2
+    assert (selling.head(), selling.documents()) == (before, ())
+
+
 def test_sums_that_do_not_close_wait_for_a_person_with_both_sums_in_both_languages(selling):
     before = selling.head()
     selling.hint(WRONG)

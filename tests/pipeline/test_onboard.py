@@ -8,8 +8,9 @@ import pytest
 
 from gateway.chain import first_link
 from gateway.csid import read_certificate
-from gateway.errors import BadInput, Unavailable
-from gateway.invoice.facts import Kind, Profile
+from gateway.errors import BadInput, NotCompliant, Unavailable
+from gateway.invoice.facts import Identifier, Kind, Profile
+from gateway.pipeline.allow import allow
 from gateway.pipeline.connect import register
 from gateway.pipeline.gateway import online
 from gateway.pipeline.onboard import compliance_invoices, onboard
@@ -41,6 +42,18 @@ def take(site, unit, otp=GOOD_OTP):
 
 def chains(site):
     return site.ledger.chains(OWNER, NEW.id)
+
+
+def test_a_sellers_data_that_would_break_a_rule_stop_the_onboarding(site):
+    registered = Identifier("CRN", "1234567890")
+    unit = replace(NEW, seller=replace(NEW.seller, id=registered))
+    register(site.gateway, unit, actor="tests")
+    with pytest.raises(NotCompliant, match=r"BR-KSA-F-13 \(unit\.taxpayer\.id\.value\)"):
+        take(site, unit)
+    assert chains(site) == ()
+    allow(site.gateway, OWNER, "BR-KSA-F-13", "It is our number", actor="tests")
+    assert len(take(site, unit)) > 6
+    assert len(chains(site)) == 1
 
 
 @pytest.mark.parametrize(
