@@ -6,7 +6,7 @@ from typing import Any, Final
 import click
 
 from gateway import __version__
-from gateway.commands.console import complain
+from gateway.commands.streams import complain
 from gateway.errors import GatewayError
 
 # Loaded when asked for, so that `gateway hash` does not wait for the web server to import.
@@ -15,7 +15,7 @@ _COMMANDS: Final = {
     "serve": "gateway.commands.servers",
     "work": "gateway.commands.servers",
     "simulate": "gateway.commands.servers",
-    "validate": "gateway.commands.documents",
+    "validate": "gateway.commands.validate",
     "hash": "gateway.commands.documents",
     "qr": "gateway.commands.documents",
     "stamp": "gateway.commands.documents",
@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "units": "gateway.commands.units",
     "connect": "gateway.commands.units",
     "keys": "gateway.commands.units",
+    "rules": "gateway.commands.rules",
     "settings": "gateway.commands.units",
 }
 

@@ -24,6 +24,8 @@ def answer(issued: Issued, *, base_url: str) -> dict[str, Any]:
         "currency": issued.currency,
         "order": {"connection": issued.connection, "id": issued.order_id},
         "qr": issued.qr,
+        "rule_book": issued.rule_book,
+        "allowed": [finding.as_json() for finding in issued.allowed],
         "findings": [finding.as_json() for finding in issued.findings],
         "deadline": issued.deadline.astimezone(RIYADH).isoformat() if issued.deadline else None,
         "links": {"xml": f"{here}/xml", "qr": f"{here}/qr.svg"},

@@ -37,7 +37,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """One document as it stands. `total` is what the buyer pays (BT-115), `qr` the base64 TLV."""
+    """One document as it stands. `total` is what the buyer pays (BT-115), `qr` the base64 TLV.
+
+    `rule_book` is the release it was judged by before it was issued, `allowed` are the warnings that the taxpayer let
+    stand then; `findings` are the authority's.
+    """
 
     uuid: str
     number: str
@@ -54,6 +58,8 @@ class Issued:
     connection: str
     order_id: str
     qr: str
+    rule_book: str
+    allowed: tuple[Finding, ...] = ()
     findings: tuple[Finding, ...] = ()
     replaces: str | None = None
     corrects: str | None = None

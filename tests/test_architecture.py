@@ -22,6 +22,7 @@ SHELL = {
     "stores": CORE,
     "simulator": {"listener"} | CORE - {"stamp", "qr", "tlv", "ubl", "chain", "csid", "template"},
     "answer": CORE,
+    "official": CORE,
 }
 ABOVE = {
     "pipeline": CORE | {"settings", "outbound", "ledger", "keys", "authority", "stores"},

@@ -14,7 +14,10 @@ def schema_ref(name: str) -> str:
     return f"{_SCHEMAS}{name}"
 
 
-_FINDING: Final = {"type": "object", "description": "A broken rule, as in the answer's findings."}
+_FINDING: Final = {
+    "type": "object",
+    "description": "A broken rule, as in the answer's findings; `order_field` is the field to mend.",
+}
 _FIELD: Final = {"type": "object", "properties": {"field": {"type": "string"}, "message": {"type": "string"}}}
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",

@@ -1,95 +1,16 @@
-"""Commands over UBL documents in files: judge, hash, read the QR, stamp; and the certificate request of a unit."""
+"""Commands over UBL documents in files: hash, read the QR, stamp; and the certificate request of a unit."""
 
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from gateway import qr, stamp
-from gateway.commands.console import out, print_json, read_input
+from gateway.commands.moment import in_riyadh, moment
+from gateway.commands.streams import print_json, read_input
 from gateway.csid import CsrFields, csr, fields_of, read_certificate
-from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
-from gateway.order import EARLIEST, LATEST
-from gateway.rules import Report, check
 from gateway.unit import Environment
-from gateway.unit_file import read_unit
-
-moment = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
-
-
-def in_riyadh(value: datetime | None) -> datetime:
-    """A moment from the command line, in Riyadh unless it names its zone; now if there is none."""
-    if value is None:
-        return datetime.now(UTC)
-    if not EARLIEST <= value.date() <= LATEST:
-        raise BadInput(f"{value.date()} is no time for an invoice.", fix=f"Give one from {EARLIEST} to {LATEST}.")
-    return value if value.tzinfo else value.replace(tzinfo=RIYADH)
-
-
-@click.command("validate", short_help="Judge UBL invoices, ours or anyone's.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a document, one document a line.")
-@click.option(
-    "--as-of", type=moment, metavar="TIME", help="Judge as of this moment (Riyadh time), e.g. 2026-11-23T10:00:00."
-)
-@click.option("--pih", metavar="HASH", help="The hash (base64) that it has to carry as its previous hash.")
-@click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="The certificate it has to be signed with.")
-def validate_command(paths: tuple[str, ...], as_json: bool, as_of: datetime | None, pih: str, cert: str) -> None:
-    """Judge UBL invoices, ours or anyone's: schema, official rules, QR, signature, previous hash.
-
-    A PATH is a file, a folder (its *.xml files) or - for standard input. Exit 0: all valid; 1: some are not;
-    2: something could not be read.
-    """
-    certificate = read_certificate(read_input(cert)) if cert else None
-    worst = 0
-    for path in _documents(paths):
-        try:
-            report = check(read_input(path), now=in_riyadh(as_of), certificate=certificate, pih=pih or None)
-        except BadInput as error:
-            worst = 2
-            _print_unreadable(path, error, as_json=as_json)
-            continue
-        worst = max(worst, 0 if report.valid else 1)
-        if as_json:
-            print_json(report.as_json(path))
-        else:
-            _print_report(path, report)
-    raise SystemExit(worst)
-
-
-def _documents(paths: tuple[str, ...]) -> Iterator[str]:
-    for path in paths:
-        if path != "-" and Path(path).is_dir():
-            found = sorted(str(file) for file in Path(path).glob("*.xml"))
-            if not found:
-                raise BadInput(f"{path} has no *.xml files.", fix="Name the files, or the folder they are in.")
-            yield from found
-        else:
-            yield path
-
-
-def _print_unreadable(path: str, error: BadInput, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"file": path, "valid": False, "error": {"message": error.what, "fix": error.fix}})
-    else:
-        out.print("[red]unreadable[/]  ", end="")
-        out.print(f"{path}: {error}", markup=False, soft_wrap=True)
-
-
-def _print_report(path: str, report: Report) -> None:
-    out.print(f"[{'green]valid' if report.valid else 'red]invalid'}[/]  ", end="")
-    out.print(path, markup=False, soft_wrap=True)
-    for finding in (*report.xsd, *report.findings):
-        colour = "red" if finding.is_error else "yellow"
-        term = f" {finding.term}" if finding.term else ""
-        out.print(f"  [{colour}]{finding.rule}[/]{term}: ", end="")
-        out.print(f"{finding.message.en} {finding.fix.en}", markup=False, soft_wrap=True)
-        out.print(f"    at {finding.path}", markup=False, soft_wrap=True)
-    for name in report.stopped:
-        out.print(f"  [yellow]stopped[/]: the official implementation abandons its set {name} on this document")
 
 
 @click.command("hash")
@@ -181,6 +102,7 @@ def csr_command(unit_file: str, key: str | None, output: str, environment: str) 
     request, or to onboard by hand.
     """
     from gateway.keys import key_file
+    from gateway.unit_file import read_unit
 
     unit = read_unit(read_input(unit_file), Environment(environment))
     sign, public_key = key_file(Path(key) if key else Path(f"{unit.id}.key.pem"))

@@ -5,23 +5,25 @@ import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from gateway.answer import answer
 from gateway.chain import first_link
-from gateway.commands.console import out, print_json, read_input, read_json, table
+from gateway.commands.console import out, table
+from gateway.commands.streams import print_json, read_input, read_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
 from gateway.connection import Connection
-from gateway.errors import BadInput, DoesNotClose, Unknown, UnusableOrder
+from gateway.errors import BadInput, DoesNotClose, NotCompliant, Unknown, UnusableOrder
 from gateway.invoice.facts import RIYADH, Invoice
 from gateway.invoice.from_order import invoice_of
 from gateway.issued import Issued
 from gateway.ledger import Filter, Notice
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
-from gateway.pipeline.issue import Request, preview
+from gateway.pipeline.intake import reason_of
+from gateway.pipeline.issue import Request, not_compliant, preview
 from gateway.pipeline.issue import issue as issue_order
 from gateway.rules import Report
 from gateway.stores import STORES
@@ -63,18 +65,35 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
 @click.argument("file", metavar="FILE")
 @setting_option
 def map_command(platform: str, file: str, settings: dict[str, str]) -> None:
-    """A shop's payload as a canonical order (JSON), and whether its sums close.
+    """A shop's payload as a canonical order (JSON), and whether its sums close and its document keeps the rules.
 
-    Exit 0: it closes and would be issued; 1: it would wait in the quarantine, for the reason given.
+    Exit 0: it would be issued; 1: it would wait in the quarantine, for the reason given.
     """
     try:
         order = _shop_order(platform, file, settings, connection=platform)
         print_json(order.model_dump(mode="json", exclude_defaults=True))
-        invoice_of(order, _example_unit().seller)
-    except (DoesNotClose, UnusableOrder) as error:
-        click.echo(f"Would be quarantined: {error}", err=True)
+        report = _previewed(order, _example_unit()).report
+        if report.findings:
+            raise not_compliant(report.findings)
+    except (DoesNotClose, UnusableOrder, NotCompliant) as error:
+        click.echo(f"Would be quarantined: {reason_of(error).en}", err=True)
         raise SystemExit(1) from None
     click.echo("Closes.", err=True)
+
+
+class _Previewed(NamedTuple):
+    """What would be issued for an order, and what the rule book says of it."""
+
+    invoice: Invoice
+    xml: bytes
+    report: Report
+
+
+def _previewed(order: Order, unit: Unit) -> _Previewed:
+    invoice = invoice_of(order, unit.seller)
+    number = order.invoice_number or f"{unit.number_prefix}000001"
+    xml, report = preview(invoice, number=number, uuid=_NO_UUID, link=first_link(), now=datetime.now(UTC))
+    return _Previewed(invoice, xml, report)
 
 
 def _example_unit() -> Unit:
@@ -99,12 +118,10 @@ def preview_command(
     unit = read_unit(read_input(unit_file), Environment.SANDBOX) if unit_file else _example_unit()
     order = _shop_order(platform, file, settings, connection=platform) if platform else read_order(read_input(file))
     try:
-        invoice = invoice_of(order, unit.seller)
+        invoice, xml, report = _previewed(order, unit)
     except DoesNotClose as error:
         click.echo(f"Does not close: {error}", err=True)
         raise SystemExit(1) from None
-    number = order.invoice_number or f"{unit.number_prefix}000001"
-    xml, report = preview(invoice, number=number, uuid=_NO_UUID, link=first_link(), now=datetime.now(UTC))
     if as_json:
         print_json({"totals": _totals(invoice), "xml": xml.decode(), **report.as_json(file)})
     else:
@@ -128,7 +145,7 @@ def _print_preview(xml: bytes, invoice: Invoice, report: Report) -> None:
     for name, value in _totals(invoice).items():
         click.echo(f"{name:<12} {value}", err=True)
     for finding in (*report.xsd, *report.findings):
-        click.echo(f"{finding.rule}: {finding.message.en} {finding.fix.en}", err=True)
+        click.echo(f"{finding.where}: {finding.message.en} {finding.fix.en} ({finding.rule})", err=True)
 
 
 @click.command("issue", short_help="Issue the document of an order.")
@@ -206,6 +223,9 @@ def _show(documents: list[Issued], gateway: Gateway, *, as_json: bool) -> None:
     columns = ("Number", "ICV", "Kind", "Issued", "Total", "VAT", "Status", "Order")
     table("Documents", columns, [_row(issued) for issued in documents], right=("ICV", "Total", "VAT"))
     for issued in documents:
+        for finding in issued.allowed:
+            shown = f"{issued.number}: allowed: {finding.where}: {finding.message.en} ({finding.rule})"
+            out.print(shown, markup=False, soft_wrap=True)
         for finding in issued.findings:
             out.print(f"{issued.number}: {finding.rule}: {finding.message.en}", markup=False, soft_wrap=True)
 

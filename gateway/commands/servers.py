@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 import uvicorn
 
-from gateway.commands.console import out, print_json, table
+from gateway.commands.console import out, table
+from gateway.commands.streams import print_json
 from gateway.commands.units import installation
 from gateway.errors import Misconfigured
 from gateway.listener import listen
@@ -82,9 +83,8 @@ async def _work(gateway: Gateway, *, once: bool) -> None:
 def simulate_command(host: str, port: int, management_port: int) -> None:
     """The tax authority, simulated: for tests and demos of any e-invoicing software.
 
-    It judges documents for real (but the BR-KSA rules not yet), with its own throw-away certificate authority,
-    keeps everything in memory and forgets it when it stops. It is not the authority: nothing it accepts is
-    reported to anyone.
+    It judges documents for real, with its own throw-away certificate authority, keeps everything in memory and
+    forgets it when it stops. It is not the authority: nothing it accepts is reported to anyone.
     """
     from gateway.simulator import serve
 

@@ -10,7 +10,8 @@ from typing import Any
 import click
 from pydantic import SecretStr, ValidationError
 
-from gateway.commands.console import configure_log, out, print_json, read_input, read_json, table
+from gateway.commands.console import configure_log, out, table
+from gateway.commands.streams import print_json, read_input, read_json
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
 from gateway.pipeline.api_keys import Role, add_key

@@ -31,7 +31,6 @@ RULE_SETS: Final = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
 FIRST_PIH: Final = hex_digest(b"0")
 """What the first document of every chain names as the one before it."""
 
-REPORTING_TIME: Final = timedelta(hours=24)
 _RIYADH: Final = timezone(timedelta(hours=3))
 
 _SHORT_NAMES: Final = {"2.5.4.3": "CN", "0.9.2342.19200300.100.1.25": "DC", "2.5.4.6": "C", "2.5.4.10": "O"}
@@ -79,19 +78,10 @@ def judge(document: Document, certificate: x509.Certificate, *, now: datetime, l
     if report.xsd:
         return [schema_invalid(report.xsd[0].message.en)]
     remarks = [of_finding(finding, language) for finding in report.findings]
-    remarks += lateness_remarks(document, now)
     remarks += permission_remarks(document, certificate)
     remarks += qr_remarks(document, certificate)
     remarks += seal_remarks(document, certificate)
     return remarks
-
-
-def lateness_remarks(document: Document, now: datetime) -> Iterator[Remark]:
-    """A simplified document that comes later than a day after its issue is taken in, with a warning."""
-    issued_at = _issued_at(document)
-    if document.is_simplified and issued_at and now - issued_at > REPORTING_TIME:
-        text = "The simplified invoice should be submitted within 24 hours of its issue."
-        yield Remark("BR-KSA-98", "KSA", f"[BR-KSA-98] - {text}", is_error=False)
 
 
 def permission_remarks(document: Document, certificate: x509.Certificate) -> Iterator[Remark]:

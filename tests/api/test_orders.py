@@ -7,13 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.invoice.from_order import invoice_of
 from gateway.ledger import Ledger
-from gateway.pipeline import issue as procedure
 from gateway.pipeline.connect import register
 from gateway.simulator import Fault
 from tests.api.conftest import problem
-from tests.installation import BUSINESS, CONNECTION, UNIT, order
+from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
 
 
 def test_made_then_the_same_again(quiet):
@@ -39,6 +37,8 @@ def test_the_answer_has_the_fields_that_programs_read(quiet):
             "rounding": "0.00",
             "currency": "SAR",
             "order": {"connection": CONNECTION, "id": "SO-1"},
+            "rule_book": "R3.4.8",
+            "allowed": [],
             "findings": [],
             "deadline": None,
             "replaces": None,
@@ -189,21 +189,27 @@ def test_an_order_that_cannot_be_issued(quiet, subtests):
     assert quiet.issue(2)["number"] == "RUH1-000001"
 
 
-def test_a_document_that_would_break_rules_is_refused_with_its_findings(quiet, monkeypatch):
-    def broken(*given):
-        invoice = invoice_of(*given)
-        return replace(invoice, lines=tuple(replace(line, id="line-no-1") for line in invoice.lines))
-
+def test_a_document_that_would_break_rules_is_refused_with_its_findings(quiet):
     before = quiet.position()
-    with monkeypatch.context() as patched:
-        patched.setattr(procedure, "invoice_of", broken)
-        content = problem(quiet.order(1), 422)
+    sold = order(1)["lines"][0]
+    content = problem(quiet.order(1, lines=[sold, sold | {"id": "2", "name": "تي"}], declared={}), 422)
     (finding,) = content["findings"]
-    assert finding["rule"] == "BR-KSA-F-06-C17"
+    assert (finding["rule"], finding["order_field"]) == ("BR-KSA-F-06-C19", "lines[1].name")
+    assert "BR-KSA-F-06-C19 (lines[1].name)" in content["detail"]
+    assert "BR-KSA-F-06-C19 (lines[1].name)" in content["detail_ar"]
     assert finding["message"].keys() == finding["fix"].keys() == {"en", "ar"}
     assert content["fix"]
     assert quiet.position() == before
     assert quiet.issue(1)["icv"] == 1
+
+
+def test_a_warning_that_is_allowed_stays_with_its_document(quiet):
+    quiet.gateway.ledger.allow_warning(OWNER, "BR-KSA-71", reason="x", now=quiet.gateway.now())
+    answer = quiet.issue(1, flags=["summary"])
+    (finding,) = answer["allowed"]
+    assert (finding["rule"], finding["severity"], finding["order_field"]) == ("BR-KSA-71", "warning", "buyer.name")
+    assert (answer["rule_book"], answer["findings"]) == ("R3.4.8", [])
+    assert quiet.issue(2)["allowed"] == []
 
 
 def test_a_unit_that_is_not_onboarded(quiet):

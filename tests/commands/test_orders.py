@@ -47,6 +47,20 @@ def test_a_shops_payload_as_an_order(platform, name):
         assert read_order(ended.raw).connection == platform
 
 
+def test_a_document_that_would_break_rules_is_foreseen(written, tmp_path):
+    payload = json.loads(sample("woocommerce", "several_lines").read_bytes())
+    payload["line_items"][0]["name"] = "تي"
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps(payload))
+    mapped = run("map", "woocommerce", file)
+    assert mapped.code == 1
+    assert "Would be quarantined: The document would break BR-KSA-F-06-C19 (lines[0].name)" in mapped.err
+    shown = run("preview", written(1, flags=["summary"]))
+    assert shown.code == 1
+    assert "buyer.name: " in shown.err
+    assert "(BR-KSA-71)" in shown.err
+
+
 def test_a_mapped_order_can_be_previewed():
     mapped = run("map", "woocommerce", sample("woocommerce", "business")).raw
     ended, direct = (

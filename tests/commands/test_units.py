@@ -38,7 +38,7 @@ def test_a_unit_from_nothing_to_its_first_document(tmp_path, unit_file, monkeypa
     assert row["certificate_until"] > "2026"
     assert run("connect", "erp", "--unit", "JED1").code == 0
     order = {"connection": "erp", "id": "1", "placed_at": "2026-11-23T10:00:00+03:00", "prices_include_tax": True}
-    line = {"id": "1", "name": "x", "quantity": "1", "unit_price": "115.00", "tax": {"category": "S", "rate": "15"}}
+    line = {"id": "1", "name": "Tea", "quantity": "1", "unit_price": "115.00", "tax": {"category": "S", "rate": "15"}}
     ended = run("issue", "--json", "-", stdin=json.dumps(order | {"lines": [line]}).encode())
     assert (ended.code, ended.rows[0]["number"], ended.rows[0]["status"]) == (0, "JED1-000001", "reported")
     assert run("units", "--json").rows[0]["documents"] == 1

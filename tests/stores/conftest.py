@@ -52,6 +52,7 @@ def issued() -> Callable[..., Issued]:
             "connection": "shop-1",
             "order_id": order_id,
             "qr": "AQ1TaG9w",
+            "rule_book": "R3.4.8",
         }
         return Issued(**(facts | changes))
 
