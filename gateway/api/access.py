@@ -26,11 +26,13 @@ class May(StrEnum):
     SEND_ORDERS = "send orders"
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
+    VALIDATE = "have documents judged"
 
 
 RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.SEND_ORDERS: frozenset({Role.INTEGRATOR, Role.ADMIN}),
     May.READ_INVOICES: frozenset(Role),
+    May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
 }
 

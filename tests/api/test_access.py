@@ -20,6 +20,7 @@ FOR = {
     ("get", "/v1/invoices/{uuid}/attempts"): {"accountant", "auditor", "admin"},
     ("get", "/v1/orders/{connection}/{order_id}"): EVERYONE,
     ("get", "/v1/quarantine"): EVERYONE,
+    ("post", "/v1/validate"): EVERYONE,
 }
 OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz")}
 
