@@ -113,7 +113,9 @@ class Crew(Generic[T, R]):
         ready = wait([worker.pipe for worker in busy])
         for worker in busy:
             if worker.pipe in ready:
-                worker.tasks.popleft().answers.append(self._answer(worker))
+                in_hand = worker.tasks[0]
+                in_hand.answers.append(self._answer(worker))
+                worker.tasks.popleft()
                 self._done += 1
 
     def _answer(self, worker: _Worker[T, R]) -> R:
