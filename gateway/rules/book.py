@@ -8,6 +8,7 @@ differences. Nothing here knows a rule, its texts or the schema.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,9 @@ M = TypeVar("M", bound=Node)
 WARNING: Final = Severity.WARNING
 FIRST_RELEASE: Final = "R3.2.7"
 """The oldest release that was compared; a rule marked with it may be older."""
+
+MAX_PLACES: Final = 1000
+"""In how many places a broken rule is reported at most; a document broken in more is broken as a whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +114,19 @@ class Breach(NamedTuple):
     expected: str
 
 
+class _Breaches(list[Breach]):
+    """Those of one document."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: Counter[str] = Counter()
+
+    def note(self, broken: Rule, node: Node) -> None:
+        self._places[broken.id] += 1
+        if self._places[broken.id] <= MAX_PLACES:
+            self.append(_breach(broken, node))
+
+
 class Judgement(NamedTuple):
     """`stopped` are the sets that the official implementation abandons on this document."""
 
@@ -180,7 +197,7 @@ class Book:
 
     def judge(self, root: Element, sets: Set[RuleSet], *, now: datetime) -> Judgement:
         """Every breach of the rules of these sets, in document order; a date without a zone is in that of `now`."""
-        breaches: list[Breach] = []
+        breaches = _Breaches()
         stopped: set[RuleSet] = set()
         document = Everywhere(root, start=self._start(frozenset(sets)), now=now)
         with localcontext(EXACT):
@@ -188,7 +205,7 @@ class Book:
                 for each in rules:
                     try:
                         if not each.holds(node):
-                            breaches.append(_breach(each, node))
+                            breaches.note(each, node)
                     except Abandoned:
                         stopped.add(each.set)
                 for shelf in shelves:
@@ -238,7 +255,7 @@ def _plan(shelves: list[_Shelf]) -> _Plan | None:
     return _Plan(tuple(rule for rules in always for rule in rules), rest) if shelves else None
 
 
-def _judge(node: Node, shelf: _Shelf, breaches: list[Breach], stopped: set[RuleSet]) -> None:
+def _judge(node: Node, shelf: _Shelf, breaches: _Breaches, stopped: set[RuleSet]) -> None:
     """Tries the contexts of one pattern on a node; those below the first that matches are shadowed."""
     matched: int | None = None
     for priority, when, parts, rules in shelf.entries:
@@ -257,7 +274,7 @@ def _judge(node: Node, shelf: _Shelf, breaches: list[Breach], stopped: set[RuleS
             try:
                 for part in nodes:
                     if not holds(part):
-                        breaches.append(_breach(each, part))
+                        breaches.note(each, part)
             except Abandoned:
                 stopped.add(shelf.set)
 

@@ -26,6 +26,9 @@ CODE: Final = "XSD_ZATCA_INVALID"
 MAX_FINDINGS: Final = 100
 """More than these are not reported: such a document is broken as a whole."""
 
+_MAX_ERRORS: Final = 2000
+"""Of more errors than these the place is not looked for, which takes the longer the more there are."""
+
 _MAX_NAMED: Final = 6
 """How many of the elements that may stand in a place are named."""
 
@@ -107,7 +110,7 @@ def findings(root: Element) -> tuple[Finding, ...]:
 
 
 def _violations(root: Element) -> Iterator[_Violation]:
-    violations = [_taken_apart(root, error) for error in _SCHEMA.errors(root)]
+    violations = [_taken_apart(root, error) for error in _SCHEMA.errors(root)[:_MAX_ERRORS]]
     padded = [violation for violation in violations if _is_padded(violation)]
     if padded:
         violations = _without_padding(root, padded)
@@ -140,7 +143,7 @@ def _without_padding(root: Element, padded: list[_Violation]) -> list[_Violation
         text = normalize_space("".join(twin.itertext()))
         del twin[:]
         twin.text = text
-    return [_taken_apart(root, error) for error in _SCHEMA.errors(bare)]
+    return [_taken_apart(root, error) for error in _SCHEMA.errors(bare)[:_MAX_ERRORS]]
 
 
 def _taken_apart(root: Element, error: Any) -> _Violation:
