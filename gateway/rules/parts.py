@@ -145,19 +145,10 @@ class PriorDocument(Node):
     type_code = one(Node, "cbc:DocumentTypeCode")
 
 
-class Line(Node):
-    id = one(Identifier, "cbc:ID")
-    quantity = one(Number, "cbc:InvoicedQuantity")
-    net = one(Number, "cbc:LineExtensionAmount")
-    prior_documents = many(PriorDocument, "cac:DocumentReference")
-    allowances_charges = many(AllowanceCharge, "cac:AllowanceCharge")
-    tax_totals = many(TaxTotal, "cac:TaxTotal")
-    item = one(Item, "cac:Item")
-    price = one(Price, "cac:Price")
+class Reduced(Node):
+    """What allowances lower and charges raise: a line, or the whole document."""
 
-    @Lazy
-    def subtotals(self) -> tuple[TaxSubtotal, ...]:
-        return tuple([subtotal for total in self.tax_totals for subtotal in total.subtotals])
+    allowances_charges = many(AllowanceCharge, "cac:AllowanceCharge")
 
     @Lazy
     def allowances(self) -> tuple[AllowanceCharge, ...]:
@@ -166,6 +157,20 @@ class Line(Node):
     @Lazy
     def charges(self) -> tuple[AllowanceCharge, ...]:
         return tuple([each for each in self.allowances_charges if each.indicator.is_true])
+
+
+class Line(Reduced):
+    id = one(Identifier, "cbc:ID")
+    quantity = one(Number, "cbc:InvoicedQuantity")
+    net = one(Number, "cbc:LineExtensionAmount")
+    prior_documents = many(PriorDocument, "cac:DocumentReference")
+    tax_totals = many(TaxTotal, "cac:TaxTotal")
+    item = one(Item, "cac:Item")
+    price = one(Price, "cac:Price")
+
+    @Lazy
+    def subtotals(self) -> tuple[TaxSubtotal, ...]:
+        return tuple([subtotal for total in self.tax_totals for subtotal in total.subtotals])
 
 
 # -- parties --------------------------------------------------------------------------------------------------
@@ -289,7 +294,7 @@ class ExchangeRate(Node):
     rate = one(Number, "cbc:CalculationRate")
 
 
-class Invoice(Node):
+class Invoice(Reduced):
     profile = one(Node, "cbc:ProfileID")
     id = one(Identifier, "cbc:ID")
     uuid = one(Node, "cbc:UUID")
@@ -304,19 +309,10 @@ class Invoice(Node):
     references = many(DocumentReference, "cac:AdditionalDocumentReference")
     seller = one(PartyRole, "cac:AccountingSupplierParty")
     buyer = one(PartyRole, "cac:AccountingCustomerParty")
-    allowances_charges = many(AllowanceCharge, "cac:AllowanceCharge")
     exchange_rate = one(ExchangeRate, "cac:TaxExchangeRate")
     tax_totals = many(TaxTotal, "cac:TaxTotal")
     total = one(MonetaryTotal, "cac:LegalMonetaryTotal")
     lines = many(Line, "cac:InvoiceLine")
-
-    @Lazy
-    def allowances(self) -> tuple[AllowanceCharge, ...]:
-        return tuple([each for each in self.allowances_charges if each.indicator.is_false])
-
-    @Lazy
-    def charges(self) -> tuple[AllowanceCharge, ...]:
-        return tuple([each for each in self.allowances_charges if each.indicator.is_true])
 
     @Lazy
     def subtotals(self) -> tuple[TaxSubtotal, ...]:

@@ -114,7 +114,8 @@ def _net_plus_vat(total: TaxTotal) -> float:
     "BR-KSA-51", LINE_TAX, term="KSA-12", place=lambda total: total.rounding, expected=_net_plus_vat, severity=WARNING
 )
 def line_total_is_net_plus_vat(total: TaxTotal) -> bool:
-    return in_cents(total.rounding.double) == in_cents(_net_plus_vat(total))
+    stated, expected = total.rounding.double, _net_plus_vat(total)
+    return stated == expected or in_cents(stated) == in_cents(expected)
 
 
 def _net_of_line(line: Line) -> Decimal:
@@ -139,7 +140,7 @@ def _net_of_line(line: Line) -> Decimal:
 )
 def net_follows_from_quantity_and_price(line: Line) -> bool:
     net, expected = line.net.decimal, _net_of_line(line)
-    return net in (expected, expected + CENT, expected - CENT)
+    return net == expected or net in (expected + CENT, expected - CENT)
 
 
 # -- prices ---------------------------------------------------------------------------------------------------
