@@ -237,8 +237,8 @@ def main() -> None:
     console.print(table)
     unexplained, explained = compare(AGREEMENT, seed=3)
     console.print(
-        f"{AGREEMENT - len(unexplained):,} of {AGREEMENT:,} edited documents have the same verdict by the peer: schema, "
-        f"ids, severities, stops. Differences explained in tests/rules/test_agreement.py: {len(explained)}."
+        f"{AGREEMENT - len(unexplained):,} of {AGREEMENT:,} edited documents have the same verdict by the peer: "
+        f"schema, ids, severities, stops. Differences explained in tests/rules/test_agreement.py: {len(explained)}."
     )
 
 
