@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
@@ -22,9 +23,10 @@ from gateway.rules.parts import (
     Signature,
     SignatureInformation,
     TaxCategory,
+    TaxTotal,
     TypeCode,
 )
-from gateway.rules.view import Document, Lazy, Node, add_up, single
+from gateway.rules.view import Document, Lazy, Node, Number, Sole, add_up, single, tag_of
 from gateway.rules.xpath import round_to_cents
 
 _ABOVE_SIGNATURES: Final = (
@@ -33,6 +35,8 @@ _ABOVE_SIGNATURES: Final = (
     "ext:UBLExtension",
     "ext:UBLExtensions",
 )
+_DOCUMENT_CURRENCY: Final = tag_of("cbc:DocumentCurrencyCode")
+_TAX_CURRENCY: Final = tag_of("cbc:TaxCurrencyCode")
 _NAMES: Final = etree.XPath("//*/@name", smart_strings=False)
 _STANDARD: Final = re.compile(r"01\d{5}")
 _SIMPLIFIED: Final = re.compile(r"02\d{5}")
@@ -70,6 +74,11 @@ class Everywhere(Document):
         return self.every(TypeCode, "cbc:InvoiceTypeCode")
 
     @Lazy
+    def first_coded(self) -> TypeCode:
+        """The first type code of a standard or a simplified document."""
+        return next((code for code in self.type_codes if code.name[:2] in ("01", "02")), TypeCode.absent())
+
+    @Lazy
     def is_typed_simplified(self) -> bool:
         """A type code, not any element, carries the code of a simplified document."""
         return any(_SIMPLIFIED.search(code.name) for code in self.type_codes)
@@ -77,6 +86,16 @@ class Everywhere(Document):
     @Lazy
     def lines(self) -> tuple[Line, ...]:
         return self.every(Line, "cac:InvoiceLine")
+
+    @Lazy
+    def line_without_vat(self) -> Node:
+        """The first that does not state its VAT."""
+        return _first_line(self.lines, lambda total: total.amount)
+
+    @Lazy
+    def line_without_gross(self) -> Node:
+        """The first that does not state its amount with VAT."""
+        return _first_line(self.lines, lambda total: total.rounding)
 
     @Lazy
     def net_of_lines(self) -> Decimal:
@@ -118,65 +137,78 @@ class Everywhere(Document):
     def buyer_names(self) -> tuple[Node, ...]:
         return tuple([name for party in self.buyers for name in party.names])
 
-    @property
-    def buyer_name(self) -> Node:
-        return single(Node, self.buyer_names)
+    @Sole
+    def buyer_name(self) -> Iterable[Node]:
+        return self.buyer_names
 
     @Lazy
-    def buyer_street(self) -> Node:
-        return single(Node, [each.street for each in self.buyer_addresses if each.street])
+    def names_the_buyer(self) -> bool:
+        return any(name.filled for name in self.buyer_names)
 
     @Lazy
-    def buyer_city(self) -> Node:
-        return single(Node, [each.city for each in self.buyer_addresses if each.city])
+    def buyer_schemes(self) -> frozenset[str]:
+        """What identities of the buyer are of, as it stands."""
+        return frozenset([each.attribute("schemeID") for party in self.buyers for each in party.ids])
 
-    @Lazy
-    def buyer_district(self) -> Node:
-        return single(Node, [each.district for each in self.buyer_addresses if each.district])
+    @Sole
+    def buyer_street(self) -> Iterable[Node]:
+        return (each.street for each in self.buyer_addresses if each.street)
 
-    @Lazy
-    def buyer_building(self) -> Node:
-        return single(Node, [each.building for each in self.buyer_addresses if each.building])
+    @Sole
+    def buyer_city(self) -> Iterable[Node]:
+        return (each.city for each in self.buyer_addresses if each.city)
 
-    @Lazy
-    def buyer_postal_zone(self) -> Node:
-        return single(Node, [each.postal_zone for each in self.buyer_addresses if each.postal_zone])
+    @Sole
+    def buyer_district(self) -> Iterable[Node]:
+        return (each.district for each in self.buyer_addresses if each.district)
 
-    @Lazy
-    def buyer_country(self) -> Node:
-        return single(Node, [each.country.code for each in self.buyer_addresses if each.country.code])
+    @Sole
+    def buyer_building(self) -> Iterable[Node]:
+        return (each.building for each in self.buyer_addresses if each.building)
 
-    @Lazy
-    def buyer_vat_number(self) -> Node:
-        return single(Node, [number for party in self.buyers for number in party.vat_numbers])
+    @Sole
+    def buyer_postal_zone(self) -> Iterable[Node]:
+        return (each.postal_zone for each in self.buyer_addresses if each.postal_zone)
+
+    @Sole
+    def buyer_country(self) -> Iterable[Node]:
+        return (each.country.code for each in self.buyer_addresses if each.country.code)
+
+    @Sole
+    def buyer_vat_number(self) -> Iterable[Node]:
+        return (number for party in self.buyers for number in party.vat_numbers)
 
     @Lazy
     def seller_vat_numbers(self) -> tuple[Node, ...]:
         return tuple([number for party in self.sellers for number in party.vat_numbers])
 
-    @property
-    def seller_vat_number(self) -> Node:
-        return single(Node, self.seller_vat_numbers)
+    @Sole
+    def seller_vat_number(self) -> Iterable[Node]:
+        return self.seller_vat_numbers
 
-    @property
-    def seller_district(self) -> Node:
-        return single(Node, [party.address.district for party in self.sellers if party.address.district])
+    @Sole
+    def seller_district(self) -> Iterable[Node]:
+        return (party.address.district for party in self.sellers if party.address.district)
 
-    @property
-    def buyer_additional_street(self) -> Node:
-        return single(Node, [each.additional_street for each in self.buyer_addresses if each.additional_street])
+    @Sole
+    def buyer_additional_street(self) -> Iterable[Node]:
+        return (each.additional_street for each in self.buyer_addresses if each.additional_street)
 
-    @property
-    def buyer_contact_name(self) -> Node:
-        return single(Node, [party.contact.name for party in self.buyers if party.contact.name])
+    @Sole
+    def buyer_contact_name(self) -> Iterable[Node]:
+        return (party.contact.name for party in self.buyers if party.contact.name)
 
-    @property
-    def buyer_contact_note(self) -> Node:
-        return single(Node, [note for party in self.buyers for note in party.contact.notes])
+    @Sole
+    def buyer_contact_note(self) -> Iterable[Node]:
+        return (note for party in self.buyers for note in party.contact.notes)
 
-    @property
-    def buyer_telephone(self) -> Node:
-        return single(Node, [party.contact.telephone for party in self.buyers if party.contact.telephone])
+    @Sole
+    def buyer_telephone(self) -> Iterable[Node]:
+        return (party.contact.telephone for party in self.buyers if party.contact.telephone)
+
+    @Lazy
+    def payment_codes(self) -> tuple[Node, ...]:
+        return tuple([each.code for each in self.payment_means if each.code])
 
     @Lazy
     def payment_means(self) -> tuple[PaymentMeans, ...]:
@@ -197,34 +229,34 @@ class Everywhere(Document):
     @Lazy
     def document_currency(self) -> str:
         """`normalize-space(//cbc:DocumentCurrencyCode)`."""
-        return single(Node, self.every(Node, "cbc:DocumentCurrencyCode")).normal
+        return single(Node, self._by_tag.get(_DOCUMENT_CURRENCY, ())).normal
 
     @Lazy
     def tax_currency(self) -> str:
-        return single(Node, self.every(Node, "cbc:TaxCurrencyCode")).normal
+        return single(Node, self._by_tag.get(_TAX_CURRENCY, ())).normal
 
-    @property
-    def buyer_names_at_any_depth(self) -> list[Node]:
-        """Also those of parties within the buyer's party."""
+    @Sole
+    def buyer_name_at_any_depth(self) -> Iterable[Node]:
+        """Also that of a party within the buyer's party."""
         entities = self.every(LegalEntity, "cac:PartyLegalEntity")
-        return [each.name for each in entities if each.name and _is_of_buyer(each)]
+        return (each.name for each in entities if each.name and _is_of_buyer(each))
 
     @Lazy
-    def exemption_codes(self) -> tuple[Node, ...]:
+    def exemption_codes(self) -> frozenset[str]:
         categories = self.every(TaxCategory, "cac:TaxCategory")
-        return tuple([each.reason_code for each in categories if each.reason_code and _is_of_vat(each)])
+        return frozenset([each.reason_code.text for each in categories if each.reason_code and _is_of_vat(each)])
 
     @Lazy
     def billing_references(self) -> tuple[BillingReference, ...]:
         return self.every(BillingReference, "cac:BillingReference")
 
-    @property
-    def payment_note(self) -> Node:
-        return single(Node, [note for means in self.payment_means for note in means.account.notes])
+    @Sole
+    def payment_note(self) -> Iterable[Node]:
+        return (note for means in self.payment_means for note in means.account.notes)
 
-    @property
-    def account_id(self) -> Node:
-        return single(Node, [means.account.id for means in self.payment_means if means.account.id])
+    @Sole
+    def account_id(self) -> Iterable[Node]:
+        return (means.account.id for means in self.payment_means if means.account.id)
 
     @property
     def delivery_date(self) -> Node:
@@ -232,13 +264,42 @@ class Everywhere(Document):
         return single(Node, [each.actual_date for each in deliveries if each.actual_date])
 
     @Lazy
+    def signature_ids(self) -> frozenset[str]:
+        return frozenset([each.id.text for each in self.signatures])
+
+    @Lazy
+    def signature_methods(self) -> frozenset[str]:
+        return frozenset([each.method.text for each in self.signatures])
+
+    @Lazy
+    def is_signed(self) -> bool:
+        return any(signature.filled for signature in self.signatures)
+
+    @Lazy
     def signature_information(self) -> tuple[SignatureInformation, ...]:
         """Below the extensions, in the official place."""
         found = self.every(SignatureInformation, "sac:SignatureInformation")
         return tuple([each for each in found if each.stands_in(*_ABOVE_SIGNATURES)])
 
+    @Lazy
+    def information_ids(self) -> frozenset[str]:
+        return frozenset([each.id.text for each in self.signature_information])
+
+    @Sole
+    def referenced_signature(self) -> Iterable[Node]:
+        return (each for found in self.signature_information for each in found.referenced_ids)
+
+    @Lazy
+    def has_period(self) -> bool:
+        """A first and a last day of supply, wherever they stand."""
+        return bool(self.every(Node, "cbc:ActualDeliveryDate") and self.every(Node, "cbc:LatestDeliveryDate"))
+
     def _parties(self, role: str) -> tuple[Party, ...]:
         return tuple([each.party for each in self.every(PartyRole, role) if each.party])
+
+
+def _first_line(lines: Iterable[Line], amount: Callable[[TaxTotal], Number]) -> Node:
+    return next((line for line in lines if not any(amount(each).filled for each in line.tax_totals)), Node.absent())
 
 
 def _is_of_line(category: TaxCategory) -> bool:

@@ -12,6 +12,9 @@ from decimal import Decimal
 from gateway.rules.view import Lazy, Node, Number, add_up, declare, many, one, single
 from gateway.rules.xpath import normalize_space, round_to_cents, to_boolean
 
+# Compared with as an xs:decimal, so that '-0' is less.
+_NOTHING = Decimal("0.00")
+
 
 class Indicator(Node):
     @Lazy
@@ -172,6 +175,27 @@ class Line(Reduced):
     def subtotals(self) -> tuple[TaxSubtotal, ...]:
         return tuple([subtotal for total in self.tax_totals for subtotal in total.subtotals])
 
+    @Lazy
+    def states_what_was_taxed(self) -> bool:
+        """As the deduction of a prepayment does, in any of its subtotals: VAT, taxable amount, rate and category."""
+        return (
+            any(each.tax for each in self.subtotals)
+            and any(each.taxable for each in self.subtotals)
+            and any(each.category.percent for each in self.subtotals)
+            and any(each.category.id for each in self.subtotals)
+        )
+
+    @Lazy
+    def charges_nothing(self) -> bool:
+        """As the deduction of a prepayment does: net, VAT, price and allowances are zero."""
+        return (
+            self.net.equals(_NOTHING)
+            and any(total.amount.equals(_NOTHING) for total in self.tax_totals)
+            and any(total.rounding.equals(0) for total in self.tax_totals)
+            and self.price.amount.equals(_NOTHING)
+            and (not self.allowances_charges or any(each.amount.equals(_NOTHING) for each in self.allowances_charges))
+        )
+
 
 # -- parties --------------------------------------------------------------------------------------------------
 
@@ -317,6 +341,11 @@ class Invoice(Reduced):
     @Lazy
     def subtotals(self) -> tuple[TaxSubtotal, ...]:
         return tuple([subtotal for total in self.tax_totals for subtotal in total.subtotals])
+
+    @Lazy
+    def breaks_down_standard_rates(self) -> bool:
+        """Some group is of category S, written without blanks."""
+        return any("S" in each.category.id.texts for each in self.subtotals)
 
     @Lazy
     def breakdowns(self) -> tuple[TaxTotal, ...]:

@@ -17,7 +17,7 @@ from lxml import etree
 
 from gateway.errors import Misconfigured
 from gateway.finding import Finding, RuleSet, Severity, Text
-from gateway.rules.view import Element, name_of, path_of
+from gateway.rules.view import Document, Element, name_of
 from gateway.rules.words import read, wordings
 from gateway.rules.xpath import normalize_space
 from gateway.xml import CBC, DS, INVOICE, XADES
@@ -27,7 +27,11 @@ MAX_FINDINGS: Final = 100
 """More than these are not reported: such a document is broken as a whole."""
 
 _MAX_ERRORS: Final = 2000
-"""Of more errors than these the place is not looked for, which takes the longer the more there are."""
+"""How many of libxml2's complaints are looked into; several may be about one place."""
+
+_MAX_SIBLINGS: Final = 20_000
+"""With more elements side by side, errors are only placed by name: counting the way to each takes their square."""
+_IS_CROWDED: Final = etree.XPath(f"boolean(//*[{_MAX_SIBLINGS + 1}])")
 
 _MAX_NAMED: Final = 6
 """How many of the elements that may stand in a place are named."""
@@ -44,6 +48,7 @@ _BASE64_TAGS: Final = (
 )
 _BLANKS: Final = re.compile(r"[ \t\r\n]+")
 _NAME: Final = re.compile(r"(?:\{([^}]*)\})?([\w.-]+)")
+_NAMED: Final = re.compile(r"Element '([^']*)'")
 _ATTRIBUTE: Final = re.compile(r"attribute '([^']*)'")
 _TYPE: Final = re.compile(r"of the (?:atomic type '([^']*)'|local atomic type)")
 _EXPECTED: Final = re.compile(r"Expected is (?:one of )?\( (.*) \)\.")
@@ -87,10 +92,22 @@ class _Schema:
         self._compiled: Any = None
 
     def errors(self, root: Element) -> list[Any]:
+        """The first complaints of libxml2; those about a crowded document have no path."""
         with self._lock:
             if self._compiled is None:
                 self._compiled = etree.XMLSchema(file=str(_main_schema()))
-            return [] if self._compiled.validate(root) else list(self._compiled.error_log)
+            if _IS_CROWDED(root):
+                return _errors_while_read(root, self._compiled)
+            return [] if self._compiled.validate(root) else self._compiled.error_log[:_MAX_ERRORS]
+
+
+def _errors_while_read(root: Element, compiled: Any) -> list[Any]:
+    parser = etree.XMLParser(schema=compiled, resolve_entities=False, no_network=True, huge_tree=True)
+    try:
+        etree.fromstring(etree.tostring(root), parser)
+    except etree.XMLSyntaxError:
+        return list(parser.error_log[:_MAX_ERRORS])
+    return []
 
 
 _SCHEMA: Final = _Schema()
@@ -99,10 +116,11 @@ _SCHEMA: Final = _Schema()
 def findings(root: Element) -> tuple[Finding, ...]:
     """What makes the document break the UBL 2.1 schema, one finding a place; empty if it keeps it."""
     if root.tag != f"{{{INVOICE}}}Invoice":
-        return (_finding(_Violation(root, "not_invoice")),)
+        return (_finding(_Violation(root, "not_invoice"), Document(None)),)
     by_path: dict[str, Finding] = {}
+    ways = Document(None)
     for violation in _violations(root):
-        found = _finding(violation)
+        found = _finding(violation, ways)
         by_path.setdefault(found.path, found)
         if len(by_path) == MAX_FINDINGS:
             break
@@ -110,14 +128,30 @@ def findings(root: Element) -> tuple[Finding, ...]:
 
 
 def _violations(root: Element) -> Iterator[_Violation]:
-    violations = [_taken_apart(root, error) for error in _SCHEMA.errors(root)[:_MAX_ERRORS]]
-    padded = [violation for violation in violations if _is_padded(violation)]
-    if padded:
-        violations = _without_padding(root, padded)
-    yield from violations
+    yield from _but_for_padding(root)
     for element in root.iter(*_BASE64_TAGS):
         if not _is_base64("".join(element.itertext()) if len(element) else element.text or ""):
             yield _Violation(element, "value", type="xs:base64Binary")
+
+
+def _but_for_padding(root: Element) -> list[_Violation]:
+    """What remains once the blanks round dates and times are gone, in a copy: a name has one type wherever it is."""
+    violations = _of_schema(root, root)
+    bare, done = root, set[str]()
+    while padded := {each.element.tag for each in violations if each.kind == "value" and each.type in _CALENDAR} - done:
+        bare = copy.deepcopy(root) if bare is root else bare
+        for twin in bare.iter(*padded):
+            if next(twin.iterchildren(etree.Element), None) is None:
+                text = normalize_space("".join(twin.itertext()))
+                del twin[:]
+                twin.text = text
+        done |= padded
+        violations = _of_schema(root, bare)
+    return violations
+
+
+def _of_schema(root: Element, tree: Element) -> list[_Violation]:
+    return [_taken_apart(root, error) for error in _SCHEMA.errors(tree)]
 
 
 def _is_base64(text: str) -> bool:
@@ -129,26 +163,9 @@ def _is_base64(text: str) -> bool:
         return False
 
 
-def _is_padded(violation: _Violation) -> bool:
-    text = "".join(violation.element.itertext())
-    return violation.kind == "value" and violation.type in _CALENDAR and text != normalize_space(text) != ""
-
-
-def _without_padding(root: Element, padded: list[_Violation]) -> list[_Violation]:
-    """What remains once the blanks round these dates and times are gone, in a copy."""
-    bare = copy.deepcopy(root)
-    place = etree.ElementTree(root).getpath
-    for violation in padded:
-        (twin,) = bare.xpath(_by_name(place(violation.element)))
-        text = normalize_space("".join(twin.itertext()))
-        del twin[:]
-        twin.text = text
-    return [_taken_apart(root, error) for error in _SCHEMA.errors(bare)[:_MAX_ERRORS]]
-
-
 def _taken_apart(root: Element, error: Any) -> _Violation:
     """By the type of the error; its text is only read for the names in it."""
-    (element,) = root.xpath(_by_name(error.path))[:1] or (root,)
+    element = _place(root, error)
     attribute = _ATTRIBUTE.search(error.message)
     name = attribute[1] if attribute else ""
     if error.type == etree.ErrorTypes.SCHEMAV_ELEMENT_CONTENT:
@@ -160,6 +177,15 @@ def _taken_apart(root: Element, error: Any) -> _Violation:
         found = _TYPE.search(error.message)
         return _Violation(element, "attribute_value" if name else "value", name, (found[1] or "") if found else "other")
     return _Violation(element, _KINDS.get(error.type, "other"), name)
+
+
+def _place(root: Element, error: Any) -> Element:
+    """Where it is; if the error has no path, the first element of the name it gives."""
+    if error.path:
+        (element,) = root.xpath(_by_name(error.path))[:1] or (root,)
+        return element
+    name = _NAMED.match(error.message)
+    return next(root.iter(name[1]), root) if name else root
 
 
 def _by_name(path: str) -> str:
@@ -176,7 +202,7 @@ def _plain(name: str) -> str:
     return name_of(f"{{{found[1] or ''}}}{found[2]}") if found else name
 
 
-def _finding(violation: _Violation) -> Finding:
+def _finding(violation: _Violation, ways: Document) -> Finding:
     element = violation.element
     text = element.get(violation.attribute, "") if violation.attribute else "".join(element.itertext())
     value = normalize_space(text)
@@ -188,7 +214,7 @@ def _finding(violation: _Violation) -> Finding:
         attribute=violation.attribute,
         expected=_expected(violation),
     )
-    return Finding(CODE, Severity.ERROR, RuleSet.XSD, path_of(element), "", message, fix)
+    return Finding(CODE, Severity.ERROR, RuleSet.XSD, ways.path(element), "", message, fix)
 
 
 def _expected(violation: _Violation) -> Text:

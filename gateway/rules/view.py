@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar, overload
 
 from lxml import etree
@@ -266,9 +267,36 @@ class Number(Node):
         return self.attribute("unitCode")
 
 
+class Sole(Lazy["Node"]):
+    """Of the nodes found the only one, absent if there is none. A search that ends in Abandoned is not begun again:
+    there may be many that ask, and many to search."""
+
+    def __init__(self, find: Callable[[Any], Iterable[Node]]) -> None:
+        self._find = find
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        self._abandoned = f"{name} is abandoned"
+
+    @overload
+    def __get__(self, node: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, node: object, owner: type) -> Node: ...
+    def __get__(self, node: Any, owner: type) -> Self | Node:
+        if node is None:
+            return self
+        if self._abandoned in node.__dict__:
+            raise Abandoned(self._abandoned)
+        node.__dict__[self._abandoned] = True
+        found = single(Node, self._find(node))
+        del node.__dict__[self._abandoned]
+        setattr(node, self._name, found)
+        return found
+
+
 def single(kind: type[N], nodes: Iterable[N]) -> N:
     """What a function that takes one item is given: a dynamic error if there are several."""
-    found = tuple(nodes)
+    found = tuple(islice(nodes, 2))
     if len(found) > 1:
         raise Abandoned(f"more than one {kind.__name__} where one is expected")
     return found[0] if found else kind.absent()

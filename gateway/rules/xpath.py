@@ -138,21 +138,25 @@ def code_list(codes: str) -> frozenset[str]:
     return frozenset(codes.split()) | ({""} if "  " in codes else set())
 
 
-@lru_cache(maxsize=256)
 def matches(text: str, pattern: str) -> bool:
     """`matches(text, pattern)` where the pattern comes from the document; a broken pattern is a dynamic error.
 
     Letters and digits, the only sensible content, are searched for as they are. Of other patterns only short ones are
-    run, and on short texts: no document may make a regular expression run away.
+    read, and run on short texts: no document may make a regular expression run away.
     """
     if pattern.isascii() and pattern.isalnum():
         return pattern in text
+    return len(pattern) <= _MAX_PATTERN and _is_found(text[: _MAX_TEXT + 1], pattern)
+
+
+@lru_cache(maxsize=256)
+def _is_found(text: str, pattern: str) -> bool:
     try:
         compiled = re.compile(_python_pattern(pattern))
     except (re.error, OverflowError, RecursionError) as error:
         raise Abandoned(f"{pattern[:40]!r} is no pattern") from error
-    short = len(pattern) <= _MAX_PATTERN and len(text) <= _MAX_TEXT
-    return short and compiled.search(text) is not None
+    ways = len(_CHOICES.findall(pattern))
+    return len(text) <= (_MAX_TEXT if ways <= 1 else _MAX_TEXT_IN_MANY_WAYS) and compiled.search(text) is not None
 
 
 def is_after(text: str, now: datetime) -> bool:
@@ -188,6 +192,9 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _MAX_PATTERN = 40
 _MAX_TEXT = 12
+_MAX_TEXT_IN_MANY_WAYS = 4  # as many letters as a currency has, and one
+_CHOICES = re.compile(r"[*+?{|]")
+"""Where a pattern has several of them, a longer text takes a power of its length to search."""
 
 
 def _civil(year: int, month: int, day: int) -> int | None:

@@ -53,7 +53,7 @@ def cases(number: int, seed: int = 1) -> Iterator[Case]:
         root = parse(good(base))
         edits = []
         for _ in range(chance.choice((1, 1, 2, 2, 3))):
-            edit = _edit(root, chance, known)
+            edit = edit_of(root, chance, known)
             if edit:
                 apply(root, edit)
                 edits.append(edit)
@@ -62,7 +62,7 @@ def cases(number: int, seed: int = 1) -> Iterator[Case]:
             yield Case(base, tuple(edits), bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True)))
 
 
-def _edit(root: Any, chance: random.Random, known: list[Edit]) -> Edit | None:
+def edit_of(root: Any, chance: random.Random, known: list[Edit]) -> Edit | None:
     """One that leads somewhere; None if this throw of the dice gives none."""
     if chance.random() < 0.25:
         edit = chance.choice(known)

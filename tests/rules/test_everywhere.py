@@ -46,9 +46,10 @@ def test_a_second_buyer_anywhere_ends_what_wants_one() -> None:
 
 def test_a_buyers_name_counts_at_any_depth_below_the_party() -> None:
     name = "<cac:PartyLegalEntity><cbc:RegistrationName>{}</cbc:RegistrationName></cac:PartyLegalEntity>"
-    read = whole(
-        f"<cac:AccountingCustomerParty><cac:Party>{name.format('A')}<cac:AgentParty>{name.format('B')}</cac:AgentParty>"
-        f"</cac:Party></cac:AccountingCustomerParty><cac:PayeeParty>{name.format('C')}</cac:PayeeParty>"
-    )
-    assert [each.text for each in read.buyer_names] == ["A"]
-    assert [each.text for each in read.buyer_names_at_any_depth] == ["A", "B"]
+    agent = f"<cac:AgentParty>{name.format('B')}</cac:AgentParty>"
+    buyer = "<cac:AccountingCustomerParty><cac:Party>{}</cac:Party></cac:AccountingCustomerParty>"
+    payee = f"<cac:PayeeParty>{name.format('C')}</cac:PayeeParty>"
+    assert whole(buyer.format(agent) + payee).buyer_name_at_any_depth.text == "B"
+    assert whole(buyer.format(agent) + payee).buyer_names == ()
+    with pytest.raises(Abandoned):
+        _ = whole(buyer.format(name.format("A") + agent) + payee).buyer_name_at_any_depth

@@ -186,7 +186,7 @@ def standard_vat_follows_from_the_rate(category: TaxCategory) -> bool:
 def standard_rated_needs_no_exemption_reason(category: TaxCategory) -> bool:
     if not category.reasons and not category.reason_code:
         return True
-    return not any("S" in each.category.id.texts for each in _invoice_of(category).subtotals)
+    return not _invoice_of(category).breaks_down_standard_rates
 
 
 @rule("BR-S-06", STANDARD_ALLOWANCE, term="BT-96", place=_rate)

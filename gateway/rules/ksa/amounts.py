@@ -90,11 +90,7 @@ def prepaid_amounts_have_two_decimals(subtotal: TaxSubtotal) -> bool:
 # -- lines ----------------------------------------------------------------------------------------------------
 
 
-def _each_line_states(rule_id: str, term: str, amount: Callable[[TaxTotal], Number]) -> Rule:
-    def silent(code: TypeCode) -> Node:
-        lines = everywhere(code).lines
-        return next((line for line in lines if not any(amount(each).filled for each in line.tax_totals)), Node.absent())
-
+def _each_line_states(rule_id: str, term: str, silent: Callable[[TypeCode], Node]) -> Rule:
     @rule(rule_id, CODED, term=term, place=silent, value=lambda _: "")
     def each_line_of_a_standard_document_states_it(code: TypeCode) -> bool:
         return not everywhere(code).is_standard or not silent(code)
@@ -102,8 +98,8 @@ def _each_line_states(rule_id: str, term: str, amount: Callable[[TaxTotal], Numb
     return each_line_of_a_standard_document_states_it
 
 
-BR_KSA_52 = _each_line_states("BR-KSA-52", "KSA-11", lambda total: total.amount)
-BR_KSA_53 = _each_line_states("BR-KSA-53", "KSA-12", lambda total: total.rounding)
+BR_KSA_52 = _each_line_states("BR-KSA-52", "KSA-11", lambda code: everywhere(code).line_without_vat)
+BR_KSA_53 = _each_line_states("BR-KSA-53", "KSA-12", lambda code: everywhere(code).line_without_gross)
 
 
 def _net_plus_vat(total: TaxTotal) -> float:

@@ -103,7 +103,10 @@ SAUDI_BUYER: Final = Pattern(RuleSet.KSA).context(
 CODED: Final = Pattern(RuleSet.KSA).context(
     28, TypeCode, "cbc:InvoiceTypeCode", when=lambda code: code.name[:2] in ("01", "02")
 )
-PAYMENT_CODE: Final = CODED.each(lambda code: [each.code for each in everywhere(code).payment_means if each.code])
+# For all type codes they are the same, so one of them is enough.
+PAYMENT_CODE: Final = CODED.each(
+    lambda code: everywhere(code).payment_codes if code is everywhere(code).first_coded else ()
+)
 STANDARD_INVOICE: Final = Pattern(RuleSet.KSA).context(
     27,
     TypeCode,

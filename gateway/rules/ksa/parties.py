@@ -131,8 +131,8 @@ def buyer_id_is_of_a_listed_scheme(identifier: Identifier) -> bool:
 def simplified_document_to_a_citizen_names_the_buyer(code: TypeCode) -> bool:
     # Searched for in a list: empty text and parts of the codes are found in it too.
     codes = everywhere(code).exemption_codes
-    are_for_citizens = all(each.text in " VATEX-SA-HEA VATEX-SA-EDU " for each in codes)
-    return not codes or not are_for_citizens or any(name.filled for name in everywhere(code).buyer_names)
+    are_for_citizens = all(each in " VATEX-SA-HEA VATEX-SA-EDU " for each in codes)
+    return not codes or not are_for_citizens or everywhere(code).names_the_buyer
 
 
 @rule("BR-KSA-42", BUYER, term="BT-44", value=lambda _: "", severity=WARNING)
@@ -153,8 +153,7 @@ def buyer_vat_number_is_not_empty(number: Node) -> bool:
 
 @rule("BR-KSA-49", CITIZENS_CATEGORY, term="BT-46", value=lambda _: "")
 def supply_to_a_citizen_states_the_national_id(category: TaxCategory) -> bool:
-    ids = [each for party in everywhere(category).buyers for each in party.ids]
-    return any(each.attribute("schemeID") == "NAT" for each in ids)
+    return "NAT" in everywhere(category).buyer_schemes
 
 
 @rule("BR-KSA-63", SAUDI_BUYER, term="BG-8", place=lambda country: country.up(Address), severity=WARNING)
@@ -187,15 +186,13 @@ def saudi_buyer_has_a_postal_code_of_5_digits(country: Country) -> bool:
 @rule("BR-KSA-71", SIMPLIFIED, term="BT-44", value=lambda _: "", severity=WARNING)
 def simplified_summary_names_the_buyer(code: TypeCode) -> bool:
     whole = everywhere(code)
-    return not whole.is_simplified_summary or bool(single(Node, whole.buyer_names_at_any_depth).normal)
+    return not whole.is_simplified_summary or bool(whole.buyer_name_at_any_depth.normal)
 
 
 @rule("BR-KSA-72", SAUDI_BUYER, term="KSA-24", value=lambda _: "")
 def simplified_summary_states_its_period(country: Country) -> bool:
     whole = everywhere(country)
-    return not whole.is_simplified_summary or bool(
-        whole.every(Node, "cbc:ActualDeliveryDate") and whole.every(Node, "cbc:LatestDeliveryDate")
-    )
+    return not whole.is_simplified_summary or whole.has_period
 
 
 @rule("BR-KSA-81", WHOLE, term="BT-46", place=lambda invoice: invoice.buyer.party, value=lambda _: "", severity=WARNING)

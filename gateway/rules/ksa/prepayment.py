@@ -16,7 +16,6 @@ from gateway.rules.view import Node
 from gateway.rules.xpath import divide, in_cents, round_double, round_half_up
 
 PREPAYMENT: Final = "386"
-_NOTHING: Final = Decimal("0.00")
 _ZERO: Final = in_cents(Decimal(0))
 
 
@@ -38,27 +37,14 @@ def deducted_document_is_a_prepayment(prior: PriorDocument) -> bool:
     "BR-KSA-75", PRIOR_DOCUMENT, term="KSA-31", place=lambda prior: prior.up(Line), value=lambda _: "", severity=WARNING
 )
 def deduction_states_what_was_taxed(prior: PriorDocument) -> bool:
-    subtotals = prior.up(Line).subtotals
-    return (
-        any(each.tax for each in subtotals)
-        and any(each.taxable for each in subtotals)
-        and any(each.category.percent for each in subtotals)
-        and any(each.category.id for each in subtotals)
-    )
+    return prior.up(Line).states_what_was_taxed
 
 
 @rule("BR-KSA-82", PRIOR_DOCUMENT, term="BT-131", place=lambda prior: prior.up(Line), value=lambda _: "")
 def deduction_has_no_amount_of_its_own(prior: PriorDocument) -> bool:
     if prior.type_code and prior.type_code.text != PREPAYMENT:
         return True
-    line = prior.up(Line)
-    return (
-        line.net.equals(_NOTHING)
-        and any(total.amount.equals(_NOTHING) for total in line.tax_totals)
-        and any(total.rounding.equals(0) for total in line.tax_totals)
-        and line.price.amount.equals(_NOTHING)
-        and (not line.allowances_charges or any(each.amount.equals(_NOTHING) for each in line.allowances_charges))
-    )
+    return prior.up(Line).charges_nothing
 
 
 def _has_rate_zero(subtotal: TaxSubtotal, code: str) -> bool:

@@ -6,7 +6,7 @@ from gateway.rules.book import WARNING, rule
 from gateway.rules.everywhere import everywhere
 from gateway.rules.ksa.contexts import ATTACHMENT, INVOICE, PIH_ATTACHMENT, SIMPLIFIED
 from gateway.rules.parts import Attachment, BinaryObject, Invoice, TypeCode
-from gateway.rules.view import Node, single
+from gateway.rules.view import single
 
 SIGNATURE_ID: Final = "urn:oasis:names:specification:ubl:signature:Invoice"
 INFORMATION_ID: Final = "urn:oasis:names:specification:ubl:signature:1"
@@ -53,8 +53,7 @@ def previous_hash_is_plain_text(attachment: Attachment) -> bool:
 def signature_information_is_identified(attachment: Attachment) -> bool:
     if not everywhere(attachment).is_simplified:
         return True
-    found = everywhere(attachment).signature_information
-    return attachment.object.filled and any(each.id.text == INFORMATION_ID for each in found)
+    return attachment.object.filled and INFORMATION_ID in everywhere(attachment).information_ids
 
 
 @rule("BR-KSA-29", ATTACHMENT, term="KSA-15", value=lambda _: "", severity=WARNING)
@@ -62,10 +61,7 @@ def signature_refers_to_its_information(attachment: Attachment) -> bool:
     whole = everywhere(attachment)
     if not whole.is_simplified:
         return True
-    if not any(signature.id.text == SIGNATURE_ID for signature in whole.signatures):
-        return False
-    referenced = single(Node, [each for found in whole.signature_information for each in found.referenced_ids])
-    return referenced.normal == SIGNATURE_ID
+    return SIGNATURE_ID in whole.signature_ids and whole.referenced_signature.normal == SIGNATURE_ID
 
 
 @rule("BR-KSA-30", ATTACHMENT, term="KSA-15", value=lambda _: "")
@@ -73,9 +69,9 @@ def signature_method_is_enveloped_xades(attachment: Attachment) -> bool:
     whole = everywhere(attachment)
     if not whole.is_simplified:
         return True
-    return attachment.object.filled and any(each.method.text == SIGNATURE_METHOD for each in whole.signatures)
+    return attachment.object.filled and SIGNATURE_METHOD in whole.signature_methods
 
 
 @rule("BR-KSA-60", SIMPLIFIED, term="KSA-15", value=lambda _: "", severity=WARNING)
 def simplified_document_is_signed(code: TypeCode) -> bool:
-    return any(signature.filled for signature in everywhere(code).signatures)
+    return everywhere(code).is_signed
