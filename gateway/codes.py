@@ -53,6 +53,23 @@ EXEMPTIONS: Final[dict[str, Exemption]] = {
 # BR-KSA-14, in the order of preference of the data dictionary (BT-46).
 BUYER_ID_SCHEMES: Final = ("TIN", "CRN", "MOM", "MLS", "700", "SAG", "NAT", "GCC", "IQA", "PAS", "OTH")
 
+
+class IdForm(NamedTuple):
+    """How the value of an identity looks: a pattern, the same in words, and the rule that says so."""
+
+    pattern: str
+    words: str
+    rule: str
+
+
+BUYER_ID_FORMS: Final[dict[str, IdForm]] = {
+    "TIN": IdForm("3[0-9]{9}", "10 digits of which the first is 3", "BR-KSA-F-07"),
+    "CRN": IdForm("[0-9]{10}", "10 digits", "BR-KSA-F-08"),
+    "700": IdForm("7[0-9]{9}", "10 digits of which the first is 7", "BR-KSA-F-09"),
+    "NAT": IdForm("1[0-9]{9}", "10 digits of which the first is 1", "BR-KSA-F-10"),
+    "IQA": IdForm("2[0-9]{9}", "10 digits of which the first is 2", "BR-KSA-F-11"),
+}
+
 # BR-KSA-08 (BT-29).
 SELLER_ID_SCHEMES: Final = ("CRN", "MOM", "MLS", "700", "SAG", "OTH")
 
@@ -68,6 +85,16 @@ PAYMENT_MEANS: Final[dict[str, str]] = {
     "store_credit": "1",
     "other": "1",
 }
+
+# UNTDID 7161 (BT-105, BT-145) as BR-KSA-CL-06 carries it, without the two that are glued together there.
+CHARGE_REASONS: Final = frozenset(
+    """AA AAA AAC AAD AAE AAF AAH AAI AAS AAT AAV AAY AAZ ABA ABB ABC ABD ABF ABK ABL ABN ABR ABS ABT ABU ACF ACG ACH
+    ACI ACJ ACK ACL ACM ACS ADC ADE ADJ ADK ADL ADM ADN ADO ADP ADQ ADR ADT ADW ADY ADZ AEA AEB AEC AED AEF AEH AEI AEJ
+    AEK AEL AEM AEN AEO AEP AES AET AEU AEV AEW AEX AEY AEZ AJ AU CA CAB CAD CAE CAF CAI CAJ CAK CAL CAM CAN CAO CAR CAS
+    CAT CAU CAV CAW CD CG CS CT DAB DAD DL EG EP ER FAA FAB FAC FC FH FI GAA HAA HD HH IAA AB ID IF IR IS KO L1 LA LAA
+    LAB LF MAE MI ML NAA OA PA PAA PC PL RAB RAC RAD RAF RE RF RH RV SA SAA SAD SAE SAI SG SH SM SU TAB AC TT TV V1 V2
+    WH XAA YY ZZZ""".split()
+)
 
 # ISO 4217 as BR-CL-04 carries it (R3.4.8).
 CURRENCIES: Final = frozenset(

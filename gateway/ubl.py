@@ -17,12 +17,16 @@ from lxml import etree
 from gateway.chain import Link
 from gateway.errors import BadInput
 from gateway.invoice.facts import (
+    ONE,
     RIYADH,
     SAR,
     ZERO,
     Address,
     Allowance,
     Category,
+    Charge,
+    Deduction,
+    DocumentCharge,
     Flag,
     Heading,
     Identifier,
@@ -65,8 +69,8 @@ def render(invoice: Invoice, heading: Heading, link: Link) -> bytes:
 def read(xml: bytes) -> Content:
     """The facts of a document; for what `render` made, stamped or not, exactly those that went in.
 
-    BadInput where any other document lacks a fact, or says one that these types do not hold: charges, prepayments and
-    base quantities show in sums that would not be its own.
+    BadInput where any other document lacks a fact, or says one that these types do not hold, such as a discount on the
+    unit price: it shows in sums that would not be its own.
     """
     root = parse(xml)
     etree.strip_tags(root, etree.Comment, etree.PI)  # or a text would end at the first of them
@@ -91,16 +95,20 @@ def _invoice(root: etree._Element) -> Invoice:
     if kind.is_note and not reason:
         _lacks(root, "cac:PaymentMeans/cbc:InstructionNote", "KSA-10")
     taxes = _Taxes(root)
+    fx_rate = _fx_rate(root) if currency != SAR else None
     return Invoice(
         kind=kind,
         profile=profile,
         flags=flags,
         seller=_party(_element(root, "cac:AccountingSupplierParty/cac:Party", "BG-4")),
         buyer=_buyer(root),
-        lines=tuple(_line(line, taxes) for line in _elements(root, "cac:InvoiceLine", "BG-25")),
+        lines=tuple(_line(line, taxes) for line in _lines(root) if not _is_deduction(line)),
         currency=currency,
-        fx_rate=None if currency == SAR else _decimal(root, "cac:TaxExchangeRate/cbc:CalculationRate", "KSA-39"),
-        allowances=tuple(_allowance(node, taxes) for node in _reductions(root)),
+        fx_rate=fx_rate,
+        vat_in_sar=_vat_in_sar(root) if currency != SAR and fx_rate is None else None,
+        allowances=tuple(_allowance(node, taxes) for node in _adjustments(root, is_charge="false")),
+        charges=tuple(_document_charge(node, taxes) for node in _adjustments(root, is_charge="true")),
+        deductions=tuple(_deduction(line) for line in _lines(root) if _is_deduction(line)),
         rounding=_decimal(root, "cac:LegalMonetaryTotal/cbc:PayableRoundingAmount", "BT-114", absent=ZERO),
         supply_date=_date(root, "cac:Delivery/cbc:ActualDeliveryDate", "KSA-5"),
         supply_end=_date(root, "cac:Delivery/cbc:LatestDeliveryDate", "KSA-24"),
@@ -111,6 +119,20 @@ def _invoice(root: etree._Element) -> Invoice:
         order_reference=_text(root, "cac:OrderReference/cbc:ID"),
         contract=_text(root, "cac:ContractDocumentReference/cbc:ID"),
     )
+
+
+def _fx_rate(root: etree._Element) -> Decimal | None:
+    rate = "cac:TaxExchangeRate/cbc:CalculationRate"
+    return _decimal(root, rate, "KSA-39") if _text(root, rate) else None
+
+
+def _vat_in_sar(root: etree._Element) -> Decimal:
+    """BT-111: that of the tax total without a breakdown."""
+    totals = root.iterfind(_qualified("cac:TaxTotal"))
+    bare = next((each for each in totals if each.find(_qualified("cac:TaxSubtotal")) is None), None)
+    if bare is None:
+        _lacks(root, "second cac:TaxTotal", "BT-111")
+    return _decimal(bare, "cbc:TaxAmount", "BT-111")
 
 
 def _transaction_code(root: etree._Element) -> tuple[Profile, frozenset[Flag]]:
@@ -150,6 +172,14 @@ def _address(node: etree._Element) -> Address:
     )
 
 
+def _lines(root: etree._Element) -> list[etree._Element]:
+    return _elements(root, "cac:InvoiceLine", "BG-25")
+
+
+def _is_deduction(line: etree._Element) -> bool:
+    return line.find(_qualified("cac:DocumentReference")) is not None
+
+
 def _line(node: etree._Element, taxes: "_Taxes") -> Line:
     quantity = _element(node, "cbc:InvoicedQuantity", "BT-129")
     return Line(
@@ -158,34 +188,50 @@ def _line(node: etree._Element, taxes: "_Taxes") -> Line:
         quantity=_decimal(node, "cbc:InvoicedQuantity", "BT-129"),
         unit=quantity.get("unitCode", ""),
         price=_decimal(node, "cac:Price/cbc:PriceAmount", "BT-146"),
+        base_quantity=_decimal(node, "cac:Price/cbc:BaseQuantity", "BT-149", absent=ONE),
         tax=taxes.of(_element(node, "cac:Item/cac:ClassifiedTaxCategory", "BT-151")),
-        reductions=tuple(_reduction(reduction) for reduction in _reductions(node)),
+        reductions=tuple(Reduction(*_adjustment(each)) for each in _adjustments(node, is_charge="false")),
+        charges=tuple(Charge(*_adjustment(each)) for each in _adjustments(node, is_charge="true")),
         sku=_text(node, "cac:Item/cac:SellersItemIdentification/cbc:ID"),
     )
 
 
-def _reductions(node: etree._Element) -> Iterator[etree._Element]:
-    """BG-20 or BG-27. A charge is left out here, and then missed in the sums."""
-    for reduction in node.iterfind(_qualified("cac:AllowanceCharge")):
-        if _text(reduction, "cbc:ChargeIndicator") == "false":
-            yield reduction
-
-
-def _reduction(node: etree._Element) -> Reduction:
-    return Reduction(
-        amount=_decimal(node, "cbc:Amount", "BT-136"),
-        reason=_text(node, "cbc:AllowanceChargeReason"),
-        code=_text(node, "cbc:AllowanceChargeReasonCode"),
+def _deduction(line: etree._Element) -> Deduction:
+    subtotal = _element(line, "cac:TaxTotal/cac:TaxSubtotal", "KSA-31")
+    reference = _element(line, "cac:DocumentReference", "KSA-26")
+    return Deduction(
+        id=_text(line, "cbc:ID"),
+        name=_text(line, "cac:Item/cbc:Name"),
+        number=_required(reference, "cbc:ID", "KSA-26"),
+        uuid=_text(reference, "cbc:UUID"),
+        issued_at=_moment(reference, "KSA-28", "KSA-29"),
+        tax=_Taxes.stated(_element(subtotal, "cac:TaxCategory", "KSA-33")),
+        taxable=_decimal(subtotal, "cbc:TaxableAmount", "KSA-31"),
+        vat=_decimal(subtotal, "cbc:TaxAmount", "KSA-32"),
     )
+
+
+def _adjustments(node: etree._Element, *, is_charge: str) -> Iterator[etree._Element]:
+    """BG-20 or BG-27 where `is_charge` is false, BG-21 or BG-28 where it is true."""
+    for each in node.iterfind(_qualified("cac:AllowanceCharge")):
+        if _text(each, "cbc:ChargeIndicator") == is_charge:
+            yield each
+
+
+def _adjustment(node: etree._Element) -> tuple[Decimal, str, str]:
+    """Amount, reason and its code."""
+    amount = _decimal(node, "cbc:Amount", "BT-136")
+    return amount, _text(node, "cbc:AllowanceChargeReason"), _text(node, "cbc:AllowanceChargeReasonCode")
 
 
 def _allowance(node: etree._Element, taxes: "_Taxes") -> Allowance:
-    return Allowance(
-        amount=_decimal(node, "cbc:Amount", "BT-92"),
-        reason=_text(node, "cbc:AllowanceChargeReason"),
-        tax=taxes.of(_element(node, "cac:TaxCategory", "BT-95")),
-        code=_text(node, "cbc:AllowanceChargeReasonCode"),
-    )
+    amount, reason, code = _adjustment(node)
+    return Allowance(amount, reason, taxes.of(_element(node, "cac:TaxCategory", "BT-95")), code)
+
+
+def _document_charge(node: etree._Element, taxes: "_Taxes") -> DocumentCharge:
+    amount, reason, code = _adjustment(node)
+    return DocumentCharge(amount, reason, taxes.of(_element(node, "cac:TaxCategory", "BT-102")), code)
 
 
 class _Taxes:
@@ -217,15 +263,20 @@ class _Taxes:
 
 
 def _heading(root: etree._Element) -> Heading:
-    day = _date(root, "cbc:IssueDate", "BT-2") or _lacks(root, "cbc:IssueDate", "BT-2")
-    text = _required(root, "cbc:IssueTime", "KSA-25")
+    issued_at = _moment(root, "BT-2", "KSA-25")
+    return Heading(_required(root, "cbc:ID", "BT-1"), _required(root, "cbc:UUID", "KSA-1"), issued_at)
+
+
+def _moment(node: etree._Element, day_term: str, time_term: str) -> datetime:
+    """An IssueDate with its IssueTime, in Riyadh unless it says UTC (Z)."""
+    day = _date(node, "cbc:IssueDate", day_term) or _lacks(node, "cbc:IssueDate", day_term)
+    text = _required(node, "cbc:IssueTime", time_term)
     match = re.fullmatch("([0-9]{2}:[0-9]{2}:[0-9]{2})(Z?)", text)
     try:
         clock = time.fromisoformat(match[1] if match else "")
     except ValueError:
-        _unusable(root, "cbc:IssueTime", "KSA-25", text)
-    issued_at = datetime.combine(day, clock, UTC if text.endswith("Z") else RIYADH)
-    return Heading(_required(root, "cbc:ID", "BT-1"), _required(root, "cbc:UUID", "KSA-1"), issued_at)
+        _unusable(node, "cbc:IssueTime", time_term, text)
+    return datetime.combine(day, clock, UTC if text.endswith("Z") else RIYADH)
 
 
 def _link(root: etree._Element) -> Link:
@@ -247,24 +298,23 @@ def _must_say_its_own_sums(root: etree._Element, invoice: Invoice) -> None:
     """BadInput unless every sum the document states is the one its facts give."""
     total = "cac:LegalMonetaryTotal"
     in_currency = _element(root, "cac:TaxTotal[cac:TaxSubtotal]", "BT-110")
-    in_sar = next((node for node in root.iterfind(_qualified("cac:TaxTotal")) if node is not in_currency), None)
-    if in_sar is None:
-        _lacks(root, "second cac:TaxTotal", "BT-111")
     stated = [
         ("BT-106", _decimal(root, f"{total}/cbc:LineExtensionAmount", "BT-106"), invoice.lines_total),
         ("BT-109", _decimal(root, f"{total}/cbc:TaxExclusiveAmount", "BT-109"), invoice.without_vat),
         ("BT-110", _decimal(in_currency, "cbc:TaxAmount", "BT-110"), invoice.vat),
-        ("BT-111", _decimal(in_sar, "cbc:TaxAmount", "BT-111"), invoice.vat_sar),
+        ("BT-111", _vat_in_sar(root), invoice.vat_sar),
         ("BT-112", _decimal(root, f"{total}/cbc:TaxInclusiveAmount", "BT-112"), invoice.with_vat),
+        ("BT-113", _decimal(root, f"{total}/cbc:PrepaidAmount", "BT-113", absent=ZERO), invoice.prepaid),
         ("BT-115", _decimal(root, f"{total}/cbc:PayableAmount", "BT-115"), invoice.payable),
     ]
-    for node, line in zip(root.iterfind(_qualified("cac:InvoiceLine")), invoice.lines, strict=True):
+    sold = (node for node in _lines(root) if not _is_deduction(node))
+    for node, line in zip(sold, invoice.lines, strict=True):
         stated.append((f"BT-131 of line {line.id}", _decimal(node, "cbc:LineExtensionAmount", "BT-131"), line.net))
     for term, amount, computed in stated:
         if amount != computed:
             raise BadInput(
                 f"The document states {amount} for {term}, and its lines and allowances give {computed}.",
-                fix="Charges, prepayments, base quantities and other ways of rounding are not taken over.",
+                fix="Discounts on the unit price and other ways of rounding are not taken over.",
             )
 
 

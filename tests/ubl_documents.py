@@ -14,6 +14,9 @@ from gateway.invoice.facts import (
     Address,
     Allowance,
     Category,
+    Charge,
+    Deduction,
+    DocumentCharge,
     Flag,
     Heading,
     Identifier,
@@ -97,6 +100,22 @@ DOCUMENTS: Mapping[str, Invoice] = {
         lines=(line("0.333333", "3000", "9.99", "0.01"), line("80", tax=VAT5, id="2")),
         allowances=(Allowance(Decimal("90.00"), "قسيمة", VAT15, "95"), Allowance(Decimal(8), "Coupon", VAT5)),
     ),
+    "charges and a base quantity": replace(
+        STANDARD,
+        lines=(
+            replace(line("12.34", "250"), base_quantity=Decimal(100), charges=(Charge(Decimal(1), "تغليف", "PC"),)),
+        ),
+        charges=(DocumentCharge(Decimal("25.00"), "Freight | شحن", VAT15, "FC"),),
+    ),
+    "prepayments deducted": replace(
+        STANDARD,
+        lines=(line("2000"), line("500", tax=MEDICINE, id="2")),
+        deductions=(
+            Deduction("3", "Advance | دفعة", "RUH1-000120", HEADING.issued_at, VAT5, Decimal(1000), Decimal(50), "e-1"),
+            Deduction("4", "Advance | دفعة", "RUH1-000120", HEADING.issued_at, MEDICINE, Decimal(100), ZERO),
+        ),
+    ),
+    "foreign currency without its rate": replace(STANDARD, currency="EUR", vat_in_sar=Decimal("70.25")),
     "public buyer, continuous supply": replace(
         STANDARD, flags=frozenset({Flag.B2G, Flag.CONTINUOUS}), contract="C-2026-17", order_reference="PO-55"
     ),
@@ -129,9 +148,18 @@ def _lines(draw: st.DrawFn) -> Line:
     places = draw(st.integers(2, 8))
     price = draw(st.decimals(ZERO, Decimal(100_000), places=places))
     quantity = draw(st.decimals(Decimal("0.001"), Decimal(1000), places=3))
-    most = (price * quantity / 4).quantize(Decimal("0.01"), "ROUND_DOWN")
+    base = draw(st.just(Decimal(1)) | st.decimals(Decimal("0.01"), Decimal(1000), places=2))
+    most = (price * quantity / base / 4).quantize(Decimal("0.01"), "ROUND_DOWN")
     reductions = draw(st.lists(st.builds(Reduction, amounts(most), texts, maybe), max_size=3))
-    return Line(draw(texts), draw(texts), quantity, price, draw(taxes), tuple(reductions), draw(texts), draw(maybe))
+    charges = draw(st.lists(st.builds(Charge, amounts(1000), texts, texts), max_size=2))
+    return Line(
+        draw(texts), draw(texts), quantity, price, draw(taxes), tuple(reductions), draw(texts), draw(maybe),
+        charges=tuple(charges), base_quantity=base,
+    )  # fmt: skip
+
+
+def _deductions() -> st.SearchStrategy[Deduction]:
+    return st.builds(Deduction, texts, texts, texts, _moments, taxes, amounts(1000), amounts(200), maybe)
 
 
 @st.composite
@@ -141,6 +169,7 @@ def documents(draw: st.DrawFn) -> Content:
     kind = draw(st.sampled_from(Kind))
     currency = draw(st.sampled_from(["SAR", "USD", "KWD"]))
     rate = st.decimals(Decimal("0.0001"), Decimal(20), places=6)
+    shows_rate = draw(st.booleans())
     day = st.none() | st.dates(date(2020, 1, 1), date(2030, 1, 1))
     invoice = Invoice(
         kind=kind,
@@ -150,8 +179,11 @@ def documents(draw: st.DrawFn) -> Content:
         lines=lines,
         flags=draw(st.frozensets(st.sampled_from(Flag))),
         currency=currency,
-        fx_rate=None if currency == "SAR" else draw(rate),
+        fx_rate=draw(rate) if currency != "SAR" and shows_rate else None,
+        vat_in_sar=draw(amounts(9999)) if currency != "SAR" and not shows_rate else None,
         allowances=tuple(draw(st.lists(_allowances(lines), max_size=2))),
+        charges=tuple(draw(st.lists(st.builds(DocumentCharge, amounts(1000), texts, taxes, texts), max_size=2))),
+        deductions=tuple(draw(st.lists(_deductions(), max_size=2))),
         rounding=draw(st.just(ZERO) | st.decimals(Decimal("-0.05"), Decimal("0.05"), places=2)),
         supply_date=draw(day),
         supply_end=draw(day),
@@ -182,7 +214,15 @@ def figures(draw: st.DrawFn) -> Invoice:
     """Legal documents with any figures: the texts are plain and each category has one reason, as the rules want it."""
     taxes_here = st.sampled_from([VAT15, VAT5, MEDICINE, INSURANCE, NOT_SUBJECT])
     lines = [
-        replace(each, id=str(position), name="Coffee", unit="PCE", tax=draw(taxes_here), reductions=each.reductions[:1])
+        replace(
+            each,
+            id=str(position),
+            name="Coffee",
+            unit="PCE",
+            tax=draw(taxes_here),
+            reductions=each.reductions[:1],
+            charges=tuple(replace(charge, reason="Packing", code="PC") for charge in each.charges),
+        )
         for position, each in enumerate(draw(st.lists(_lines(), min_size=1, max_size=12)), 1)
     ]
     foreign = draw(st.booleans())

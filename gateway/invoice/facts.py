@@ -14,6 +14,7 @@ from typing import Final
 
 HALALA: Final = Decimal("0.01")
 ZERO: Final = Decimal("0.00")
+ONE: Final = Decimal(1)
 SAR: Final = "SAR"
 RIYADH: Final = timezone(timedelta(hours=3), "Asia/Riyadh")
 """The zone of every date and time on a document; the Kingdom keeps no summer time."""
@@ -137,9 +138,19 @@ class Reduction:
     origin: str = field(default="", compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """BG-28, a charge on one line: amount BT-141, reason BT-144, reason code BT-145 (UNTDID 7161)."""
+
+    amount: Decimal
+    reason: str
+    code: str
+    origin: str = field(default="", compare=False)
+
+
 @dataclass(frozen=True)
 class Line:
-    """BG-25. `price` is the net unit price (BT-146), `unit` a UN/ECE Rec 20 code (BT-130)."""
+    """BG-25. `price` is the net price (BT-146) of `base_quantity` (BT-149), `unit` a UN/ECE Rec 20 code (BT-130)."""
 
     id: str  # BT-126
     name: str  # BT-153
@@ -149,12 +160,25 @@ class Line:
     reductions: tuple[Reduction, ...] = ()
     unit: str = "PCE"
     sku: str = ""  # BT-155
+    charges: tuple[Charge, ...] = ()
+    base_quantity: Decimal = ONE
     origin: str = field(default="", compare=False)
 
     @cached_property
     def net(self) -> Decimal:
-        """BT-131: price times quantity, rounded, less the reductions (BR-KSA-EN16931-11)."""
-        return round_half_up(self.price * self.quantity) - sum((r.amount for r in self.reductions), ZERO)
+        """BT-131: price times quantity, rounded, less the reductions, with the charges (BR-KSA-EN16931-11)."""
+        off = sum((each.amount for each in self.reductions), ZERO)
+        return self.before_reductions - off + sum((each.amount for each in self.charges), ZERO)
+
+    @cached_property
+    def before_reductions(self) -> Decimal:
+        """Price times quantity, rounded to the halala before anything is added or taken off."""
+        return round_half_up(self.price * self.quantity / self.base_quantity)
+
+    @property
+    def has_base_quantity(self) -> bool:
+        """Whether the price is for another quantity than one."""
+        return self.base_quantity != 1
 
     @cached_property
     def vat(self) -> Decimal:
@@ -179,6 +203,40 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentCharge:
+    """BG-21, a charge on the whole document within one VAT category: amount BT-99, reason BT-104, code BT-105."""
+
+    amount: Decimal
+    reason: str
+    tax: Tax
+    code: str
+    origin: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Deduction:
+    """What a prepayment invoice (KSA-26, KSA-27) of some moment (KSA-28, KSA-29) had taxed, taken off the amount due.
+
+    It stands in a line of its own without any amount: taxable KSA-31, VAT KSA-32, category and rate as they were then.
+    """
+
+    id: str  # BT-126
+    name: str  # BT-153
+    number: str
+    issued_at: datetime
+    tax: Tax
+    taxable: Decimal
+    vat: Decimal
+    uuid: str = ""
+    origin: str = field(default="", compare=False)
+
+    @property
+    def total(self) -> Decimal:
+        """What it takes off the amount due."""
+        return self.taxable + self.vat
+
+
+@dataclass(frozen=True, slots=True)
 class VatGroup:
     """BG-23: taxable amount BT-116 and VAT BT-117 of one category and rate."""
 
@@ -195,9 +253,9 @@ class VatGroup:
 class Invoice:
     """One document's facts. Texts that are absent are empty; amounts are in `currency` but for `vat_sar`.
 
-    `fx_rate` is SAR for one unit of the document currency and mandatory when that is not SAR. `references` are the
-    numbers of the documents a note corrects (BT-25), `reason` why (KSA-10). `rounding` (BT-114) is the halala that a
-    VAT-inclusive price cannot reach.
+    When the currency is not SAR, either `fx_rate` says how many SAR one unit is and the VAT in SAR follows from it, or
+    the document states `vat_in_sar` without the rate. `references` are the numbers of the documents a note corrects
+    (BT-25), `reason` why (KSA-10). `rounding` (BT-114) is the halala that a VAT-inclusive price cannot reach.
     """
 
     kind: Kind
@@ -208,7 +266,10 @@ class Invoice:
     flags: frozenset[Flag] = frozenset()
     currency: str = SAR  # BT-5
     fx_rate: Decimal | None = None  # KSA-39
+    vat_in_sar: Decimal | None = None  # BT-111
     allowances: tuple[Allowance, ...] = ()
+    charges: tuple[DocumentCharge, ...] = ()
+    deductions: tuple[Deduction, ...] = ()
     rounding: Decimal = ZERO
     supply_date: date | None = None  # KSA-5
     supply_end: date | None = None  # KSA-24
@@ -221,7 +282,8 @@ class Invoice:
 
     def __post_init__(self) -> None:
         assert self.lines, "an invoice has lines (BR-16)"
-        assert (self.currency == SAR) == (self.fx_rate is None), "a foreign currency needs its rate to SAR"
+        in_sar = [each for each in (self.fx_rate, self.vat_in_sar) if each is not None]
+        assert len(in_sar) == (self.currency != SAR), "a foreign currency needs its rate to SAR, or the VAT in SAR"
         assert not self.kind.is_note or (self.references and self.reason), "a note names what it corrects, and why"
 
     @property
@@ -237,6 +299,8 @@ class Invoice:
             taxable[line.tax] = taxable.get(line.tax, ZERO) + line.net
         for allowance in self.allowances:
             taxable[allowance.tax] = taxable.get(allowance.tax, ZERO) - allowance.amount
+        for charge in self.charges:
+            taxable[charge.tax] = taxable.get(charge.tax, ZERO) + charge.amount
         return tuple(VatGroup(tax, amount) for tax, amount in taxable.items())
 
     @cached_property
@@ -250,9 +314,19 @@ class Invoice:
         return sum((allowance.amount for allowance in self.allowances), ZERO)
 
     @cached_property
+    def charges_total(self) -> Decimal:
+        """BT-108."""
+        return sum((charge.amount for charge in self.charges), ZERO)
+
+    @cached_property
+    def prepaid(self) -> Decimal:
+        """BT-113."""
+        return sum((deduction.total for deduction in self.deductions), ZERO)
+
+    @cached_property
     def without_vat(self) -> Decimal:
         """BT-109."""
-        return self.lines_total - self.allowances_total
+        return self.lines_total - self.allowances_total + self.charges_total
 
     @cached_property
     def vat(self) -> Decimal:
@@ -262,6 +336,8 @@ class Invoice:
     @cached_property
     def vat_sar(self) -> Decimal:
         """BT-111, the VAT total in SAR."""
+        if self.vat_in_sar is not None:
+            return self.vat_in_sar
         return self.vat if self.fx_rate is None else round_half_up(self.vat * self.fx_rate)
 
     @cached_property
@@ -272,7 +348,7 @@ class Invoice:
     @cached_property
     def payable(self) -> Decimal:
         """BT-115."""
-        return self.with_vat + self.rounding
+        return self.with_vat - self.prepaid + self.rounding
 
 
 @dataclass(frozen=True, slots=True)

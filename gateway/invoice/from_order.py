@@ -5,13 +5,15 @@ each VAT group is the one whose VAT (BT-117 = round(BT-116 x rate)) adds up to w
 largest remainder, and the halala that no taxable amount reaches goes to the payable rounding (BT-114).
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
+from decimal import ROUND_CEILING, Decimal
+from typing import Final, NamedTuple
 
-from gateway.codes import EXEMPTIONS, PAYMENT_MEANS
+from gateway.codes import PAYMENT_MEANS
 from gateway.errors import DoesNotClose, UnusableOrder
+from gateway.invoice.arithmetic import allocate, comes_to, taxable_within, unit_price
 from gateway.invoice.facts import (
     HALALA,
     RIYADH,
@@ -19,43 +21,67 @@ from gateway.invoice.facts import (
     Address,
     Allowance,
     Category,
+    Charge,
+    DocumentCharge,
     Identifier,
     Invoice,
-    Kind,
     Line,
     Party,
-    Profile,
     Reduction,
     Tax,
     round_half_up,
 )
-from gateway.order import Buyer, LineKind, Order, OrderLine, OrderReduction, OrderTax
+from gateway.invoice.policy import Decided, Item, Policy, decide, tax_of
+from gateway.invoice.prepayment import Prior, deductions_of
+from gateway.order import Buyer, LineKind, Order, OrderCharge, OrderLine, OrderReduction
 
 _LINE_ID_LENGTH = 6  # BR-KSA-F-06-C17
 _SERVICE_UNIT = "C62"  # Recommendation 20: one; for what is not counted in pieces
-_REASONS = {
+_LONGEST_RATE = 14  # BR-KSA-90
+_REASONS: Final = {
     "item": "Item discount | خصم على الصنف",
     "coupon": "Coupon | قسيمة خصم",
     "order": "Order discount | خصم على الطلب",
     "automatic": "Offer | عرض ترويجي",
     "loyalty": "Loyalty points | نقاط ولاء",
+    "gift_card": "Gift card taxed when it was sold | بطاقة هدايا خضعت للضريبة عند بيعها",
 }
 
 
-def invoice_of(order: Order, seller: Party) -> Invoice:
-    """The invoice for an order; DoesNotClose if the shop's own total differs by more than rounding explains,
-    UnusableOrder if one document cannot hold it."""
-    _one_reason_each(order)
-    lines = _lines(order)
-    allowances = _allowances(order)
+class Drawn(NamedTuple):
+    """An order as the document it becomes, with what was decided on the way."""
+
+    invoice: Invoice
+    decided: Decided
+
+
+def invoice_of(
+    order: Order, seller: Party, policy: Policy | None = None, priors: Mapping[str, Prior] | None = None
+) -> Invoice:
+    """The document's facts for an order; see `draw_up`."""
+    return draw_up(order, seller, policy, priors).invoice
+
+
+def draw_up(
+    order: Order, seller: Party, policy: Policy | None = None, priors: Mapping[str, Prior] | None = None
+) -> Drawn:
+    """The document for an order by a connection's policy; `priors` are the prepayments that it takes off, by number.
+
+    DoesNotClose if the shop's own total differs by more than rounding explains, UnusableOrder if one document cannot
+    hold it, or if there is nothing to issue.
+    """
+    decided = decide(order, policy or Policy())
+    basket = _Basket(order, decided.items)
+    lines = _lines(basket)
     draft = Invoice(
-        kind=Kind.INVOICE,
-        profile=Profile.STANDARD if order.buyer.kind == "business" else Profile.SIMPLIFIED,
-        flags=order.flags,
+        kind=decided.kind,
+        profile=decided.profile,
+        flags=decided.flags,
         seller=seller,
         buyer=_buyer(order.buyer),
         lines=lines,
-        allowances=allowances,
+        charges=_document_charges(basket),
+        allowances=(*_lines_below_zero(basket), *_allowances(basket)),
         currency=order.currency,
         fx_rate=order.fx.rate if order.fx else None,
         supply_date=order.supply_date or _riyadh_date(order),
@@ -65,13 +91,24 @@ def invoice_of(order: Order, seller: Party) -> Invoice:
         order_reference=order.number or order.id,
         contract=order.contract,
     )
-    return _with_rounding(draft, order)
+    closed = _with_rounding(_of_shown_rate(draft, order), order, basket.left_out)
+    return Drawn(_with_deductions(closed, order, priors or {}), decided)
 
 
 def charged(order: Order) -> Decimal:
-    """What the lines and reductions of an order come to as the shop prices them (with VAT only if its prices are)."""
-    lines = sum((_charged(line) for line in order.lines), ZERO)
-    return lines - sum((round_half_up(reduction.amount) for reduction in order.reductions), ZERO)
+    """What an order comes to as the shop prices it (with VAT only if its prices are)."""
+    lines = sum((charged_for(line) for line in order.lines), ZERO)
+    charges = sum((round_half_up(charge.amount) for charge in order.charges), ZERO)
+    return lines + charges - sum((round_half_up(reduction.amount) for reduction in order.reductions), ZERO)
+
+
+def charged_for(line: OrderLine) -> Decimal:
+    """What the shop takes for the line: it rounds the line, not the piece."""
+    if line.unit_price < 0:
+        return -round_half_up(-line.list_price)
+    on_top = sum((round_half_up(charge.amount) for charge in line.charges), ZERO)
+    off = sum((round_half_up(reduction.amount) for reduction in line.reductions), ZERO)
+    return max(round_half_up(line.list_price) + on_top - off, ZERO)
 
 
 def rounding_limit(order: Order) -> Decimal:
@@ -79,123 +116,142 @@ def rounding_limit(order: Order) -> Decimal:
     return (HALALA + HALALA / 2 * len(order.lines)).quantize(HALALA, ROUND_CEILING)
 
 
-def allocate(total: Decimal, shares: Sequence[Decimal]) -> list[Decimal]:
-    """`total` (two decimals, not negative) split in proportion to `shares`, exact to the halala.
-
-    By largest remainder; among equals the earlier wins; a share of zero gets nothing. The parts add up to `total`.
-    """
-    whole = sum(shares, ZERO)
-    if not whole:
-        assert not total, "nothing to split it over"
-        return [ZERO for _ in shares]
-    exact = [total * share / whole for share in shares]
-    parts = [amount.quantize(HALALA, ROUND_DOWN) for amount in exact]
-    missing = int((total - sum(parts, ZERO)) / HALALA)
-    by_remainder = sorted((i for i, share in enumerate(shares) if share), key=lambda i: parts[i] - exact[i])
-    for i in by_remainder[:missing]:
-        parts[i] += HALALA
-    return parts
+# -- VAT groups -----------------------------------------------------------------------------------------------
 
 
-def taxable_within(gross: Decimal, tax: Tax) -> Decimal:
-    """The taxable amount whose VAT on top comes to `gross`, or as near as halalas allow."""
-    nearest = round_half_up(gross / (1 + tax.rate / 100))
-    candidates = (nearest, nearest - HALALA, nearest + HALALA)
-    return min(candidates, key=lambda taxable: abs(gross - taxable - tax.of(taxable)))
+@dataclass
+class _Group:
+    """One VAT group while an order is put together: what was charged for it so far, as the shop prices it."""
+
+    tax: Tax
+    gross: bool
+    charged: Decimal = ZERO
+
+    @property
+    def taxable(self) -> Decimal:
+        """BT-116, so that the group closes on what was charged."""
+        return taxable_within(self.charged, self.tax) if self.gross else self.charged
+
+    def net_of(self, change: Decimal) -> Decimal:
+        """Between the taxable amounts before and after a change of what is charged."""
+        before = self.taxable
+        self.charged += change
+        return self.taxable - before
+
+
+@dataclass
+class _Basket:
+    """The order's items by VAT group; `left_out` is what was charged for what others supply."""
+
+    order: Order
+    items: tuple[Item, ...]
+    groups: dict[Tax, _Group] = field(default_factory=dict)
+    left_out: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        self.left_out = sum((charged_for(item.line) for item in self.items if item.left_out), ZERO)
+        self.items = tuple(item for item in self.items if not item.left_out)
+        if not self.sold:
+            raise _nothing_sold(self.order)
+        self._check_reasons()
+
+    @property
+    def sold(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if not item.takes_off)
+
+    @property
+    def taking_off(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.takes_off)
+
+    def group(self, tax: Tax) -> _Group:
+        return self.groups.setdefault(tax, _Group(tax, self.order.prices_include_tax))
+
+    def _check_reasons(self) -> None:
+        """The official rules compare each group with all lines of its category (BR-Z-08, BR-E-08, BR-O-08), so two
+        groups of one category and rate can never hold."""
+        taxes = dict.fromkeys([item.tax for item in self.items] + [tax_of(each.tax) for each in self.order.charges])
+        reasons: dict[tuple[Category, Decimal], list[str]] = {}
+        for tax in taxes:
+            reasons.setdefault((tax.category, tax.rate), []).append(tax.reason_code)
+        for (category, _), codes in reasons.items():
+            if len(codes) > 1:
+                raise _several_reasons(category, " and ".join(sorted(codes)))
 
 
 # -- lines ----------------------------------------------------------------------------------------------------
 
 
-def _lines(order: Order) -> tuple[Line, ...]:
-    nets = _line_nets(order)
-    long_ids = any(len(line.id) > _LINE_ID_LENGTH for line in order.lines)
+def _lines(basket: _Basket) -> tuple[Line, ...]:
+    long_ids = any(len(item.line.id) > _LINE_ID_LENGTH for item in basket.sold)
+    gross = basket.order.prices_include_tax
     return tuple(
-        _line(
-            line,
-            net,
-            line_id=str(index + 1) if long_ids else line.id,
-            origin=f"lines[{index}]",
-            gross=order.prices_include_tax,
-        )
-        for index, (line, net) in enumerate(zip(order.lines, nets, strict=True))
+        _line(item, net, line_id=str(position) if long_ids else item.line.id, gross=gross)
+        for position, (item, net) in enumerate(zip(basket.sold, _line_nets(basket), strict=True), 1)
     )
 
 
-def _line_nets(order: Order) -> list[Decimal]:
+def _line_nets(basket: _Basket) -> list[Decimal]:
     """BT-131 of each line. With VAT in the prices each VAT group is split so that it closes."""
-    charges = [_charged(line) for line in order.lines]
-    if not order.prices_include_tax:
-        return charges
+    charges = [charged_for(item.line) for item in basket.sold]
+    members: dict[Tax, list[int]] = {}
+    for position, item in enumerate(basket.sold):
+        members.setdefault(item.tax, []).append(position)
     nets = [ZERO] * len(charges)
-    for tax, members in _groups(order).items():
-        taxable = taxable_within(sum((charges[i] for i in members), ZERO), tax)
-        for i, net in zip(members, allocate(taxable, [charges[i] for i in members]), strict=True):
-            nets[i] = net
+    for tax, positions in members.items():
+        shares = [charges[position] for position in positions]
+        taxable = basket.group(tax).net_of(sum(shares, ZERO))
+        parts = allocate(taxable, shares) if basket.order.prices_include_tax else shares
+        for position, net in zip(positions, parts, strict=True):
+            nets[position] = net
     return nets
 
 
-def _groups(order: Order) -> dict[Tax, list[int]]:
-    groups: dict[Tax, list[int]] = {}
-    for i, line in enumerate(order.lines):
-        groups.setdefault(_tax(line.tax), []).append(i)
-    return groups
-
-
-def _one_reason_each(order: Order) -> None:
-    """The official rules compare each group with all lines of its category (BR-Z-08, BR-E-08, BR-O-08), so two groups
-    of one category and rate can never hold."""
-    reasons: dict[tuple[Category, Decimal], list[str]] = {}
-    for tax in _groups(order):
-        reasons.setdefault((tax.category, tax.rate), []).append(tax.reason_code)
-    for (category, _), codes in reasons.items():
-        if len(codes) > 1:
-            raise _several_reasons(category, " and ".join(sorted(codes)))
-
-
-def _several_reasons(category: Category, codes: str) -> UnusableOrder:
-    return UnusableOrder(
-        f"The lines of category {category} have several reasons: {codes}. One document holds one for each category and "
-        f"rate (BR-{category}-08).",
-        problems=(("lines", f"several reasons in category {category}: {codes}"),),
-        fix="Send one order for each reason.",
-        ar=f"لا يقبل المستند الواحد أكثر من سبب لكل فئة ضريبية ({codes}). أرسل طلباً مستقلاً لكل سبب.",
-    )
-
-
-def _charged(line: OrderLine) -> Decimal:
-    """What the shop takes for the line: it rounds the line, not the piece."""
-    reductions = sum((round_half_up(reduction.amount) for reduction in line.reductions), ZERO)
-    return max(round_half_up(line.quantity * line.unit_price) - reductions, ZERO)
-
-
-def _line(line: OrderLine, net: Decimal, *, line_id: str, origin: str, gross: bool) -> Line:
-    tax = _tax(line.tax)
-    reductions = tuple(
-        _reduction(reduction, tax, origin=f"{origin}.reductions[{index}]", gross=gross)
+def _line(item: Item, net: Decimal, *, line_id: str, gross: bool) -> Line:
+    line, origin = item.line, f"lines[{item.index}]"
+    reductions = [
+        Reduction(_net(reduction.amount, item.tax, gross), _reason(reduction), origin=f"{origin}.reductions[{index}]")
         for index, reduction in enumerate(line.reductions)
-    )
-    reductions = tuple(reduction for reduction in reductions if reduction.amount)
-    before = net + sum((reduction.amount for reduction in reductions), ZERO)
+    ]
+    off = sum((reduction.amount for reduction in reductions), ZERO)
+    charges = _line_charges(item, at_most=net + off, gross=gross)
+    before = net + off - sum((charge.amount for charge in charges), ZERO)
     return Line(
         id=line_id,
         name=line.name,
         quantity=line.quantity,
-        price=line.unit_price
-        if not gross and _is(line.unit_price, line.quantity, before)
-        else unit_price(before, line.quantity),
-        tax=tax,
-        reductions=reductions,
+        price=_price(line, before, gross=gross),
+        base_quantity=line.base_quantity,
+        tax=item.tax,
+        reductions=tuple(reduction for reduction in reductions if reduction.amount),
+        charges=tuple(charge for charge in charges if charge.amount),
         unit=line.unit if line.kind is LineKind.PRODUCT else _SERVICE_UNIT,
         sku=line.sku,
         origin=origin,
     )
 
 
-def _reduction(reduction: OrderReduction, tax: Tax, *, origin: str, gross: bool) -> Reduction:
-    amount = round_half_up(reduction.amount)
-    net = round_half_up(amount / (1 + tax.rate / 100)) if gross else amount
-    return Reduction(net, _reason(reduction), origin=origin)
+def _price(line: OrderLine, before: Decimal, *, gross: bool) -> Decimal:
+    """The shop's own net price wherever the line comes to what it says."""
+    if not gross and comes_to(before, line.unit_price, line.quantity, line.base_quantity):
+        return line.unit_price
+    return unit_price(before, line.quantity, line.base_quantity)
+
+
+def _line_charges(item: Item, *, at_most: Decimal, gross: bool) -> list[Charge]:
+    """What is charged on top of a line; together no more than the line comes to, lest its price fall below zero by
+    the halala that their own rounding adds."""
+    charges = []
+    for index, charge in enumerate(item.line.charges):
+        amount = min(_net(charge.amount, item.tax, gross), at_most)
+        at_most -= amount
+        origin = f"lines[{item.index}].charges[{index}]"
+        charges.append(Charge(amount, charge.reason, charge.code, origin=origin))
+    return charges
+
+
+def _net(amount: Decimal, tax: Tax, gross: bool) -> Decimal:
+    amount = round_half_up(amount)
+    return round_half_up(amount / (1 + tax.rate / 100)) if gross else amount
 
 
 def _reason(reduction: OrderReduction) -> str:
@@ -203,73 +259,102 @@ def _reason(reduction: OrderReduction) -> str:
     return f"{text} ({reduction.code})" if reduction.code else text
 
 
-def unit_price(amount: Decimal, quantity: Decimal) -> Decimal:
-    """The shortest net unit price, of two decimals or more, that times the quantity rounds to `amount` (BT-146)."""
-    exact = amount / quantity
-    for decimals in range(2, 28):
-        price = round(exact, decimals)
-        if _is(price, quantity, amount):
-            return price
-    raise AssertionError(f"no unit price gives {amount} for {quantity}")
+# -- the whole order ------------------------------------------------------------------------------------------
 
 
-def _is(price: Decimal, quantity: Decimal, amount: Decimal) -> bool:
-    return round_half_up(price * quantity) == amount
-
-
-# -- reductions of the whole order ----------------------------------------------------------------------------
-
-
-def _allowances(order: Order) -> tuple[Allowance, ...]:
-    """BG-20: each reduction of the whole order, split over the VAT groups by what they come to."""
-    groups = _groups(order)
-    left = {tax: sum((_charged(order.lines[i]) for i in members), ZERO) for tax, members in groups.items()}
-    allowances: list[Allowance] = []
-    for index, reduction in enumerate(order.reductions):
-        amount = round_half_up(reduction.amount)
-        if amount > sum(left.values(), ZERO):
-            raise _reduced_below_zero(order)
-        for tax, share in zip(left, allocate(amount, list(left.values())), strict=True):
-            net = _net_share(left[tax], share, tax) if order.prices_include_tax else share
-            left[tax] -= share
-            if net:
-                allowances.append(Allowance(net, _reason(reduction), tax, origin=f"reductions[{index}]"))
-    return tuple(allowances)
-
-
-def _net_share(before: Decimal, share: Decimal, tax: Tax) -> Decimal:
-    """Between the taxable amounts before and after, so that the group still closes on what is charged."""
-    return taxable_within(before, tax) - taxable_within(before - share, tax)
-
-
-def _reduced_below_zero(order: Order) -> DoesNotClose:
-    return DoesNotClose(
-        f"Order {order.number or order.id}: the reductions are larger than the lines they reduce.",
-        fix="Gift cards, store credit and wallets are payments, not reductions; send them under payments.",
-        ar="مجموع الخصومات أكبر من قيمة البنود. بطاقات الهدايا ورصيد المتجر وسائل دفع"
-        " وليست خصومات؛ أدرجها ضمن وسائل الدفع (payments).",
+def _document_charges(basket: _Basket) -> tuple[DocumentCharge, ...]:
+    """BG-21."""
+    return tuple(
+        charge
+        for index, each in enumerate(basket.order.charges)
+        if (charge := _document_charge(basket, each, tax_of(each.tax), f"charges[{index}]")).amount
     )
+
+
+def _document_charge(basket: _Basket, charge: OrderCharge, tax: Tax, origin: str) -> DocumentCharge:
+    net = basket.group(tax).net_of(round_half_up(charge.amount))
+    return DocumentCharge(net, charge.reason, tax, charge.code, origin=origin)
+
+
+def _lines_below_zero(basket: _Basket) -> Iterable[Allowance]:
+    """A line that takes off is an allowance (BG-20) within its own VAT group."""
+    for item in basket.taking_off:
+        amount = -charged_for(item.line)
+        if amount > basket.group(item.tax).charged:
+            raise _reduced_below_zero(basket.order)
+        net = -basket.group(item.tax).net_of(-amount)
+        if net:
+            yield Allowance(net, item.line.name, item.tax, origin=f"lines[{item.index}]")
+
+
+def _allowances(basket: _Basket) -> Iterable[Allowance]:
+    """BG-20: each reduction of the whole order, split over the VAT groups by what they come to. What others supply
+    bears its share."""
+    for index, reduction in enumerate(basket.order.reductions):
+        amount, groups = round_half_up(reduction.amount), list(basket.groups.values())
+        left = [*(group.charged for group in groups), basket.left_out]
+        if amount > sum(left, ZERO):
+            raise _reduced_below_zero(basket.order)
+        *shares, elsewhere = allocate(amount, left)
+        basket.left_out -= elsewhere
+        for group, share in zip(groups, shares, strict=True):
+            net = -group.net_of(-share)
+            if net:
+                yield Allowance(net, _reason(reduction), group.tax, origin=f"reductions[{index}]")
+
+
+def _with_deductions(invoice: Invoice, order: Order, priors: Mapping[str, Prior]) -> Invoice:
+    """With the prepayments taken off what is due."""
+    if not order.prepayments:
+        return invoice
+    deductions = deductions_of(order.prepayments, priors, currency=order.currency, after=_last_id(invoice.lines))
+    drawn = replace(invoice, deductions=deductions)
+    if drawn.payable < 0:
+        raise UnusableOrder(
+            f"The prepayments come to {drawn.prepaid} {order.currency}, the order only to {invoice.payable}.",
+            problems=(("prepayments", "come to more than the order"),),
+            fix="Say under amount how much of them this order uses, and give back the rest by a credit note on them.",
+            ar="الدفعات المقدمة أكبر من قيمة الطلب. حدد المبلغ المستخدم منها (amount) وأعد الباقي بإشعار دائن.",
+        )
+    return drawn
+
+
+def _last_id(lines: Sequence[Line]) -> int:
+    """The highest number among the lines' ids, so that those of deductions go on from it."""
+    return max([int(line.id) for line in lines if line.id.isdecimal() and line.id.isascii()], default=len(lines))
+
+
+def _of_shown_rate(invoice: Invoice, order: Order) -> Invoice:
+    """Without the rate on the document where the order does not show it, or where no document can (BR-KSA-90)."""
+    if order.fx is None or (order.fx.shown and len(f"{order.fx.rate.normalize():f}") <= _LONGEST_RATE):
+        return invoice
+    return replace(invoice, fx_rate=None, vat_in_sar=invoice.vat_sar)
 
 
 # -- closing --------------------------------------------------------------------------------------------------
 
 
-def _with_rounding(invoice: Invoice, order: Order) -> Invoice:
+def _with_rounding(invoice: Invoice, order: Order, left_out: Decimal) -> Invoice:
     """The invoice whose payable amount is what the shop says the buyer pays, if rounding explains the difference."""
-    due = _due(invoice, order)
+    due = _due(invoice, order, left_out)
     gap = due - invoice.with_vat
     if abs(gap) > rounding_limit(order):
         raise _does_not_close(order, "total with VAT", declared=due, computed=invoice.with_vat)
     vat = order.declared.tax
-    if vat is not None and abs(vat - invoice.vat) > rounding_limit(order):
+    if vat is not None and not left_out and abs(vat - invoice.vat) > rounding_limit(order):
         raise _does_not_close(order, "VAT", declared=vat, computed=invoice.vat)
     return replace(invoice, rounding=gap) if gap else invoice
 
 
-def _due(invoice: Invoice, order: Order) -> Decimal:
-    if order.declared.grand is not None:
-        return order.declared.grand
-    return charged(order) if order.prices_include_tax else invoice.with_vat
+def _due(invoice: Invoice, order: Order, left_out: Decimal) -> Decimal:
+    """What the buyer pays for what this document sells. What others supply is taken out of the shop's total only where
+    that is with VAT as their prices are."""
+    if order.prices_include_tax:
+        whole = charged(order) if order.declared.grand is None else order.declared.grand
+        return whole - left_out
+    if order.declared.grand is None or left_out:
+        return invoice.with_vat
+    return order.declared.grand
 
 
 def _does_not_close(order: Order, what: str, *, declared: Decimal, computed: Decimal) -> DoesNotClose:
@@ -284,15 +369,35 @@ def _does_not_close(order: Order, what: str, *, declared: Decimal, computed: Dec
     )
 
 
+def _nothing_sold(order: Order) -> UnusableOrder:
+    return UnusableOrder(
+        f"Order {order.number or order.id} sells nothing that is to be invoiced.",
+        problems=(("lines", "none of them is a supply of the seller"),),
+        fix="Look at the lines and at the connection's policy (gift_cards, tips, marketplace).",
+        ar="لا يحتوي الطلب على توريد تصدر له فاتورة. راجع البنود وسياسة الربط.",
+    )
+
+
+def _several_reasons(category: Category, codes: str) -> UnusableOrder:
+    return UnusableOrder(
+        f"The lines of category {category} have several reasons: {codes}. One document holds one for each category and "
+        f"rate (BR-{category}-08).",
+        problems=(("lines", f"several reasons in category {category}: {codes}"),),
+        fix="Send one order for each reason.",
+        ar=f"لا يقبل المستند الواحد أكثر من سبب لكل فئة ضريبية ({codes}). أرسل طلباً مستقلاً لكل سبب.",
+    )
+
+
+def _reduced_below_zero(order: Order) -> DoesNotClose:
+    return DoesNotClose(
+        f"Order {order.number or order.id}: the reductions are larger than the lines they reduce.",
+        fix="Gift cards, store credit and wallets are payments, not reductions; send them under payments.",
+        ar="مجموع الخصومات أكبر من قيمة البنود. بطاقات الهدايا ورصيد المتجر وسائل دفع"
+        " وليست خصومات؛ أدرجها ضمن وسائل الدفع (payments).",
+    )
+
+
 # -- parties --------------------------------------------------------------------------------------------------
-
-
-def _tax(tax: OrderTax) -> Tax:
-    if tax.category is Category.STANDARD:
-        return Tax(tax.category, tax.rate.normalize() + 0)
-    code = str(tax.reason_code)
-    official = EXEMPTIONS[code].reason
-    return Tax(tax.category, Decimal(0), code, tax.reason or f"{official.en} | {official.ar}")
 
 
 def _buyer(buyer: Buyer) -> Party | None:

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from typing import Final, NamedTuple, TypeVar
 
 from gateway.finding import Finding
-from gateway.invoice.facts import Allowance, Invoice, Line, Party, Reduction
+from gateway.invoice.facts import Allowance, Charge, Deduction, DocumentCharge, Invoice, Line, Party, Reduction
 
 T = TypeVar("T")
 
@@ -98,10 +98,10 @@ cac:AllowanceCharge                       BG-20   {allowance}
     cbc:TaxExemptionReason                -       {tax}.reason
     cac:TaxScheme                         -       -
       cbc:ID                              -       -
-cac:TaxExchangeRate                       KSA-33  fx
-  cbc:SourceCurrencyCode                  -       currency
-  cbc:TargetCurrencyCode                  -       -
-  cbc:CalculationRate                     BT-111  fx.rate
+cac:TaxExchangeRate                       KSA-36  fx
+  cbc:SourceCurrencyCode                  KSA-37  currency
+  cbc:TargetCurrencyCode                  KSA-38  -
+  cbc:CalculationRate                     KSA-39  fx.rate
 cac:TaxTotal                              -       -
   cbc:TaxAmount                           BT-110  -
   cac:TaxSubtotal                         BG-23   {tax}
@@ -119,6 +119,8 @@ cac:LegalMonetaryTotal                    BG-22   -
   cbc:TaxExclusiveAmount                  BT-109  -
   cbc:TaxInclusiveAmount                  BT-112  -
   cbc:AllowanceTotalAmount                BT-107  -
+  cbc:ChargeTotalAmount                   BT-108  -
+  cbc:PrepaidAmount                       BT-113  prepayments
   cbc:PayableRoundingAmount               BT-114  declared.grand
   cbc:PayableAmount                       BT-115  -
 cac:InvoiceLine                           BG-25   {line}
@@ -126,6 +128,12 @@ cac:InvoiceLine                           BG-25   {line}
   cbc:InvoicedQuantity                    BT-129  {line}.quantity
     @unitCode                             BT-130  {line}.unit
   cbc:LineExtensionAmount                 BT-131  -
+  cac:DocumentReference                   -       prepayments
+    cbc:ID                                KSA-26  prepayments
+    cbc:UUID                              KSA-27  prepayments
+    cbc:IssueDate                         KSA-28  prepayments
+    cbc:IssueTime                         KSA-29  prepayments
+    cbc:DocumentTypeCode                  KSA-30  -
   cac:AllowanceCharge                     BG-27   {reduction}
     cbc:ChargeIndicator                   -       -
     cbc:AllowanceChargeReasonCode         BT-140  -
@@ -134,6 +142,16 @@ cac:InvoiceLine                           BG-25   {line}
   cac:TaxTotal                            -       {line}
     cbc:TaxAmount                         KSA-11  -
     cbc:RoundingAmount                    KSA-12  -
+    cac:TaxSubtotal                       -       prepayments
+      cbc:TaxableAmount                   KSA-31  prepayments
+      cbc:TaxAmount                       KSA-32  prepayments
+      cac:TaxCategory                     -       prepayments
+        cbc:ID                            KSA-33  prepayments
+        cbc:Percent                       KSA-34  prepayments
+        cbc:TaxExemptionReasonCode        KSA-41  prepayments
+        cbc:TaxExemptionReason            KSA-42  prepayments
+        cac:TaxScheme                     -       -
+          cbc:ID                          -       -
   cac:Item                                -       {line}
     cbc:Name                              BT-153  {line}.name
     cac:SellersItemIdentification         -       {line}.sku
@@ -147,6 +165,8 @@ cac:InvoiceLine                           BG-25   {line}
         cbc:ID                            -       -
   cac:Price                               BG-29   {line}.unit_price
     cbc:PriceAmount                       BT-146  {line}.unit_price
+    cbc:BaseQuantity                      BT-149  {line}.base_quantity
+      @unitCode                           BT-150  {line}.unit
 """
 
 
@@ -169,7 +189,10 @@ def _rows() -> Iterator[Row]:
 
 ROWS: Final = tuple(_rows())
 _FIELDS: Final[Mapping[str, str]] = {row.place: row.field for row in ROWS}
-_TERMS: Final[Mapping[str, str]] = {row.term: row.field for row in ROWS if row.term != "-" and row.field != GATEWAY}
+_TERMS: Final[Mapping[str, str]] = {
+    **{row.term: row.field for row in ROWS if row.term != "-" and row.field != GATEWAY},
+    "BT-111": "fx.rate",  # the VAT in SAR has no place of its own: its element is that of BT-110
+}
 _LISTS: Final = {"line": "lines", "reduction": "lines", "allowance": "reductions", "tax": "lines"}
 """What to look through where a rule does not say which of several parts it is about."""
 _STEP: Final = re.compile(r"/([^/\[]+)(?:\[(\d+)\])?")
@@ -190,6 +213,10 @@ def order_field(path: str, term: str, invoice: Invoice) -> str:
     origin = _origin(named[1], place, invoice)
     if origin is None:
         return _LISTS[named[1]]
+    if named[1] == "allowance" and origin.startswith("lines["):
+        return origin  # a line of the shop below zero: its price is what is taken off
+    if origin == "prepayments":
+        return origin
     return origin and origin + field[named.end() :]
 
 
@@ -236,21 +263,24 @@ class _Place(NamedTuple):
 
 def _origin(part: str, place: _Place, invoice: Invoice) -> str | None:
     """Where the part that a place lies in comes from, empty if from no order; None if the place lies in none."""
-    line = place.among(invoice.lines, "cac:InvoiceLine")
+    line = place.among((*invoice.lines, *invoice.deductions), "cac:InvoiceLine")
     if part == "tax":
         return _tax_origin(place, invoice, line)
-    found: Line | Reduction | Allowance | None = line
+    found: Line | Deduction | Reduction | Charge | Allowance | DocumentCharge | None = line
     if part == "reduction":
-        found = (place.among(line.reductions, "cac:InvoiceLine/cac:AllowanceCharge") or line) if line else None
+        adjustments = (*line.reductions, *line.charges) if isinstance(line, Line) else ()
+        found = place.among(adjustments, "cac:InvoiceLine/cac:AllowanceCharge") or line
     elif part == "allowance":
-        found = place.among(invoice.allowances, "cac:AllowanceCharge")
+        found = place.among((*invoice.allowances, *invoice.charges), "cac:AllowanceCharge")
     return found.origin if found else None
 
 
-def _tax_origin(place: _Place, invoice: Invoice, line: Line | None) -> str | None:
-    """Of a VAT group or an allowance: the tax of the first line that has it."""
+def _tax_origin(place: _Place, invoice: Invoice, line: Line | Deduction | None) -> str | None:
+    """Of a VAT group, an allowance or a charge: the tax of the first line that has it."""
     if line is None:
         holder = place.among(invoice.vat_groups, "cac:TaxTotal/cac:TaxSubtotal")
-        other = holder or place.among(invoice.allowances, "cac:AllowanceCharge")
+        other = holder or place.among((*invoice.allowances, *invoice.charges), "cac:AllowanceCharge")
         line = next((each for each in invoice.lines if other and each.tax == other.tax), None)
+    if isinstance(line, Deduction):
+        return line.origin
     return None if line is None else line.origin and f"{line.origin}.tax"

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import DoesNotClose, UnusableOrder
+from gateway.invoice.arithmetic import allocate, taxable_within, unit_price
 from gateway.invoice.facts import Category, Flag, Kind, Party, Profile, Tax, round_half_up, transaction_code
-from gateway.invoice.from_order import allocate, invoice_of, rounding_limit, taxable_within, unit_price
+from gateway.invoice.from_order import invoice_of, rounding_limit
 from gateway.order import Order
 
 SELLER = Party("متجر الاختبار", vat="399999999900003")

@@ -89,21 +89,21 @@ def vat_in_riyals_differs_from_vat_in_foreign_currency(invoice: Invoice) -> bool
     return foreign != riyals
 
 
-@rule("BR-KSA-87", EXCHANGE_RATE, term="KSA-33", since="R3.3.4", value=lambda _: "", severity=WARNING)
+@rule("BR-KSA-87", EXCHANGE_RATE, term="KSA-36", since="R3.3.4", value=lambda _: "", severity=WARNING)
 def exchange_rate_is_complete(exchange: ExchangeRate) -> bool:
     return exchange.source.filled and exchange.target.filled and exchange.rate.filled
 
 
-@rule("BR-KSA-88", EXCHANGE_RATE, term="KSA-33", place=lambda exchange: exchange.source, since="R3.3.4")
+@rule("BR-KSA-88", EXCHANGE_RATE, term="KSA-37", place=lambda exchange: exchange.source, since="R3.3.4")
 def rate_is_from_the_document_currency(exchange: ExchangeRate) -> bool:
     return not exchange.source.filled or matches(everywhere(exchange).document_currency, exchange.source.text)
 
 
-@rule("BR-KSA-89", EXCHANGE_RATE, term="KSA-33", place=lambda exchange: exchange.target, since="R3.3.4")
+@rule("BR-KSA-89", EXCHANGE_RATE, term="KSA-38", place=lambda exchange: exchange.target, since="R3.3.4")
 def rate_is_to_the_tax_currency(exchange: ExchangeRate) -> bool:
     return not exchange.target.filled or matches(everywhere(exchange).tax_currency, exchange.target.text)
 
 
-@rule("BR-KSA-90", EXCHANGE_RATE, term="KSA-33", place=lambda exchange: exchange.rate, since="R3.3.4")
+@rule("BR-KSA-90", EXCHANGE_RATE, term="KSA-39", place=lambda exchange: exchange.rate, since="R3.3.4")
 def rate_has_at_most_14_characters(exchange: ExchangeRate) -> bool:
     return len(exchange.rate.normal) < 15

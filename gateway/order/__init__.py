@@ -1,0 +1,52 @@
+"""The public input: what was sold (`order`), what was undone of it (`refund`), and the values both are made of."""
+
+from gateway.order.order import (
+    MAX_LINES,
+    Buyer,
+    Declared,
+    LineKind,
+    Order,
+    OrderAddress,
+    OrderCharge,
+    OrderLine,
+    OrderReduction,
+    OrderTax,
+    OtherId,
+    Payment,
+    Prepayment,
+    SoldBy,
+    WholeCharge,
+    read_order,
+)
+from gateway.order.refund import Reason, Refund, RefundLine, read_refund
+from gateway.order.values import EARLIEST, LATEST, MAX_DECIMALS, Long, Name, Short, Vat
+
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "MAX_DECIMALS",
+    "MAX_LINES",
+    "Buyer",
+    "Declared",
+    "LineKind",
+    "Long",
+    "Name",
+    "Order",
+    "OrderAddress",
+    "OrderCharge",
+    "OrderLine",
+    "OrderReduction",
+    "OrderTax",
+    "OtherId",
+    "Payment",
+    "Prepayment",
+    "Reason",
+    "Refund",
+    "RefundLine",
+    "Short",
+    "SoldBy",
+    "Vat",
+    "WholeCharge",
+    "read_order",
+    "read_refund",
+]
