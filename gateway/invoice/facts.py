@@ -345,6 +345,11 @@ class Invoice:
         """BT-112."""
         return self.without_vat + self.vat
 
+    @property
+    def value(self) -> Decimal:
+        """What the buyer pays for all of it, before or after: BT-112 with the rounding."""
+        return self.with_vat + self.rounding
+
     @cached_property
     def payable(self) -> Decimal:
         """BT-115."""

@@ -263,23 +263,31 @@ class _Place(NamedTuple):
 
 def _origin(part: str, place: _Place, invoice: Invoice) -> str | None:
     """Where the part that a place lies in comes from, empty if from no order; None if the place lies in none."""
-    line = place.among((*invoice.lines, *invoice.deductions), "cac:InvoiceLine")
+    lines: tuple[Line | Deduction, ...] = (*invoice.lines, *invoice.deductions)
+    line = place.among(lines, "cac:InvoiceLine")
     if part == "tax":
         return _tax_origin(place, invoice, line)
     found: Line | Deduction | Reduction | Charge | Allowance | DocumentCharge | None = line
     if part == "reduction":
-        adjustments = (*line.reductions, *line.charges) if isinstance(line, Line) else ()
+        adjustments: tuple[Reduction | Charge, ...] = (
+            (*line.reductions, *line.charges) if isinstance(line, Line) else ()
+        )
         found = place.among(adjustments, "cac:InvoiceLine/cac:AllowanceCharge") or line
     elif part == "allowance":
-        found = place.among((*invoice.allowances, *invoice.charges), "cac:AllowanceCharge")
+        found = place.among(_on_the_whole(invoice), "cac:AllowanceCharge")
     return found.origin if found else None
+
+
+def _on_the_whole(invoice: Invoice) -> tuple[Allowance | DocumentCharge, ...]:
+    """In the order in which the document has them."""
+    return (*invoice.allowances, *invoice.charges)
 
 
 def _tax_origin(place: _Place, invoice: Invoice, line: Line | Deduction | None) -> str | None:
     """Of a VAT group, an allowance or a charge: the tax of the first line that has it."""
     if line is None:
         holder = place.among(invoice.vat_groups, "cac:TaxTotal/cac:TaxSubtotal")
-        other = holder or place.among((*invoice.allowances, *invoice.charges), "cac:AllowanceCharge")
+        other = holder or place.among(_on_the_whole(invoice), "cac:AllowanceCharge")
         line = next((each for each in invoice.lines if other and each.tax == other.tax), None)
     if isinstance(line, Deduction):
         return line.origin
