@@ -94,6 +94,27 @@ def test_an_order_is_read_exactly():
         (with_line(reductions=[{"amount": "115.02"}]), "lines[0]", "larger than the line"),
         (changed(buyer={"kind": "business", "vat": "123"}), "buyer.vat", "15 digits"),
         (changed(buyer={"other_id": {"scheme": "XXX", "value": "1"}}), "buyer.other_id", "one of TIN"),
+        *(
+            (changed(buyer={"other_id": {"scheme": scheme, "value": value}}), "buyer.other_id", rule)
+            for scheme, value, rule in (
+                ("TIN", "1048213756", "BR-KSA-F-07"),
+                ("CRN", "104821375", "BR-KSA-F-08"),
+                ("700", "1048213756", "BR-KSA-F-09"),
+                ("NAT", "2048213756", "BR-KSA-F-10"),
+                ("IQA", "1048213756", "BR-KSA-F-11"),
+            )
+        ),
+        (changed(unit="RUH1", branch="Riyadh"), "the order", "the unit or the branch"),
+        (changed(kind="credit_note"), "the order", "corrects and reason"),
+        (changed(prepayments=[{"number": "P-1", "issued_at": "2026-11-01T10:00:00+03:00"}]), "prepayments[0]", "parts"),
+        (changed(kind="prepayment", prepayments=[{"number": "P-1"}]), "the order", "no"),
+        (changed(refunds=[{"id": "R"}]), "refunds[0]", "say what is given back"),
+        (changed(refunds=[{"id": "R", "everything": True}] * 2), "the order", "two refunds"),
+        (
+            changed(charges=[{"amount": "1", "code": "QQQ", "reason": "x", "tax": {"category": "S", "rate": "15"}}]),
+            "charges[0]",
+            "UNTDID 7161",
+        ),
         (changed(declared={"grand": "1.001"}), "declared.grand", "2 decimal"),
         (changed(flags=["holiday"]), "flags[0]", "third_party"),
     ],

@@ -24,6 +24,7 @@ class May(StrEnum):
     """What a caller wants to do."""
 
     SEND_ORDERS = "send orders"
+    CORRECT = "correct documents"
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
     VALIDATE = "have documents judged"
@@ -31,6 +32,7 @@ class May(StrEnum):
 
 RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.SEND_ORDERS: frozenset({Role.INTEGRATOR, Role.ADMIN}),
+    May.CORRECT: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
     May.READ_INVOICES: frozenset(Role),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
@@ -75,5 +77,6 @@ def requires(right: May) -> Callable[[Caller], Awaitable[Caller]]:
 
 
 Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
+Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]

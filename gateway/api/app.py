@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from gateway import __version__
-from gateway.api import health, hooks, invoices, openapi, orders, problems, validate
+from gateway.api import health, hooks, invoices, notes, openapi, orders, problems, validate
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -53,7 +53,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.turns = validate.Turns()
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, invoices, validate, hooks, health):
+    for room in (orders, notes, invoices, validate, hooks, health):
         app.include_router(room.router)
     openapi.complete(app)
     return app

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from gateway.order import Order
+from gateway.order import Addition, Order, Refund
 
 _SCHEMAS: Final = "#/components/schemas/"
 
@@ -62,6 +62,9 @@ def complete(app: FastAPI) -> None:
 
 
 def _schemas() -> dict[str, Any]:
-    order = Order.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
-    parts = order.pop("$defs")
-    return {**parts, "Order": order, "Problem": _PROBLEM}
+    described: dict[str, Any] = {"Problem": _PROBLEM}
+    for model in (Order, Refund, Addition):
+        schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+        described |= schema.pop("$defs")
+        described[model.__name__] = schema
+    return described

@@ -11,10 +11,12 @@ from gateway.answer import answer
 from gateway.api.access import Sender, Served
 from gateway.api.openapi import problem_because, schema_ref
 from gateway.issued import Issued
+from gateway.ledger import Appended
 from gateway.order import read_order
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request as IssueRequest
 from gateway.pipeline.issue import issue
+from gateway.pipeline.preview import preview_json, preview_of
 
 router = APIRouter(tags=["orders"])
 
@@ -57,10 +59,29 @@ async def post_order(
     order = read_order(body)
     wanted = IssueRequest(who.taxpayer_id, who.actor, order, idempotency_key)
     appended = await gateway.offload(issue, gateway, wanted)
+    return await answered(request, who.taxpayer_id, appended, prefer)
+
+
+@router.post(
+    "/v1/preview",
+    summary="What an order would become; nothing is consumed",
+    openapi_extra=_BODY,
+    responses={422: problem_because("The order cannot be used, or does not close")},
+)
+async def post_preview(request: Request, gateway: Served, who: Sender) -> dict[str, Any]:
+    """The document that would be issued, what was decided and why, where each halala goes, and the findings."""
+    order = read_order(await request.body())
+    shown = await gateway.offload(preview_of, gateway, IssueRequest(who.taxpayer_id, who.actor, order))
+    return preview_json(shown, order)
+
+
+async def answered(request: Request, taxpayer_id: str, appended: Appended, prefer: str | None) -> Response:
+    """The document that was made or found, with its verdict if the caller waits for it and it comes in time."""
+    gateway: Gateway = request.app.state.gateway
     request.app.state.worker.ring()
     issued, waited = appended.issued, _seconds(prefer)
     if waited:
-        issued = await _verdict(gateway, who.taxpayer_id, issued, waited)
+        issued = await _verdict(gateway, taxpayer_id, issued, waited)
     status = 201 if appended.created else 200
     if waited and not issued.status.is_final:
         status = 202

@@ -5,34 +5,33 @@ import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from gateway.answer import answer
-from gateway.chain import first_link
 from gateway.commands.console import out, table
 from gateway.commands.streams import print_json, read_input, read_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
 from gateway.connection import Connection
 from gateway.errors import BadInput, DoesNotClose, NotCompliant, Unknown, UnusableOrder
-from gateway.invoice.facts import RIYADH, Invoice
-from gateway.invoice.from_order import invoice_of
+from gateway.invoice.facts import RIYADH, Kind, Profile
+from gateway.invoice.halalas import explained
+from gateway.invoice.policy import Decision, read_policy
 from gateway.issued import Issued
 from gateway.ledger import Filter, Notice
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
-from gateway.pipeline.issue import Request, not_compliant, preview
+from gateway.pipeline.issue import Request, not_compliant
 from gateway.pipeline.issue import issue as issue_order
-from gateway.rules import Report
+from gateway.pipeline.preview import Preview, preview, preview_json, totals
 from gateway.stores import STORES
 from gateway.unit import Environment, Unit
 from gateway.unit_file import read_unit
 from gateway.worker import Worker
 
 platform_choice = click.Choice(sorted(STORES))
-_NO_UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -72,7 +71,7 @@ def map_command(platform: str, file: str, settings: dict[str, str]) -> None:
     try:
         order = _shop_order(platform, file, settings, connection=platform)
         print_json(order.model_dump(mode="json", exclude_defaults=True))
-        report = _previewed(order, _example_unit()).report
+        report = _previewed(order, _example_unit(), settings).report
         if report.findings:
             raise not_compliant(report.findings)
     except (DoesNotClose, UnusableOrder, NotCompliant) as error:
@@ -81,19 +80,8 @@ def map_command(platform: str, file: str, settings: dict[str, str]) -> None:
     click.echo("Closes.", err=True)
 
 
-class _Previewed(NamedTuple):
-    """What would be issued for an order, and what the rule book says of it."""
-
-    invoice: Invoice
-    xml: bytes
-    report: Report
-
-
-def _previewed(order: Order, unit: Unit) -> _Previewed:
-    invoice = invoice_of(order, unit.seller)
-    number = order.invoice_number or f"{unit.number_prefix}000001"
-    xml, report = preview(invoice, number=number, uuid=_NO_UUID, link=first_link(), now=datetime.now(UTC))
-    return _Previewed(invoice, xml, report)
+def _previewed(order: Order, unit: Unit, settings: dict[str, str]) -> Preview:
+    return preview(order, unit.seller, prefix=unit.number_prefix, now=datetime.now(UTC), policy=read_policy(settings))
 
 
 def _example_unit() -> Unit:
@@ -118,34 +106,33 @@ def preview_command(
     unit = read_unit(read_input(unit_file), Environment.SANDBOX) if unit_file else _example_unit()
     order = _shop_order(platform, file, settings, connection=platform) if platform else read_order(read_input(file))
     try:
-        invoice, xml, report = _previewed(order, unit)
+        shown = _previewed(order, unit, settings)
     except DoesNotClose as error:
         click.echo(f"Does not close: {error}", err=True)
         raise SystemExit(1) from None
     if as_json:
-        print_json({"totals": _totals(invoice), "xml": xml.decode(), **report.as_json(file)})
+        print_json({**shown.report.as_json(file), **preview_json(shown, order)})
     else:
-        _print_preview(xml, invoice, report)
-    raise SystemExit(0 if not (report.xsd or report.findings) else 1)
+        _print_preview(shown, order)
+    raise SystemExit(0 if shown.is_clean else 1)
 
 
-def _totals(invoice: Invoice) -> dict[str, str]:
-    return {
-        "without_vat": f"{invoice.without_vat:.2f}",
-        "vat": f"{invoice.vat:.2f}",
-        "with_vat": f"{invoice.with_vat:.2f}",
-        "rounding": f"{invoice.rounding:.2f}",
-        "payable": f"{invoice.payable:.2f}",
-        "currency": invoice.currency,
-    }
-
-
-def _print_preview(xml: bytes, invoice: Invoice, report: Report) -> None:
-    click.echo(xml.decode())
-    for name, value in _totals(invoice).items():
+def _print_preview(shown: Preview, order: Order) -> None:
+    """The document goes to the standard output, all that is said of it beside."""
+    click.echo(shown.xml.decode())
+    for name, value in totals(shown.invoice).items():
         click.echo(f"{name:<12} {value}", err=True)
-    for finding in (*report.xsd, *report.findings):
+    for decision in shown.drawn.decided.decisions:
+        click.echo(f"{decision.what}: {_named(decision)}. {decision.why.en}", err=True)
+    for step in explained(order, shown.drawn):
+        click.echo(step.en, err=True)
+    for finding in (*shown.report.xsd, *shown.report.findings):
         click.echo(f"{finding.where}: {finding.message.en} {finding.fix.en} ({finding.rule})", err=True)
+
+
+def _named(decision: Decision) -> str:
+    """Codes by their names."""
+    return decision.value.word if isinstance(decision.value, Kind | Profile) else decision.value
 
 
 @click.command("issue", short_help="Issue the document of an order.")
@@ -161,11 +148,16 @@ def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) ->
     order = read_order(read_input(file))
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        appended = issue_order(gateway, Request(owner, "command line", order))
-        if wait:
-            asyncio.run(_submit_due(gateway))
-        issued = gateway.ledger.invoice(owner, appended.issued.uuid)
-        _show([issued], gateway, as_json=as_json)
+        appended = issue_order(gateway, Request(owner, ACTOR, order))
+        follow(gateway, owner, appended.issued, wait=wait, as_json=as_json)
+
+
+def follow(gateway: Gateway, owner: str, issued: Issued, *, wait: bool, as_json: bool) -> None:
+    """Submit what was made, if the caller waits for that, and show it; exit 1 if it was rejected."""
+    if wait:
+        asyncio.run(_submit_due(gateway))
+    issued = gateway.ledger.invoice(owner, issued.uuid)
+    show([issued], gateway, as_json=as_json)
     raise SystemExit(0 if not wait or issued.status.is_accepted or not issued.status.is_final else 1)
 
 
@@ -183,10 +175,11 @@ def status_command(what: str | None, taxpayer: str | None, as_json: bool, limit:
     """What became of a document or an order; without an argument, the newest documents."""
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        _show(_find(gateway, owner, what, limit), gateway, as_json=as_json)
+        show(find(gateway, owner, what, limit), gateway, as_json=as_json)
 
 
-def _find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Issued]:
+def find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Issued]:
+    """The documents of a number, a UUID or an order, or the newest; Unknown if there is none."""
     ledger = gateway.ledger
     if what is None:
         return list(ledger.invoices(owner, Filter(), limit=limit).items)
@@ -215,7 +208,8 @@ def _find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Is
         ) from None
 
 
-def _show(documents: list[Issued], gateway: Gateway, *, as_json: bool) -> None:
+def show(documents: list[Issued], gateway: Gateway, *, as_json: bool) -> None:
+    """A table, or one JSON object a line."""
     if as_json:
         for issued in documents:
             print_json(answer(issued, base_url=gateway.settings.public_url))

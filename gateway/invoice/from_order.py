@@ -49,10 +49,12 @@ _REASONS: Final = {
 
 
 class Drawn(NamedTuple):
-    """An order as the document it becomes, with what was decided on the way."""
+    """An order as the document it becomes, with what was decided on the way, and what was charged in each VAT group
+    (with VAT if the order's prices include it)."""
 
     invoice: Invoice
     decided: Decided
+    charged: Mapping[Tax, Decimal]
 
 
 def invoice_of(
@@ -87,12 +89,15 @@ def draw_up(
         supply_date=order.supply_date or _riyadh_date(order),
         supply_end=order.supply_end,
         payment_means=PAYMENT_MEANS[order.payments[0].method] if order.payments else "1",
+        references=(order.corrects.number,) if order.corrects else (),
+        reason=order.reason.printed if order.reason else "",
         note=order.note,
         order_reference=order.number or order.id,
         contract=order.contract,
     )
     closed = _with_rounding(_of_shown_rate(draft, order), order, basket.left_out)
-    return Drawn(_with_deductions(closed, order, priors or {}), decided)
+    groups = {tax: group.charged for tax, group in basket.groups.items()}
+    return Drawn(_with_deductions(closed, order, priors or {}), decided, groups)
 
 
 def charged(order: Order) -> Decimal:

@@ -1,4 +1,4 @@
-"""Credit notes: what was undone of a document, line by line, until nothing is left of it.
+"""Notes: what was undone of a document, line by line, until nothing is left of it, and what was added to it.
 
 A credit note of any split is exact: the nets that notes take from a line add up to the line, and what they are worth
 adds up to the document. Whatever the document reduces or charges as a whole is spread over its lines first, so that a
@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple
 from gateway.errors import Conflict, DoesNotClose, UnusableOrder
 from gateway.invoice.arithmetic import allocate, taxable_within, unit_price
 from gateway.invoice.facts import HALALA, ONE, ZERO, Invoice, Kind, Line, Tax, round_half_up
+from gateway.invoice.from_order import invoice_of
 from gateway.invoice.policy import AmountRefunds, Policy
 from gateway.invoice.prepayment import Part
-from gateway.order import Refund, RefundLine
+from gateway.order import Addition, Order, Refund, RefundLine
 
 _SERVICE_UNIT: Final = "C62"  # Recommendation 20: one
 
@@ -119,6 +120,36 @@ def credit_note(
     value = _value(original, left, takes, draft, refund)
     note = replace(draft, rounding=value - draft.with_vat)
     return note, Note(takes, value)
+
+
+def debit_note(original: Original, order: Order, addition: Addition, *, policy: Policy) -> Invoice:
+    """The debit note for what was added to the original's order. Refusals are those of an order."""
+    added = order.model_copy(
+        update={
+            "kind": "sale",
+            "lines": addition.lines,
+            "reductions": (),
+            "charges": (),
+            "prepayments": (),
+            "declared": addition.declared,
+            "note": addition.note,
+            "prices_include_tax": _first(addition.prices_include_tax, order.prices_include_tax),
+        }
+    )
+    facts = original.invoice
+    return replace(
+        invoice_of(added, facts.seller, policy),
+        kind=Kind.DEBIT_NOTE,
+        profile=facts.profile,
+        flags=facts.flags,
+        buyer=facts.buyer,
+        references=(original.number,),
+        reason=addition.reason.printed,
+    )
+
+
+def _first(one: bool | None, other: bool) -> bool:
+    return other if one is None else one
 
 
 # -- what is wanted -------------------------------------------------------------------------------------------

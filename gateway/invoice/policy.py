@@ -3,7 +3,7 @@
 Nothing here is computed; every decision carries its reason, for the preview.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -105,14 +105,28 @@ class Decided(NamedTuple):
     decisions: tuple[Decision, ...]
 
 
+KINDS: Final = {
+    "sale": Kind.INVOICE,
+    "prepayment": Kind.PREPAYMENT,
+    "credit_note": Kind.CREDIT_NOTE,
+    "debit_note": Kind.DEBIT_NOTE,
+}
+"""BT-3 by what the order says it is."""
+
+
 def decide(order: Order, policy: Policy) -> Decided:
     """Kind, profile, flags and the treatment of each line."""
     profile, flags = _profile(order, policy), _flags(order, policy)
     lines = [_item(index, line, policy) for index, line in enumerate(order.lines)]
-    kind = _KINDS[order.kind]
-    decisions = [kind, profile, *flags.values(), *(reason for _, reason in lines if reason)]
+    kind = KINDS[order.kind]
+    decisions = [
+        Decision("kind", kind, _OF_KINDS[kind]),
+        profile,
+        *flags.values(),
+        *(reason for _, reason in lines if reason),
+    ]
     return Decided(
-        Kind(kind.value),
+        kind,
         Profile(profile.value),
         order.flags | flags.keys(),
         tuple(item for item, _ in lines),
@@ -120,11 +134,18 @@ def decide(order: Order, policy: Policy) -> Decided:
     )
 
 
-_KINDS: Final = {
-    "sale": Decision("kind", Kind.INVOICE, Text("It is a sale.", "الطلب عملية بيع.")),
-    "prepayment": Decision(
-        "kind", Kind.PREPAYMENT, Text("The order says that it is a prepayment.", "الطلب دفعة مقدمة.")
-    ),
+def lines_by_id(order: Order, policy: Policy, made: Sequence[str]) -> dict[str, str]:
+    """What the order calls the lines that a document of it has under other ids; they are in the same order."""
+    items = decide(order, policy).items
+    sold = [item.line.id for item in items if not (item.left_out or item.takes_off)]
+    return dict(zip(sold, made, strict=True)) if len(sold) == len(made) else {}
+
+
+_OF_KINDS: Final = {
+    Kind.INVOICE: Text("It is a sale.", "الطلب عملية بيع."),
+    Kind.PREPAYMENT: Text("The order says that it is a prepayment.", "الطلب دفعة مقدمة."),
+    Kind.CREDIT_NOTE: Text("It gives back of an invoice from elsewhere.", "إشعار دائن على فاتورة سابقة."),
+    Kind.DEBIT_NOTE: Text("It adds to an invoice from elsewhere.", "إشعار مدين على فاتورة سابقة."),
 }
 _OF_BUSINESSES: Final = frozenset({"TIN", "CRN", "MOM", "MLS", "700", "SAG"})
 

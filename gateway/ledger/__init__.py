@@ -20,6 +20,8 @@ from gateway.ledger.rows import (
     DueLinkBack,
     DueNotice,
     Endpoint,
+    ExternalNotes,
+    ExternalOriginal,
     LinkBack,
     LinkBackState,
     Made,
@@ -31,6 +33,7 @@ from gateway.ledger.rows import (
     Slot,
     Snapshot,
     Stage,
+    TakenOff,
     Taxpayer,
 )
 
@@ -48,6 +51,8 @@ __all__ = [
     "DueLinkBack",
     "DueNotice",
     "Endpoint",
+    "ExternalNotes",
+    "ExternalOriginal",
     "Filter",
     "Ledger",
     "LinkBack",
@@ -61,5 +66,6 @@ __all__ = [
     "Slot",
     "Snapshot",
     "Stage",
+    "TakenOff",
     "Taxpayer",
 ]

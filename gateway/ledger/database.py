@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 
 from gateway.errors import GatewayError, Misconfigured, Unavailable
 
-HEAD: Final = "r0003"
+HEAD: Final = "r0004"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0

@@ -19,7 +19,7 @@ from gateway.ledger.audit import note
 from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json, issued, issued_rows
-from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot
+from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot, TakenOff
 from gateway.ledger.sales import existing_document, key_values, standing_document
 
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
@@ -58,6 +58,7 @@ _TAKEN: Final = (
 )
 _NEW_SNAPSHOT, _NEW_SALE, _NEW_DOCUMENT = insert(t.ORDER_SNAPSHOT), insert(t.SALE), insert(t.DOCUMENT)
 _NEW_STAMP, _NEW_SUBMISSION, _NEW_LINK_BACK = insert(t.STAMP), insert(t.SUBMISSION), insert(t.LINK_BACK)
+_NEW_DEDUCTION = insert(t.DEDUCTION)
 
 
 class Issuing:
@@ -202,6 +203,8 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
     sale_id = _sale_id(connection, sale, made)
     connection.execute(_NEW_DOCUMENT, _document_values(sale, slot, made, sale_id, snapshot))
     connection.execute(_NEW_STAMP, _stamp_values(sale, slot, made))
+    for each in made.deductions:
+        connection.execute(_NEW_DEDUCTION, _deduction_values(sale, made, each))
     if sale.replaces:
         _replace(connection, sale.replaces, by=made.uuid, sale_id=sale_id)
     held_for = "original" if _must_wait(connection, sale) else "unit" if held else ""
@@ -275,6 +278,18 @@ def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapsh
         "corrects": sale.corrects,
         "rule_book": made.rule_book,
         "allowed": findings_json(made.allowed),
+        "takes": dict(made.takes),
+        "external_number": made.external.number if made.external else "",
+        "external_left": made.external.left if made.external else None,
+    }
+
+
+def _deduction_values(sale: NewSale, made: Made, taken: TakenOff) -> dict[str, Any]:
+    return {
+        "document_uuid": made.uuid,
+        "prepayment_uuid": taken.prepayment,
+        "taxpayer_id": sale.taxpayer_id,
+        "parts": taken.parts,
     }
 
 

@@ -2,9 +2,10 @@
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, or_, select
@@ -15,7 +16,7 @@ from gateway.issued import Issued, Status
 from gateway.ledger import tables as t
 from gateway.ledger.database import Database
 from gateway.ledger.documents import issued, issued_rows
-from gateway.ledger.rows import Attempt, Page, Snapshot
+from gateway.ledger.rows import Attempt, ExternalNotes, Page, Snapshot, TakenOff
 from gateway.verdict import Outcome
 
 MAX_PAGE: Final = 200
@@ -115,6 +116,56 @@ class Queries:
         if row is None:
             raise _no_document(uuid)
         return Snapshot(*row)
+
+    def takes(self, taxpayer_id: str, uuid: str, but: str | None = None) -> tuple[Mapping[str, Any], ...]:
+        """What credit notes that stand, `but` one, have taken of a document, or of what it replaced."""
+        sale = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == uuid).scalar_subquery()
+        of_sale = select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.sale_id == sale)
+        note = t.DOCUMENT.alias().c
+        wanted = (
+            select(note.takes)
+            .join(t.SUBMISSION, t.SUBMISSION.c.document_uuid == note.uuid)
+            .where(note.taxpayer_id == taxpayer_id, note.corrects.in_(of_sale), note.kind == Kind.CREDIT_NOTE.value)
+            .where(t.SUBMISSION.c.status != Status.REPLACED.value, note.uuid != (but or ""))
+        )
+        with self._database.reading() as connection:
+            return tuple(row.takes for row in connection.execute(wanted.order_by(note.made_at, note.icv)))
+
+    def deductions(self, taxpayer_id: str, prepayment: str, but: str | None = None) -> tuple[TakenOff, ...]:
+        """What documents that stand take off of a prepayment."""
+        deduction = t.DEDUCTION.c
+        wanted = (
+            select(deduction.prepayment_uuid, deduction.parts)
+            .join(t.SUBMISSION, t.SUBMISSION.c.document_uuid == deduction.document_uuid)
+            .where(deduction.taxpayer_id == taxpayer_id, deduction.prepayment_uuid == prepayment)
+            .where(t.SUBMISSION.c.status != Status.REPLACED.value, deduction.document_uuid != (but or ""))
+        )
+        with self._database.reading() as connection:
+            return tuple(TakenOff(*row) for row in connection.execute(wanted))
+
+    def external_notes(self, taxpayer_id: str, number: str, but: str | None = None) -> ExternalNotes:
+        """What notes that stand have done to an invoice from elsewhere; what was said first to be left counts."""
+        document = t.DOCUMENT.c
+        wanted = (
+            select(document.kind, document.total, document.external_left)
+            .join(t.SUBMISSION, t.SUBMISSION.c.document_uuid == document.uuid)
+            .where(document.taxpayer_id == taxpayer_id, document.external_number == number)
+            .where(t.SUBMISSION.c.status != Status.REPLACED.value, document.uuid != (but or ""))
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.order_by(document.made_at, document.icv)).all()
+        given_back = sum((row.total for row in rows if row.kind == Kind.CREDIT_NOTE.value), Decimal(0))
+        return ExternalNotes(rows[0].external_left if rows else None, given_back)
+
+    def unit_of(self, taxpayer_id: str, uuid: str) -> str:
+        """The unit that issued a document."""
+        document = t.DOCUMENT.c
+        wanted = select(document.unit_id).where(document.taxpayer_id == taxpayer_id, document.uuid == uuid)
+        with self._database.reading() as connection:
+            found = connection.execute(wanted).scalar()
+        if found is None:
+            raise _no_document(uuid)
+        return str(found)
 
     def attempts(self, taxpayer_id: str, uuid: str) -> tuple[Attempt, ...]:
         """The exchanges with the authority about a document, in their order."""

@@ -4,7 +4,7 @@ Nothing here knows tables or SQL. Moments are aware and come back in UTC; money 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -112,7 +112,9 @@ class Slot:
 class Made:
     """A document as it was rendered, judged and stamped: `xml` are the final bytes, `hash` base64, `qr` base64 TLV.
 
-    `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand.
+    `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand. `takes` is what
+    a credit note takes of its original (JSON), `external` the original from elsewhere that a note corrects,
+    `deductions` what is taken off of prepayments.
     """
 
     uuid: str
@@ -132,6 +134,30 @@ class Made:
     allowed: tuple[Finding, ...] = ()
     buyer_name: str = ""
     buyer_vat: str = ""
+    takes: Mapping[str, Any] = field(default_factory=dict)
+    external: "ExternalOriginal | None" = None
+    deductions: tuple["TakenOff", ...] = ()
+
+
+class ExternalOriginal(NamedTuple):
+    """An invoice from elsewhere: its number, and what was left of it to give back."""
+
+    number: str
+    left: Decimal
+
+
+class TakenOff(NamedTuple):
+    """What one document takes off of a prepayment, by VAT group (JSON)."""
+
+    prepayment: str
+    parts: list[Any]
+
+
+class ExternalNotes(NamedTuple):
+    """What notes have done to an invoice from elsewhere: what was said to be left, and what they gave back of it."""
+
+    left: Decimal | None
+    given_back: Decimal
 
 
 class Appended(NamedTuple):

@@ -169,7 +169,11 @@ class IdempotencyKey(Row, table=True):
 
 
 class Document(Row, table=True):
-    """`rule_book` is the release it was judged by, `allowed` what that found and the taxpayer let stand."""
+    """`rule_book` is the release it was judged by, `allowed` what that found and the taxpayer let stand.
+
+    `takes` is what a credit note takes of its original; `external_number` names an original from elsewhere, of which
+    `external_left` was left.
+    """
 
     __table_args__ = (
         _of_unit(),
@@ -184,6 +188,7 @@ class Document(Row, table=True):
         ),
         Index(None, "taxpayer_id", "number"),
         Index(None, "taxpayer_id", "made_at", "uuid"),
+        Index(None, "taxpayer_id", "external_number"),
     )
 
     uuid: str = Field(primary_key=True)
@@ -210,6 +215,18 @@ class Document(Row, table=True):
     corrects: str | None = Field(foreign_key="document.uuid", index=True)
     rule_book: str
     allowed: Any = Field(sa_type=Json)
+    takes: Any = Field(sa_type=Json)
+    external_number: str
+    external_left: Decimal | None = Field(sa_type=Money)
+
+
+class Deduction(Row, table=True):
+    """What a document takes off of a prepayment, by VAT group."""
+
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    prepayment_uuid: str = Field(primary_key=True, foreign_key="document.uuid", index=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    parts: Any = Field(sa_type=Json)
 
 
 class Stamp(Row, table=True):
@@ -355,6 +372,7 @@ ORDER_SNAPSHOT: Final = _core(OrderSnapshot)
 SALE: Final = _core(Sale)
 IDEMPOTENCY_KEY: Final = _core(IdempotencyKey)
 DOCUMENT: Final = _core(Document)
+DEDUCTION: Final = _core(Deduction)
 STAMP: Final = _core(Stamp)
 SUBMISSION: Final = _core(Submission)
 ATTEMPT: Final = _core(Attempt)

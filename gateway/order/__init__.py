@@ -1,9 +1,11 @@
-"""The public input: what was sold (`order`), what was undone of it (`refund`), and the values both are made of."""
+"""The public input: what was sold (`order`), what was undone of it (`refund`), and what was added (`addition`)."""
 
+from gateway.order.addition import Addition, read_addition
 from gateway.order.order import (
     MAX_LINES,
     Buyer,
     Declared,
+    External,
     LineKind,
     Order,
     OrderAddress,
@@ -26,8 +28,10 @@ __all__ = [
     "LATEST",
     "MAX_DECIMALS",
     "MAX_LINES",
+    "Addition",
     "Buyer",
     "Declared",
+    "External",
     "LineKind",
     "Long",
     "Name",
@@ -47,6 +51,7 @@ __all__ = [
     "SoldBy",
     "Vat",
     "WholeCharge",
+    "read_addition",
     "read_order",
     "read_refund",
 ]

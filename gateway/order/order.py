@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from gateway.codes import BUYER_ID_FORMS, BUYER_ID_SCHEMES, CHARGE_REASONS, CURRENCIES, EXEMPTIONS
 from gateway.invoice.facts import SAR, Category, Flag
-from gateway.order.refund import Refund
+from gateway.order.refund import Reason, Refund
 from gateway.order.values import (
     EARLIEST,
     LATEST,
@@ -220,6 +220,15 @@ class Prepayment(Strict):
         return self
 
 
+class External(Strict):
+    """An invoice from before this gateway, which a note corrects: its number, its day, and with VAT what of it was not
+    given back before. What is said first of an invoice counts."""
+
+    number: Number
+    issued_on: date
+    left: Money
+
+
 class Declared(Strict):
     """What the shop says the sums are, to compare with. `grand` is with VAT, before prepayments are taken off."""
 
@@ -239,7 +248,9 @@ class Order(Strict):
 
     connection: Key
     id: Id
-    kind: Literal["sale", "prepayment"] = "sale"
+    kind: Literal["sale", "prepayment", "credit_note", "debit_note"] = "sale"
+    corrects: External | None = None
+    reason: Reason | None = None
     number: Short = ""
     version: Short = ""
     placed_at: AwareDatetime
@@ -277,8 +288,11 @@ class Order(Strict):
                 raise ValueError(f"{name} must lie between {EARLIEST} and {LATEST}")
         if self.unit and self.branch:
             raise ValueError("name the unit or the branch, not both")
-        if self.kind == "prepayment" and self.prepayments:
-            raise ValueError("a prepayment takes off no other prepayment")
+        if self.kind != "sale" and (self.prepayments or self.refunds):
+            raise ValueError(f"a {self.kind.replace('_', ' ')} has neither prepayments nor refunds of its own")
+        is_note = self.kind.endswith("note")
+        if is_note != (self.corrects is not None) or is_note != (self.reason is not None):
+            raise ValueError("give corrects and reason exactly with the kinds credit_note and debit_note")
         return self
 
     @model_validator(mode="after")

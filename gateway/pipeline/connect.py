@@ -4,6 +4,7 @@ import json
 
 from gateway.connection import Connection
 from gateway.errors import BadInput
+from gateway.invoice.policy import read_policy
 from gateway.ledger import Taxpayer
 from gateway.outbound import check_address
 from gateway.pipeline.gateway import Gateway, same_world
@@ -57,3 +58,4 @@ def _check_shop(connection: Connection, *, private: bool) -> None:
     if connection.base_url and not private:
         check_address(connection.base_url)
     issue_when(connection)
+    read_policy(connection.settings)

@@ -14,15 +14,22 @@ from gateway import stores
 from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, GatewayError, NotCompliant, Unavailable, Unknown
 from gateway.finding import Text
+from gateway.invoice.facts import Kind
+from gateway.issued import Issued
 from gateway.ledger import DueNotice, NoticeState
+from gateway.order import Order, Reason, Refund
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.issue import Request, issue
+from gateway.pipeline.notes import NoteRequest, credit, left_of
 from gateway.stores import State
 
 # When a sale is issued, unless the connection says otherwise: when it is paid.
 _ISSUE_WHEN: Final = "paid,fulfilled"
 _FINDINGS_SHOWN: Final = 5
-_UNDONE: Final = frozenset({State.CANCELLED, State.REFUNDED, State.REFUNDED_PART, State.DELETED})
+_UNDONE_WHOLLY: Final = frozenset({State.CANCELLED, State.REFUNDED, State.DELETED})
+_UNDONE: Final = _UNDONE_WHOLLY | {State.REFUNDED_PART}
+_CANCELLED: Final = Refund(id="cancellation", everything=True, reason=Reason(code="cancellation"))
+"""What is left of a sale that was undone."""
 
 
 def connection_with_secrets(gateway: Gateway, taxpayer_id: str, connection_id: str) -> Connection:
@@ -91,32 +98,46 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[No
     store = stores.store_of(connection.platform)
     raw = await store.fetch(connection, lines.outside, notice.order_id)
     state = store.state(connection, raw)
-    if not _is_due(connection, state):
-        return await gateway.offload(_not_due, gateway, connection, notice.order_id, state)
+    invoiced = await gateway.offload(_invoice, gateway, connection, notice.order_id)
+    if invoiced is None and not _is_due(connection, state):
+        return _not_due(connection, state)
     order = store.map(connection, raw).order
     if connection.cutover and order.placed_at < connection.cutover:
         return NoticeState.IGNORED, Text(
             "The order is older than this connection.", "الطلب أقدم من تاريخ بدء الإصدار لهذا الربط."
         )
-    request = Request(notice.taxpayer_id, actor=f"shop:{connection.id}", order=order)
-    appended = await gateway.offload(issue, gateway, request)
-    return NoticeState.DONE, Text(f"Document {appended.issued.number}.", f"المستند {appended.issued.number}.")
+    return await gateway.offload(_keep_pace, gateway, connection, order, state, invoiced)
 
 
-def _not_due(gateway: Gateway, connection: Connection, order_id: str, state: State) -> tuple[NoticeState, Text]:
-    """A sale that was undone after its invoice, or in part before it, is for a person; any other may wait or lapse."""
-    documents = gateway.ledger.order_documents(connection.taxpayer_id, connection.id, order_id)
-    if state in _UNDONE and documents:
-        number = documents[0].number
+def _invoice(gateway: Gateway, connection: Connection, order_id: str) -> Issued | None:
+    """The order's current invoice."""
+    return gateway.ledger.sale_document(connection.taxpayer_id, connection.id, f"order:{order_id}", Kind.INVOICE)
+
+
+def _keep_pace(
+    gateway: Gateway, connection: Connection, order: Order, state: State, invoiced: Issued | None
+) -> tuple[NoticeState, Text]:
+    """The documents of an order as it stands now: its invoice, and a credit note for each refund. A sale that was
+    undone is given back as far as its refunds have not."""
+    actor = f"shop:{connection.id}"
+    if invoiced is None or state not in _UNDONE:
+        invoiced = issue(gateway, Request(connection.taxpayer_id, actor, order)).issued
+    request = NoteRequest(connection.taxpayer_id, actor, invoiced.uuid)
+    numbers = [invoiced.number, *(credit(gateway, request, refund).issued.number for refund in order.refunds)]
+    if state in _UNDONE_WHOLLY and any(each.net for each in left_of(gateway, request).lines):
+        numbers.append(credit(gateway, request, _CANCELLED).issued.number)
+    elif state is State.REFUNDED_PART and not order.refunds:
         return NoticeState.QUARANTINED, Text(
-            f"The order is {state.value}, but was invoiced as {number}: a credit note is due.",
-            f"أُلغي الطلب أو استُرجع بعد إصدار المستند {number}؛ يلزم إصدار إشعار دائن.",
+            f"The order was refunded in part after {invoiced.number}, and the shop does not say what: give it back by"
+            " `gateway credit`.",
+            f"استُرجع جزء من الطلب بعد إصدار {invoiced.number} دون تفاصيل؛ أصدر الإشعار الدائن يدوياً.",
         )
-    if state is State.REFUNDED_PART:
-        return NoticeState.QUARANTINED, Text(
-            "The order was refunded in part before it was invoiced; say what of it is to be invoiced.",
-            "استُرجع جزء من الطلب قبل إصدار فاتورته؛ حدّد الجزء الذي تُصدر له الفاتورة.",
-        )
+    named = ", ".join(numbers)
+    return NoticeState.DONE, Text(f"Documents {named}.", f"المستندات {named}.")
+
+
+def _not_due(connection: Connection, state: State) -> tuple[NoticeState, Text]:
+    """A sale that was undone before its invoice needs none; any other may wait or lapse."""
     when = _when(connection)
     return NoticeState.IGNORED, Text(
         f"The order is {state.value}; it is issued when it is {when}.",
@@ -129,7 +150,8 @@ def _when(connection: Connection) -> str:
 
 
 def _is_due(connection: Connection, state: State) -> bool:
-    return state in issue_when(connection)
+    """A sale refunded in part before its invoice is invoiced whole and given back in part."""
+    return state in issue_when(connection) or state is State.REFUNDED_PART
 
 
 def issue_when(connection: Connection) -> frozenset[State]:

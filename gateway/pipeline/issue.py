@@ -13,22 +13,27 @@ No network in here. Any failure before the commit leaves counter, number and cha
 """
 
 import base64
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from gateway import rules, stamp, ubl
 from gateway.chain import Link
+from gateway.connection import Connection
 from gateway.csid import Certificate, read_certificate
-from gateway.errors import BadInput, NotCompliant, UnusableOrder
-from gateway.finding import Finding, RuleSet
-from gateway.invoice.facts import RIYADH, Heading, Invoice, Kind, Profile
+from gateway.errors import Conflict, NotCompliant, Unknown, UnusableOrder
+from gateway.finding import Finding
+from gateway.invoice.facts import RIYADH, Heading, Invoice, Profile
 from gateway.invoice.from_order import invoice_of
 from gateway.invoice.origin import traced
-from gateway.ledger import Appended, Made, NewSale, Slot
-from gateway.order import Order
+from gateway.invoice.policy import KINDS, read_policy
+from gateway.issued import Issued
+from gateway.ledger import Appended, ExternalOriginal, Made, NewSale, Slot, TakenOff
+from gateway.order import Order, read_order
+from gateway.pipeline.earlier import external_of, priors_of, taken_off
 from gateway.pipeline.gateway import Gateway, same_world
 from gateway.unit import Unit
 from gateway.xml import MAX_XML_BYTES
@@ -36,9 +41,6 @@ from gateway.xml import MAX_XML_BYTES
 STAMP_BYTES: Final = 20_000
 """Room for signature and QR; together they have about 9 kB."""
 
-_CONTENT = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
-_OF_THE_STAMP: Final = frozenset({"KSA-14", "KSA-15"})
-"""QR and stamp: what a preview cannot have."""
 _FIELDS_SHOWN: Final = 3
 LATENESS: Final = "BR-KSA-98"
 """The deadline clock owns it: it says nothing about the document, and so never stops one."""
@@ -58,31 +60,102 @@ def issue(gateway: Gateway, request: Request) -> Appended:
     """The document of an order, made now or earlier; BadInput and its kin say why there can be none."""
     order = request.order
     connection = gateway.ledger.connection(request.taxpayer_id, order.connection)
-    unit = gateway.ledger.unit(request.taxpayer_id, order.unit or connection.unit_id)
+    unit = unit_for(gateway, request, connection)
     sale = _sale(request, unit, link_back=connection.platform != "api")
+    draw = partial(drawing_of, gateway, connection, unit, order)
+    return append(gateway, unit, sale, draw, actor=request.actor)
+
+
+def correct(gateway: Gateway, uuid: str, request: Request) -> Appended:
+    """The document of a corrected order in the place of one that the authority rejected: a new UUID and a new link, but
+    its moment of issue, and its number if the caller had given it. Conflict if that one was not rejected."""
+    order, ledger = request.order, gateway.ledger
+    rejected = ledger.invoice(request.taxpayer_id, uuid)
+    _same_sale(rejected, order)
+    connection = ledger.connection(request.taxpayer_id, order.connection)
+    unit = ledger.unit(request.taxpayer_id, ledger.unit_of(request.taxpayer_id, uuid))
+    former = read_order(ledger.snapshot(request.taxpayer_id, uuid).order_json)
+    sale = replace(
+        _sale(request, unit, link_back=connection.platform != "api"),
+        replaces=uuid,
+        invoice_number=order.invoice_number or former.invoice_number,
+    )
+    draw = partial(drawing_of, gateway, connection, unit, order, replaces=uuid)
+    return append(gateway, unit, sale, draw, actor=request.actor)
+
+
+def _same_sale(rejected: Issued, order: Order) -> None:
+    if (rejected.connection, rejected.order_id) != (order.connection, order.id):
+        raise Conflict(
+            f"Document {rejected.number} is of order {rejected.order_id} of {rejected.connection}, not of {order.id}.",
+            fix="Send the corrected order with its own connection and id.",
+            ar=f"المستند {rejected.number} صادر لطلب آخر. أرسل الطلب المصحح بالمعرّف نفسه.",
+        )
+
+
+def append(gateway: Gateway, unit: Unit, sale: NewSale, draw: Callable[[], "Drawing"], *, actor: str) -> Appended:
+    """The sale's document, made now or earlier. `draw` is asked in the chain's lock, so that what it reads of earlier
+    documents is all there is."""
     same_world(unit, gateway.settings.environment)
     # A key that comes with a repeat is remembered, which takes the lock.
     known = None if sale.idempotency_key else gateway.ledger.find_sale(sale)
     if known is not None:
         return known
-    invoice = invoice_of(order, unit.seller)
-    make = partial(_make, gateway, unit, invoice, gateway.new_id())
-    return gateway.ledger.append(sale, make, actor=request.actor, now=gateway.now())
+    make = partial(_make, gateway, unit, draw, gateway.new_id())
+    return gateway.ledger.append(sale, make, actor=actor, now=gateway.now())
 
 
-def _make(gateway: Gateway, unit: Unit, invoice: Invoice, uuid: str, slot: Slot) -> Made:
+class Drawing(NamedTuple):
+    """A document's facts, with what the ledger keeps of them for later notes."""
+
+    invoice: Invoice
+    takes: Mapping[str, Any] = MappingProxyType({})
+    external: ExternalOriginal | None = None
+    deductions: tuple[TakenOff, ...] = ()
+
+
+def drawing_of(
+    gateway: Gateway, connection: Connection, unit: Unit, order: Order, *, replaces: str | None = None
+) -> Drawing:
+    """An order's document by its connection's policy, its prepayments and its original from elsewhere looked up."""
+    priors = priors_of(gateway, unit.taxpayer_id, order, but=replaces)
+    invoice = invoice_of(order, unit.seller, read_policy(connection.settings), priors)
+    external = external_of(gateway, connection, order, invoice, but=replaces)
+    return Drawing(invoice, external=external, deductions=taken_off(invoice, priors))
+
+
+def unit_for(gateway: Gateway, request: Request, connection: Connection) -> Unit:
+    """The unit that the order names, itself or by its branch, else the connection's."""
+    order, ledger = request.order, gateway.ledger
+    if not order.branch:
+        return ledger.unit(request.taxpayer_id, order.unit or connection.unit_id)
+    found = [each for each in ledger.units(request.taxpayer_id) if each.branch == order.branch]
+    if len(found) != 1:
+        raise Unknown(
+            f"{len(found) or 'No'} units are of branch {order.branch!r}.",
+            fix="Name a branch that one unit has, or the unit; `gateway units` lists them.",
+            ar=f"لا توجد وحدة إصدار واحدة للفرع {order.branch}. حدد الوحدة نفسها.",
+        )
+    return found[0]
+
+
+def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, slot: Slot) -> Made:
     """Render, stamp and prove, in the place that is held for it."""
+    drawing = draw()
+    invoice = drawing.invoice
     certificate = read_certificate(slot.csid.certificate.encode())
-    heading = Heading(slot.number, uuid, moment_of_issue(slot.at))
+    issued_at = slot.replaced.issued_at if slot.replaced else slot.at
+    heading = Heading(slot.number, uuid, moment_of_issue(issued_at))
     document = stamp.stamp(
         _of_bearable_size(ubl.render(invoice, heading, slot.link)),
         sign=partial(gateway.stamper.sign, unit.key(slot.csid.id)),
         certificate=certificate,
-        signing_time=heading.issued_at,
+        signing_time=moment_of_issue(slot.at),
     )
     allowed = partial(allowed_rules, gateway, unit.taxpayer_id)
     proof = prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at, allowed=allowed)
-    return made_of(document, invoice, heading, proof)
+    made = made_of(document, invoice, heading, proof)
+    return replace(made, takes=drawing.takes, external=drawing.external, deductions=drawing.deductions)
 
 
 def _of_bearable_size(body: bytes) -> bytes:
@@ -189,7 +262,7 @@ def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
         connection_id=order.connection,
         order_id=order.id,
         thing=f"order:{order.id}",
-        kind=Kind.INVOICE,
+        kind=KINDS[order.kind],
         digest=order.digest,
         order_json=order.canonical_json,
         version=order.version,
@@ -197,13 +270,3 @@ def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
         invoice_number=order.invoice_number,
         link_back=link_back,
     )
-
-
-def preview(invoice: Invoice, *, number: str, uuid: str, link: Link, now: datetime) -> tuple[bytes, rules.Report]:
-    """The unsigned document that would be issued, and what the rule book says of its content; consumes nothing."""
-    if not number:
-        raise BadInput("A preview needs a number to show.")
-    body = ubl.render(invoice, Heading(number, uuid, moment_of_issue(now)), link)
-    report = rules.check(body, now=now, sets=_CONTENT)
-    content = (each for each in report.findings if each.term not in _OF_THE_STAMP)
-    return body, replace(report, xsd=traced(report.xsd, invoice), findings=traced(content, invoice))

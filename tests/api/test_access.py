@@ -12,6 +12,10 @@ EVERYONE = {"integrator", "accountant", "auditor", "admin"}
 # Whom each route is for. A new route has to be entered here.
 FOR = {
     ("post", "/v1/orders"): {"integrator", "admin"},
+    ("post", "/v1/preview"): {"integrator", "admin"},
+    ("post", "/v1/invoices/{uuid}/credit-notes"): {"integrator", "accountant", "admin"},
+    ("post", "/v1/invoices/{uuid}/debit-notes"): {"integrator", "accountant", "admin"},
+    ("post", "/v1/invoices/{uuid}/correction"): {"integrator", "accountant", "admin"},
     ("get", "/v1/invoices"): EVERYONE,
     ("get", "/v1/invoices/{uuid}"): EVERYONE,
     ("get", "/v1/invoices/{uuid}/xml"): EVERYONE,

@@ -77,11 +77,14 @@ def as_it_was(url, version):
     for name, _ in triggers:
         raw.execute(f"DROP TRIGGER {name}")
     raw.execute("DROP TABLE allowed_warning")
-    for column in ("rule_book", "allowed"):
+    raw.execute("DROP TABLE deduction")
+    raw.execute("DROP INDEX ix_document_taxpayer_id_external_number")
+    for column in ("rule_book", "allowed", "takes", "external_number", "external_left"):
         raw.execute(f"ALTER TABLE document DROP COLUMN {column}")
     if version == "r0002":
-        for _, statement in triggers:
-            raw.execute(statement)
+        for name, statement in triggers:
+            if not name.startswith("deduction"):
+                raw.execute(statement)
     raw.execute("UPDATE ledger_version SET version_num = ?", (version,))
     return raw
 

@@ -46,6 +46,9 @@ class Site:
         request = Request(OWNER, "tests", read_order(order(number, **more)))
         return issue(self.gateway, request).issued
 
+    def issue_order(self, raw) -> Issued:
+        return issue(self.gateway, Request(OWNER, "tests", read_order(raw))).issued
+
     def work(self):
         """Do what is due at this moment, until nothing is."""
         self._runner.run(self._work())

@@ -34,7 +34,6 @@ ERRORS = {
     "BR-KSA-31": ({"flags": ["self_billed"]}, "flags"),
     "BR-KSA-49": ({**lines(tax=CITIZENS), "buyer": {"name": "سعد"}}, "buyer.other_id"),
     "BR-KSA-72": ({"flags": ["summary"], **buyer(kind="person")}, "supply_end"),
-    "BR-KSA-90": ({"currency": "USD", "fx": {"rate": "1234.0123456789"}, "declared": {}}, "fx.rate"),
     "BR-KSA-92": ({"buyer": BUSINESS, "flags": ["b2g"]}, "contract"),
     "BR-CUSTOM-VALIDATION-01": (buyer(vat=UNIT.seller.vat), "buyer.vat"),
 }
@@ -59,11 +58,6 @@ WARNINGS = {
     "BR-KSA-F-06-C28": (buyer(address=without(ADDRESS, "district")), "buyer.address.district"),
     "BR-KSA-F-06-C35": ({**lines(), "reductions": [{"amount": "1.00"}, TOO_LONG]}, "reductions[1].reason"),
     "BR-KSA-F-06-C36": (lines(reductions=[TOO_LONG]), "lines[1].reductions[0].reason"),
-    "BR-KSA-F-07": (known_as("TIN", "1048213756"), "buyer.other_id.value"),
-    "BR-KSA-F-08": (known_as("CRN", "104821375"), "buyer.other_id.value"),
-    "BR-KSA-F-09": (known_as("700", "1048213756"), "buyer.other_id.value"),
-    "BR-KSA-F-10": (known_as("NAT", "2048213756"), "buyer.other_id.value"),
-    "BR-KSA-F-11": (known_as("IQA", "1048213756"), "buyer.other_id.value"),
     "BR-KSA-F-13": (known_as("OTH", "12345678"), "buyer.other_id.value"),
     "BR-KSA-F-C-01": (lines(name="628101"), "lines[1].name"),
 }

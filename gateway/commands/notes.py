@@ -1,0 +1,88 @@
+"""Commands that correct documents: a credit note, a debit note, another document in the place of a rejected one."""
+
+import click
+
+from gateway.commands.orders import find, follow
+from gateway.commands.streams import read_input
+from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.errors import Conflict
+from gateway.issued import Issued, Status
+from gateway.order import read_addition, read_order, read_refund
+from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.issue import Request, correct
+from gateway.pipeline.notes import NoteRequest, correct_note, credit, debit
+
+_document = click.argument("document", metavar="NUMBER|UUID")
+_taxpayer = click.option("--taxpayer", metavar="VAT", help="Whose document, if there are several taxpayers.")
+_wait = click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Submit it now and wait for the verdict."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
+
+
+@click.command("credit", short_help="Give back of a document: issue a credit note.")
+@_document
+@click.argument("file", metavar="REFUND.json")
+@_taxpayer
+@_wait
+@_json
+def credit_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
+    """Issue the credit note for a refund of a document (docs/reference/notes.md). The same refund again gives the same
+    note; more than is left is refused.
+
+    \b
+    {"id": "R-1", "everything": true}                                  all of it
+    {"id": "R-2", "lines": [{"line": "1", "quantity": "1"}]}           one of line 1
+    {"id": "R-3", "money": "10.00", "reason": {"code": "change_of_price"}}
+    """
+    refund = read_refund(read_input(file))
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        wanted = NoteRequest(owner, ACTOR, _one(gateway, owner, document).uuid)
+        follow(gateway, owner, credit(gateway, wanted, refund).issued, wait=wait, as_json=as_json)
+
+
+@click.command("debit", short_help="Charge beyond a document: issue a debit note.")
+@_document
+@click.argument("file", metavar="ADDITION.json")
+@_taxpayer
+@_wait
+@_json
+def debit_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
+    """Issue the debit note for lines added to a sale after its document (docs/reference/notes.md)."""
+    addition = read_addition(read_input(file))
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        wanted = NoteRequest(owner, ACTOR, _one(gateway, owner, document).uuid)
+        follow(gateway, owner, debit(gateway, wanted, addition).issued, wait=wait, as_json=as_json)
+
+
+@click.command("correct", short_help="Make a rejected document anew.")
+@_document
+@click.argument("file", metavar="CORRECTED.json")
+@_taxpayer
+@_wait
+@_json
+def correct_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
+    """Put a corrected document in the place of one that the authority rejected: with a new UUID and a new link of the
+    chain, but its date and time. CORRECTED.json is the whole order, or of a note its refund or addition."""
+    content = read_input(file)
+    with installation() as gateway:
+        owner = choose_taxpayer(gateway, taxpayer)
+        rejected = _one(gateway, owner, document)
+        if rejected.corrects:
+            made = correct_note(gateway, owner, ACTOR, rejected.uuid, content)
+        else:
+            made = correct(gateway, rejected.uuid, Request(owner, ACTOR, read_order(content)))
+        follow(gateway, owner, made.issued, wait=wait, as_json=as_json)
+
+
+def _one(gateway: Gateway, owner: str, document: str) -> Issued:
+    """The document of a number or a UUID; of a number that was passed on, the one that stands."""
+    found = [each for each in find(gateway, owner, document, 20) if each.status is not Status.REPLACED]
+    if len(found) != 1:
+        raise Conflict(
+            f"{document} names {len(found)} documents.",
+            fix="Give the number or the UUID of one; `gateway status` lists them.",
+        )
+    return found[0]
