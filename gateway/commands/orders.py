@@ -26,12 +26,12 @@ from gateway.pipeline.intake import reason_of
 from gateway.pipeline.issue import Request, not_compliant
 from gateway.pipeline.issue import issue as issue_order
 from gateway.pipeline.preview import Preview, preview, preview_json, totals
-from gateway.stores import STORES
+from gateway.stores import MAPPERS
 from gateway.unit import Environment, Unit
 from gateway.unit_file import read_unit
 from gateway.worker import Worker
 
-platform_choice = click.Choice(sorted(STORES))
+platform_choice = click.Choice(sorted(MAPPERS))
 
 
 def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
     if not isinstance(raw, dict):
         raise BadInput(f"{path} is not an order: it is no JSON object.", fix="Give one order, not a list of them.")
     shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
-    return STORES[platform].map(shop, raw).order
+    return MAPPERS[platform].map(shop, raw).order
 
 
 @click.command("map", short_help="A shop's payload as an order, and whether it closes.")

@@ -1,15 +1,22 @@
-"""Shops by platform. Each module proves a notice, fetches an order, maps it and reports back; it knows no ledger.
+"""Shops by platform. A mapper says what an order of its platform means; a whole store also proves a notice, fetches an
+order and reports back. None knows a ledger.
 
-`STORES[platform]` is the module; its docstring lists the settings and secrets a connection of that platform takes.
+`MAPPERS[platform]` and `STORES[platform]` are the modules; a module's docstring lists the settings and secrets that a
+connection of that platform takes, and gateway/stores/untaxed.py those of all of them.
 """
 
 from typing import Final
 
 from gateway.errors import Misconfigured
-from gateway.stores import salla, woocommerce
-from gateway.stores.store import Mapped, Notice, State, Store
+from gateway.stores import magento, salla, shopify, woocommerce, zid
+from gateway.stores.refusals import not_an_order
+from gateway.stores.store import Mapped, Mapper, Notice, State, Store
 
 STORES: Final[dict[str, Store]] = {"woocommerce": woocommerce, "salla": salla}
+"""Platforms that can be connected."""
+
+MAPPERS: Final[dict[str, Mapper]] = {**STORES, "shopify": shopify, "zid": zid, "magento": magento}
+"""Platforms whose orders can be read: those, and the ones whose recorded orders can be mapped and previewed."""
 
 
 def store_of(platform: str) -> Store:
@@ -22,4 +29,19 @@ def store_of(platform: str) -> Store:
         ) from None
 
 
-__all__ = ["STORES", "Mapped", "Notice", "State", "Store", "salla", "store_of", "woocommerce"]
+__all__ = [
+    "MAPPERS",
+    "STORES",
+    "Mapped",
+    "Mapper",
+    "Notice",
+    "State",
+    "Store",
+    "magento",
+    "not_an_order",
+    "salla",
+    "shopify",
+    "store_of",
+    "woocommerce",
+    "zid",
+]

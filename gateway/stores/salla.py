@@ -8,9 +8,8 @@ Settings, all optional:
     vat_number_path, cr_number_path, company_name_path
                                      where an app or the shop keeps them in the order, such as customer.vat_number;
                                      without the first every buyer is a person
-    untaxed_reason_code, untaxed_reason
-                                     VATEX-SA code (and words) for items without VAT
     status.<slug>                    what a status means (pending, paid, fulfilled, ...)
+    tax.sku.<SKU>, tax.class.<class> and untaxed_reason_code, see gateway/stores/untaxed.py; products have no tax class
 
 Prices are net and per unit. Totals close in one of two ways, and discounts are told once or twice; which of them holds
 is found by arithmetic, and an order where none does is not guessed at.
@@ -26,12 +25,14 @@ import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, Misconfigured, Unknown
+from gateway.finding import Text
 from gateway.invoice.facts import SAR, ZERO
 from gateway.issued import Issued
 from gateway.order import read_order
-from gateway.stores.buyer import business, national_address, person
+from gateway.stores.buyer import business, national_address, somebody
 from gateway.stores.exchange import Api, parse
 from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable, zone_named
+from gateway.stores.refusals import Shape, foreign, not_an_order
 from gateway.stores.salla_sums import Sums, find_reductions, money, read_sums
 from gateway.stores.store import (
     MAX_GAP,
@@ -44,7 +45,7 @@ from gateway.stores.store import (
     secret,
     state_set,
 )
-from gateway.stores.untaxed import taxed, untaxed
+from gateway.stores.untaxed import Supply, tax_of
 
 API: Final = "https://api.salla.dev/admin/v2"
 
@@ -69,6 +70,16 @@ _MEANS: Final = {
     "apple_pay": "card",
     "google_pay": "card",
 }
+
+_UNTAXED_SETTINGS: Final = ("untaxed_reason_code", "tax.sku.", "tax.class.")
+_SHAPES: Final = (
+    Shape(
+        frozenset({"invoice_number", "order_id"}), "an invoice or a credit note of Salla's", "فاتورة أو إشعار من سلة"
+    ),
+    Shape(frozenset({"customized", "status"}), "a change of status", "تغيير حالة طلب"),
+    Shape(frozenset({"amounts", "currency"}), "one without them", "طلب بدونها"),
+    Shape(frozenset({"reference_id", "total"}), "a row of an order list", "سطر من قائمة طلبات"),
+)
 
 
 # -- notices --------------------------------------------------------------------------------------------------
@@ -149,11 +160,16 @@ def state(connection: Connection, raw: Mapping[str, Any]) -> State:
     if order.get("draft") is True:
         return State.DRAFT
     found = state_set(connection, slug) or _STATES.get(slug) or (State.PAID if _is_paid(order) else State.PENDING)
-    refunded = money(mapping(mapping(order.get("payment_actions")).get("refund_action")).get("refund_amount"))
+    refunded = _refunded(order)
     if found in (State.PAID, State.FULFILLED) and refunded:
         total = money(mapping(order.get("amounts")).get("total"))
         return State.REFUNDED if refunded >= total else State.REFUNDED_PART
     return found
+
+
+def _refunded(order: Mapping[str, Any]) -> Decimal:
+    """All that was given back so far; Salla tells one sum, not what for."""
+    return money(mapping(mapping(order.get("payment_actions")).get("refund_action")).get("refund_amount"))
 
 
 def _is_paid(order: Mapping[str, Any]) -> bool:
@@ -170,11 +186,8 @@ def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001
     """The order, from the API's answer, from what is inside it, or from a webhook's body."""
     order = _order_in(raw)
     if not (objects(order.get("items")) and mapping(order.get("amounts"))):
-        raise unusable(
-            "items",
-            "this is not an order with its items and amounts",
-            fix="Fetch the whole order with its items; lists and events lack them.",
-        )
+        data = raw.get("data")
+        raise not_an_order(data if isinstance(data, Mapping) else raw, _SHAPES)
     _check_currency(order)
     _check_registered(connection, order)
     sums = read_sums(order)
@@ -192,6 +205,7 @@ def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001
             "lines": [*_items(connection, order, reduced=goods), *_charges(connection, order, sums)],
             "reductions": whole,
             "payments": _payments(connection, order, sums.total),
+            "refunds": _refunds(order, sums.total),
             "declared": {"grand": sums.total, "tax": sums.tax},
         }
     )
@@ -213,25 +227,20 @@ def _check_currency(order: Mapping[str, Any]) -> None:
     amounts = mapping(order.get("amounts"))
     currency = text(order.get("currency")) or text(mapping(amounts.get("total")).get("currency"))
     if currency != SAR:
-        raise unusable(
-            "currency",
-            f"the order is in {currency or 'no currency'}",
-            fix="Send such orders through the API with fx.rate, or sell in SAR.",
-            ar=f"الطلب بعملة {currency}؛ أرسله عبر الواجهة البرمجية مع سعر الصرف.",
-        )
+        raise foreign(currency, Text("its sums in SAR are not told", "لا تذكر مبالغه بالريال"))
 
 
 def _check_registered(connection: Connection, order: Mapping[str, Any]) -> None:
     """A shop without VAT sends 0.00; that is no zero rate but, most often, a seller who may not issue tax invoices."""
     percent = number(mapping(mapping(order.get("amounts")).get("tax")).get("percent"), "amounts.tax.percent")
-    if not percent and not connection.settings.get("untaxed_reason_code"):
+    if not percent and not any(key.startswith(_UNTAXED_SETTINGS) for key in connection.settings):
         raise unusable(
             "amounts.tax.percent",
             "the shop charged no VAT at all; its seller may not be registered for VAT",
             fix="Switch VAT on in Salla. If all it sells is exempt or zero-rated, set untaxed_reason_code of the"
-            " connection to the VATEX-SA code that applies.",
+            " connection to the VATEX-SA code that applies, or map products with tax.sku.",
             ar="المتجر لم يحتسب ضريبة على الطلب؛ قد لا يكون البائع مسجلا في ضريبة القيمة المضافة. فعّل الضريبة في سلة،"
-            " أو حدد رمز سبب الإعفاء في إعدادات الربط (untaxed_reason_code).",
+            " أو حدد رمز سبب الإعفاء في إعدادات الربط (untaxed_reason_code أو tax.sku).",
         )
 
 
@@ -243,15 +252,16 @@ def _items(connection: Connection, order: Mapping[str, Any], *, reduced: bool) -
     for i, item in enumerate(objects(order["items"])):
         place = f"items[{i}]"
         amounts = mapping(item.get("amounts"))
-        name, discount = text(item.get("name")), money(amounts.get("total_discount"))
+        discount = money(amounts.get("total_discount"))
+        supply = Supply(f"{place}.amounts.tax.percent", text(item.get("name")), text(item.get("sku")))
         yield {
             "id": text(item.get("id")),
-            "name": name,
-            "sku": text(item.get("sku")),
+            "name": supply.name,
+            "sku": supply.sku,
             "quantity": number(item.get("quantity"), f"{place}.quantity"),
             "unit_price": money(amounts.get("price_without_tax")),
             "reductions": [{"amount": discount, "origin": "item"}] if reduced and discount else [],
-            "tax": _tax(connection, amounts, f"{place}.amounts.tax.percent", name),
+            "tax": _tax(connection, amounts, supply),
         }
 
 
@@ -271,15 +281,13 @@ def _charges(connection: Connection, order: Mapping[str, Any], sums: Sums) -> It
                 "quantity": Decimal(1),
                 "unit_price": amount,
                 "reductions": [{"amount": off, "origin": "coupon"}] if off and kind == "shipping" else [],
-                "tax": _tax(connection, amounts, "amounts.tax.percent", name),
+                "tax": _tax(connection, amounts, Supply("amounts.tax.percent", name, kind=kind)),
             }
 
 
-def _tax(connection: Connection, amounts: Mapping[str, Any], place: str, name: str) -> dict[str, Any]:
-    percent = number(mapping(amounts.get("tax")).get("percent"), place)
-    if percent:
-        return taxed(percent)
-    return untaxed(connection.settings, place, name)
+def _tax(connection: Connection, amounts: Mapping[str, Any], supply: Supply) -> dict[str, Any]:
+    percent = number(mapping(amounts.get("tax")).get("percent"), supply.place)
+    return tax_of(connection.settings, supply, percent)
 
 
 # -- people and payments --------------------------------------------------------------------------------------
@@ -291,7 +299,7 @@ def _buyer(connection: Connection, order: Mapping[str, Any]) -> dict[str, Any]:
     name = text(customer.get("full_name")) or " ".join(part for part in parts if part)
     vat = _at(order, connection.settings.get("vat_number_path"))
     if not vat:
-        return person(name)
+        return somebody(name)
     address = mapping(mapping(order.get("shipping")).get("address"))
     return business(
         name=_at(order, connection.settings.get("company_name_path")) or name,
@@ -323,6 +331,22 @@ def _payments(connection: Connection, order: Mapping[str, Any], total: Decimal) 
         return []
     paid = state(connection, order) in (State.PAID, State.FULFILLED, State.REFUNDED_PART, State.REFUNDED)
     return [{"method": _MEANS.get(method, "other"), "amount": total, "state": "paid" if paid else "pending"}]
+
+
+def _refunds(order: Mapping[str, Any], total: Decimal) -> list[dict[str, Any]]:
+    """What was given back as one refund of money; a later sum is another refund, so its id names the sum."""
+    refunded = _refunded(order)
+    if not refunded:
+        return []
+    whole = abs(total - refunded) <= MAX_GAP
+    return [
+        {
+            "id": f"refunded-{refunded:.2f}",
+            "reason": {"code": "cancellation" if whole else "change_of_price"},
+            "everything": whole,
+            "money": refunded,
+        }
+    ]
 
 
 # -- reporting back -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What every shop module gives to the rest: a notice of a webhook, a mapped order, and the five verbs of a Store.
+"""What every shop module gives to the rest: a mapped order (Mapper), and the notices and exchanges of a whole Store.
 
 A webhook is only a hint that an order changed: what is invoiced is fetched by id and mapped, and what a shop says its
 sums are is evidence to compare with.
@@ -51,20 +51,24 @@ class Mapped(NamedTuple):
     state: State
 
 
-class Store(Protocol):
-    """One shop platform; its module is the implementation."""
-
-    def verify(self, connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
-        """What a webhook says; Unauthorised if its signature is missing or wrong for these exact bytes."""
-
-    async def fetch(self, connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
-        """The whole order as the shop gives it; Unknown, Misconfigured (credentials) or Unavailable."""
+class Mapper(Protocol):
+    """The pure half of a shop platform: what an order of its says. Its module is the implementation."""
 
     def state(self, connection: Connection, raw: Mapping[str, Any]) -> State:
         """How far the sale is, readable even where the order itself cannot be used."""
 
     def map(self, connection: Connection, raw: Mapping[str, Any]) -> Mapped:
         """The order, pure; UnusableOrder says what to correct, DoesNotClose gives both sums."""
+
+
+class Store(Mapper, Protocol):
+    """One shop platform whose webhooks are proved, whose orders are fetched, and which is told what became of them."""
+
+    def verify(self, connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
+        """What a webhook says; Unauthorised if its signature is missing or wrong for these exact bytes."""
+
+    async def fetch(self, connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
+        """The whole order as the shop gives it; Unknown, Misconfigured (credentials) or Unavailable."""
 
     async def report(self, connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
         """Write what became of the sale to the shop, looking first so that a repeat writes nothing; a short receipt."""

@@ -4,34 +4,35 @@ Secrets: `key` and `secret` (of a REST key that may read and write), `webhook`. 
 
 Settings, all optional:
     vat_number_key, cr_number_key    key in the order's meta_data; without them the usual plugins' keys are tried
-    untaxed_reason_code              VATEX-SA code of lines without VAT; with `.<tax class>` for one tax class alone
-    untaxed_reason                   its reason in words, for the two codes that have no official text
     status.<slug>                    what a status means (draft, pending, paid, fulfilled, ...), for a shop's own ones
-
-Line amounts come net with two decimals even where shown prices include VAT; then the shown price is net plus VAT.
+    tax.sku.<SKU>, tax.class.<class> and untaxed_reason_code, see gateway/stores/untaxed.py; tax classes are named by
+                                     their slug, such as zero-rate, and the standard one has none
 """
 
 import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC
-from decimal import Decimal
 from typing import Any, Final
 
 import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured, Unknown
-from gateway.invoice.facts import SAR, ZERO, Kind
+from gateway.invoice.facts import SAR, Kind
 from gateway.issued import Issued, Status
 from gateway.order import read_order
-from gateway.stores.buyer import business, national_address, person
+from gateway.stores.buyer import business, national_address, somebody
 from gateway.stores.exchange import Api, parse
-from gateway.stores.raw import each, identity, mapping, moment, number, objects, text, unusable
-from gateway.stores.store import Mapped, Notice, State, check_closes, header, limited, not_authentic, secret, state_set
-from gateway.stores.untaxed import taxed, untaxed
+from gateway.stores.payments import means_of
+from gateway.stores.raw import identity, mapping, moment, number, objects, text
+from gateway.stores.refunds import refunds_of
+from gateway.stores.refusals import NO_RATE, Problems, Shape, foreign, not_an_order
+from gateway.stores.sold import Sold, check_total, lines_of
+from gateway.stores.store import Mapped, Notice, State, header, limited, not_authentic, secret, state_set
+from gateway.stores.woocommerce_lines import backs, sold_in
 
 # The shop's own checkout fields are kept as _wc_<group>/<namespace>/<field>; the rest belong to widespread plugins.
 _VAT_KEYS: Final = (
@@ -62,11 +63,13 @@ _STATES: Final = {
     "trash": State.DELETED,
 }
 
-_CARD = re.compile(
-    "card|stripe|moyasar|hyperpay|payfort|paytabs|myfatoorah|checkout_com|mada|visa|apple|google|amazon|^tap|urway"
+_SHAPES: Final = (
+    Shape(frozenset({"refunded_by"}), "a refund", "استرجاع مبلغ"),
+    Shape(frozenset({"note", "customer_note"}), "a note on an order", "ملاحظة على طلب"),
+    Shape(frozenset({"action", "arg"}), "a notice that names an order", "إشعار يذكر رقم طلب"),
+    Shape(frozenset({"Link"}), "the headers of an answer", "ترويسات رد"),
+    Shape(frozenset({"line_items", "billing"}), "one without products", "طلب بلا منتجات"),
 )
-_WALLET = re.compile("stc|paypal|wallet")
-_COD_FEE = re.compile(r"\bcod\b|cash on delivery|عند الاستلام|عند التسليم|تحصيل", re.IGNORECASE)
 
 
 # -- notices --------------------------------------------------------------------------------------------------
@@ -103,11 +106,15 @@ def _order_named_in(topic: str, body: bytes) -> str | None:
 
 
 async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
-    """The whole order by its id."""
-    raw = await _api(connection, client).get(_path(order_id))
+    """The whole order by its id, with its refunds as they are and not only their sums."""
+    api, path = _api(connection, client), _path(order_id)
+    raw = await api.get(path)
     if not isinstance(raw, dict) or identity(raw.get("id")) != order_id:
         raise Unknown(f"The shop of connection {connection.id} does not answer with order {order_id}.")
-    return raw
+    if not objects(raw.get("refunds")):
+        return raw
+    refunds = objects(await api.get(f"{path}/refunds", per_page="100"))
+    return {**raw, "refunds": refunds} if refunds else raw
 
 
 def _api(connection: Connection, client: httpx2.AsyncClient) -> Api:
@@ -141,143 +148,45 @@ def _is_paid(raw: Mapping[str, Any]) -> bool:
 
 def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001 - the verb of every store
     """The order; its lines are products, then shipping, then fees, with the shop's own ids."""
-    currency = text(raw.get("currency"))
-    if not (objects(raw.get("line_items")) and currency):
-        raise unusable("line_items", "this is not an order that sold anything", fix="Nothing is to be issued for it.")
-    if currency != SAR:
-        raise unusable(
-            "currency",
-            f"the order is in {currency} and the shop does not say its rate to SAR",
-            fix="Send such orders through the API with fx.rate, or sell in SAR.",
-            ar=f"الطلب بعملة {currency} ولا يذكر المتجر سعر الصرف إلى الريال.",
-        )
-    _check_sums(raw)
+    if not (mapping(raw) and objects(raw.get("line_items")) and text(raw.get("currency"))):
+        raise not_an_order(raw, _SHAPES)
     gross = raw.get("prices_include_tax") is True
-    rates = _rates(raw)
-    lines = [*_products(connection, raw, rates, gross=gross), *_charges(connection, raw, rates, gross=gross)]
+    lines, sold = _lines(connection, raw, gross=gross)
     order = read_order(
         {
             "connection": connection.id,
             "id": text(raw.get("id")),
-            "number": text(raw.get("number")) or text(raw.get("id")),
+            "number": _number(raw),
             "version": text(raw.get("date_modified_gmt")),
             "placed_at": moment(raw.get("date_created_gmt"), "date_created_gmt", UTC),
-            "currency": currency,
+            "currency": SAR,
             "prices_include_tax": gross,
             "buyer": _buyer(connection, raw),
             "lines": lines,
-            "reductions": _negative_fees(raw, gross=gross),
             "payments": _payments(raw),
+            "refunds": refunds_of(backs(raw), sold, gross=gross),
             "declared": {"grand": number(raw.get("total"), "total"), "tax": number(raw.get("total_tax"), "total_tax")},
         }
     )
     return Mapped(order, state(connection, raw))
 
 
-def _check_sums(raw: Mapping[str, Any]) -> None:
-    entries = [entry for group in ("line_items", "shipping_lines", "fee_lines") for entry in objects(raw.get(group))]
-    total = sum((number(entry.get(field), field) for entry in entries for field in ("total", "total_tax")), ZERO)
-    check_closes(text(raw.get("number")), number(raw.get("total"), "total"), total, SAR)
+def _lines(connection: Connection, raw: Mapping[str, Any], *, gross: bool) -> tuple[list[dict[str, Any]], list[Sold]]:
+    """The lines twice, as the order has them and in the shop's figures; refused with everything that is wrong."""
+    problems, lines = Problems(), []
+    with problems.noted():
+        if text(raw.get("currency")) != SAR:
+            raise foreign(text(raw.get("currency")), NO_RATE)
+    sold = sold_in(raw, problems, gross=gross)
+    with problems.noted():
+        lines = lines_of(connection.settings, sold, gross=gross)
+    problems.refuse()
+    check_total(_number(raw), sold, number(raw.get("total"), "total"), SAR, gross=gross)
+    return lines, sold
 
 
-def _rates(raw: Mapping[str, Any]) -> dict[str, Decimal]:
-    """The percentage of each tax rate that the order uses, by the rate's id."""
-    rates: dict[str, Decimal] = {}
-    for i, tax in enumerate(objects(raw.get("tax_lines"))):
-        if tax.get("rate_percent") is None:
-            raise unusable(
-                f"tax_lines[{i}].rate_percent", "the rate is missing", fix="Update WooCommerce to 4.0 or newer."
-            )
-        rates[text(tax.get("rate_id"))] = number(tax["rate_percent"], f"tax_lines[{i}].rate_percent")
-    return rates
-
-
-def _products(
-    connection: Connection, raw: Mapping[str, Any], rates: Mapping[str, Decimal], *, gross: bool
-) -> Iterable[dict[str, Any]]:
-    codes = ", ".join(text(coupon.get("code")) for coupon in objects(raw.get("coupon_lines")))[:127]
-    for i, item in enumerate(objects(raw["line_items"])):
-        place = f"line_items[{i}]"
-        quantity = number(item.get("quantity"), f"{place}.quantity")
-        if quantity <= 0:
-            raise unusable(
-                f"{place}.quantity", f"it is {quantity:f}", fix="Remove the line from the order in the shop."
-            )
-        paid = _amount(item, "total", place, gross=gross)
-        # A price raised by hand leaves the subtotal below the total; then there is nothing to reduce.
-        before = max(_amount(item, "subtotal", place, gross=gross), paid)
-        reduction = {"amount": before - paid, "origin": "coupon" if codes else "item", "code": codes}
-        yield {
-            "id": text(item.get("id")),
-            "name": text(item.get("name")),
-            "sku": text(item.get("sku")),
-            "quantity": quantity,
-            "unit_price": each(before, quantity),
-            "reductions": [reduction] if before > paid else [],
-            "tax": _tax(connection, item, rates, place),
-        }
-
-
-def _charges(
-    connection: Connection, raw: Mapping[str, Any], rates: Mapping[str, Decimal], *, gross: bool
-) -> Iterable[dict[str, Any]]:
-    """Shipping and fees that cost something; what is free was not sold."""
-    on_delivery = text(raw.get("payment_method")) == "cod"
-    for group in ("shipping_lines", "fee_lines"):
-        for i, charge in enumerate(objects(raw.get(group))):
-            place = f"{group}[{i}]"
-            amount = _amount(charge, "total", place, gross=gross)
-            if not amount or (group == "fee_lines" and amount < 0):
-                continue
-            name = text(charge.get("method_title") or charge.get("name"))
-            is_cod = on_delivery and _COD_FEE.search(name)
-            yield {
-                "id": text(charge.get("id")),
-                "kind": "shipping" if group == "shipping_lines" else "cod_fee" if is_cod else "fee",
-                "name": name or "توصيل",
-                "quantity": Decimal(1),
-                "unit_price": amount,
-                "tax": _tax(connection, charge, rates, place),
-            }
-
-
-def _negative_fees(raw: Mapping[str, Any], *, gross: bool) -> list[dict[str, Any]]:
-    """Fees below zero are how plugins take money off the whole order."""
-    fees = [
-        (fee, _amount(fee, "total", f"fee_lines[{i}]", gross=gross))
-        for i, fee in enumerate(objects(raw.get("fee_lines")))
-    ]
-    return [
-        {"amount": -amount, "origin": "automatic", "reason": text(fee.get("name"))}
-        for fee, amount in fees
-        if amount < 0
-    ]
-
-
-def _amount(entry: Mapping[str, Any], field: str, place: str, *, gross: bool) -> Decimal:
-    net = number(entry.get(field), f"{place}.{field}")
-    return net + number(entry.get(f"{field}_tax"), f"{place}.{field}_tax") if gross else net
-
-
-def _tax(connection: Connection, entry: Mapping[str, Any], rates: Mapping[str, Decimal], place: str) -> dict[str, Any]:
-    applied = {
-        text(tax.get("id")): number(tax["total"], f"{place}.taxes.total")
-        for tax in objects(entry.get("taxes"))
-        if tax.get("total") not in ("", None)
-    }
-    charged = [rate for rate, amount in applied.items() if amount] or [rate for rate in applied if rate in rates]
-    if any(rate not in rates for rate in charged):
-        raise unusable(
-            f"{place}.taxes", "its rate is not among the tax_lines", fix="Recalculate the order in the shop."
-        )
-    found = {rates[rate] for rate in charged}
-    if len(found) > 1:
-        raise unusable(f"{place}.taxes", "more than one VAT rate was charged", fix="Leave one tax rate per product.")
-    percent = found.pop() if found else ZERO
-    if percent:
-        return taxed(percent)
-    name = text(entry.get("name") or entry.get("method_title"))
-    return untaxed(connection.settings, f"{place}.taxes", name, text(entry.get("tax_class")))
+def _number(raw: Mapping[str, Any]) -> str:
+    return text(raw.get("number")) or text(raw.get("id"))
 
 
 def _payments(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -286,18 +195,11 @@ def _payments(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     return [
         {
-            "method": _means(method),
+            "method": means_of(method),
             "amount": number(raw.get("total"), "total"),
             "state": "paid" if _is_paid(raw) else "pending",
         }
     ]
-
-
-def _means(method: str) -> str:
-    """A gateway's id as a payment method; gateways name themselves as they like."""
-    if method in ("bacs", "cod"):
-        return {"bacs": "bank", "cod": "cod"}[method]
-    return "wallet" if _WALLET.search(method) else "card" if _CARD.search(method) else "other"
 
 
 def _buyer(connection: Connection, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -305,7 +207,7 @@ def _buyer(connection: Connection, raw: Mapping[str, Any]) -> dict[str, Any]:
     name = f"{text(billing.get('first_name'))} {text(billing.get('last_name'))}".strip()
     vat = _meta(connection, raw, "vat_number_key", _VAT_KEYS, _VAT_FIELDS)
     if not vat:
-        return person(name)
+        return somebody(name)
     return business(
         name=text(billing.get("company")) or name,
         vat=vat,
