@@ -11,13 +11,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from itertools import islice
+from math import nan
 from typing import Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar, overload
 
 from lxml import etree
 
 from gateway.rules.places import Machine, Path, Place
-from gateway.rules.xpath import NAN, Abandoned, compare_untyped, normalize_space, places_of, to_decimal
+from gateway.rules.xpath import NAN, Abandoned, compare_untyped, normalize_space, to_decimal, to_double
 from gateway.xml import CAC, CBC, DS, EXT, INVOICE, XADES
 
 Element: TypeAlias = etree._Element
@@ -34,6 +36,7 @@ PREFIXES: Final = {
     "urn:oasis:names:specification:ubl:schema:xsd:SignatureBasicComponents-2": "sbc",
 }
 _NAMESPACES: Final = tuple(f"{{{uri}}}*" for uri, prefix in PREFIXES.items() if prefix not in ("ds", "xades"))
+_UBL: Final = tuple(each.removesuffix("*") for each in _NAMESPACES)
 _URIS: Final = {prefix: uri for uri, prefix in PREFIXES.items()}
 
 N = TypeVar("N", bound="Node")
@@ -45,6 +48,7 @@ _NO_CHILDREN: Final[dict[str, Any]] = {}
 _KINDS: Final[dict[str, type[Node]]] = {}
 
 
+@cache
 def tag_of(name: str) -> str:
     """`cbc:ID` as lxml writes it."""
     prefix, _, local = name.partition(":")
@@ -163,7 +167,6 @@ class Node:
     _absent: ClassVar[Node]
     children: dict[str, Any] = _NO_CHILDREN
     """By name: the only one, or a list of them in document order."""
-    place: Place[Any]
     single_children: dict[str, str] = {}  # noqa: RUF012 - each class has its own
     """Under which attribute a child is found of which the schema allows one."""
 
@@ -174,14 +177,13 @@ class Node:
 
     @classmethod
     def absent(cls) -> Self:
+        """Of a class of its own: only what is absent has to be asked whether it is true, all else simply is."""
         try:
             return cls.__dict__["_absent"]  # type: ignore[no-any-return]
         except KeyError:
-            cls._absent = cls(None, NOWHERE, None)
-            return cls._absent
-
-    def __bool__(self) -> bool:
-        return self.element is not None
+            kind: type[Self] = type(f"Absent{cls.__name__}", (cls,), {"__bool__": lambda _: False})
+            cls._absent = nothing = kind(None, NOWHERE, None)
+            return nothing
 
     def attribute(self, name: str) -> str:
         """Empty where it is absent."""
@@ -238,13 +240,12 @@ class Number(Node):
     @Lazy
     def double(self) -> float:
         """The value as xs:double, which untyped text becomes in arithmetic; NaN if absent."""
-        number = self.decimal
-        return float(number) if number.is_nan() else float(self.text)
+        return nan if self.element is None else to_double(self.text)
 
     @property
     def places(self) -> int:
         """How many characters stand after the decimal point."""
-        return places_of(self.text)
+        return len(self.text.partition(".")[2])  # string-length(substring-after(., '.'))
 
     def equals(self, number: int | Decimal) -> bool:
         """`. = number` without a cast."""
@@ -258,9 +259,9 @@ class Number(Node):
         """`. < number` without a cast."""
         return bool(self) and compare_untyped(self.text, number) < 0
 
-    @Lazy
+    @property
     def currency(self) -> str:
-        return self.attribute("currencyID")
+        return "" if self.element is None else self.element.get("currencyID", "")
 
     @property
     def unit(self) -> str:
@@ -316,58 +317,42 @@ class Document:
         self.visits: list[tuple[Node, Any]] = []
         """In document order: the nodes that paths lead to, and what their places mean."""
         self._by_tag: defaultdict[str, list[Node]] = defaultdict(list)
-        self._branches: list[Node] = []
         self._paths: dict[Element, str] = {}
-        top = Node(None, self, None)
-        top.place = start
         if root is not None:
-            self._read(root, top)
+            self._read((root,), Node(None, self, None), start)
 
-    def _read(self, root: Element, top: Node) -> None:
-        """One pass without recursion: the parent of an element is the last one read, or one of those above it."""
-        by_tag, visits, branches, kinds = self._by_tag, self.visits, self._branches, _KINDS
-        last = top
-        for element in root.iter(*_NAMESPACES):
-            above = element.getparent()
-            here: Node | None = last
-            while here is not None and here.element is not above:
-                here = here.parent
-            last = self._foreign(above, last) if here is None else here
+    def _read(self, elements: Iterable[Element], parent: Node, places: Place[Any]) -> None:
+        """These elements below a node, and all in them; the parser admits no more than 256 in one another."""
+        by_tag, visits, kinds, names = self._by_tag, self.visits, _KINDS, parent.single_children
+        children: dict[str, Any] = {}
+        for element in elements:
             tag = element.tag
-            node = kinds.get(tag, Node)(element, self, last)
-            siblings = last.children
-            if siblings is _NO_CHILDREN:
-                siblings = last.children = {}
-                branches.append(last)
-            name = last.single_children.get(tag)
-            twins = siblings.get(tag)
-            if twins is None:
-                siblings[tag] = node
-                if name is not None:
-                    setattr(last, name, node)
-            elif twins.__class__ is list:
-                twins.append(node)
-            else:
-                siblings[tag] = [twins, node]
-                if name is not None:
-                    delattr(last, name)
+            kind = kinds.get(tag)
+            if kind is None:
+                if not _is_ubl(tag):
+                    self._read_foreign(element, parent, places)
+                    continue
+                kind = Node
+            node = kind(element, self, parent)
+            if children.setdefault(tag, node) is not node:
+                _add_twin(parent, children, tag, node)
+            elif tag in names:
+                setattr(parent, names[tag], node)
             by_tag[tag].append(node)
-            node.place = place = last.place[tag]
+            place = places[tag]
             if place.meaning is not None:
                 visits.append((node, place.meaning))
-            last = node
+            if len(element):
+                self._read(element, node, place)
+            else:
+                node.text = element.text or ""
+        if children:
+            parent.children = children
 
-    def _foreign(self, element: Element, last: Node) -> Node:
+    def _read_foreign(self, element: Element, parent: Node, places: Place[Any]) -> None:
         """An element of no UBL namespace, such as a signature has: read only where UBL stands in it."""
-        above = element.getparent()
-        here: Node | None = last
-        while here is not None and here.element is not above:
-            here = here.parent
-        parent = self._foreign(above, last) if here is None and above is not None else here
-        assert parent is not None, "the top stands above everything"
-        node = Node(element, self, parent)
-        node.place = parent.place[element.tag]
-        return node
+        if isinstance(element.tag, str) and next(element.iter(*_NAMESPACES), None) is not None:
+            self._read(element, Node(element, self, parent), places[element.tag])
 
     def every(self, kind: type[N], name: str) -> tuple[N, ...]:
         """`//name`: wherever it stands in the tree, in document order."""
@@ -387,9 +372,26 @@ class Document:
 
     def forget(self) -> None:
         """Lets go of the nodes: they know one another, and no tree should wait for the garbage collector."""
-        for node in self._branches:
-            node.__dict__.clear()
+        for nodes in self._by_tag.values():
+            for node in nodes:
+                node.parent = None
         self.__dict__.clear()
+
+
+def _is_ubl(tag: object) -> bool:
+    """Of a comment the tag is a function."""
+    return isinstance(tag, str) and tag.startswith(_UBL)
+
+
+def _add_twin(parent: Node, children: dict[str, Any], tag: str, node: Node) -> None:
+    """Another child of a name: they are listed, and a single one is no longer found."""
+    known = children[tag]
+    if known.__class__ is list:
+        known.append(node)
+        return
+    children[tag] = [known, node]
+    if tag in parent.single_children:
+        delattr(parent, parent.single_children[tag])
 
 
 NOWHERE: Final = Document(None)

@@ -1,7 +1,7 @@
 """Edits of the golden documents, as many as one likes, aimed at what rules look at; the same for the same seed."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +59,19 @@ def cases(number: int, seed: int = 1) -> Iterator[Case]:
                 edits.append(edit)
         if edits:
             number -= 1
-            yield Case(base, tuple(edits), bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True)))
+            yield _case(base, edits, root)
+
+
+def edited(base: str, *edits: Edit) -> Case:
+    """A golden document after these edits."""
+    root = parse(good(base))
+    for edit in edits:
+        apply(root, edit)
+    return _case(base, edits, root)
+
+
+def _case(base: str, edits: Iterable[Edit], root: Any) -> Case:
+    return Case(base, tuple(edits), bytes(etree.tostring(root, encoding="UTF-8", xml_declaration=True)))
 
 
 def edit_of(root: Any, chance: random.Random, known: list[Edit]) -> Edit | None:
