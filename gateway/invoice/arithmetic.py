@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 
-from gateway.invoice.facts import HALALA, ONE, ZERO, Tax, round_half_up
+from gateway.invoice.facts import HALALA, ONE, ZERO, Tax, round_half_up, so_many
 
 
 def allocate(total: Decimal, shares: Sequence[Decimal]) -> list[Decimal]:
@@ -44,4 +44,4 @@ def unit_price(amount: Decimal, quantity: Decimal, base_quantity: Decimal = ONE)
 
 def comes_to(amount: Decimal, price: Decimal, quantity: Decimal, base_quantity: Decimal = ONE) -> bool:
     """Whether so many at that price round to the amount."""
-    return round_half_up(price * quantity / base_quantity) == amount
+    return round_half_up(so_many(quantity, price, base_quantity)) == amount

@@ -7,7 +7,7 @@ not say it, so parts that differ in nothing else are equal.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
@@ -19,10 +19,18 @@ SAR: Final = "SAR"
 RIYADH: Final = timezone(timedelta(hours=3), "Asia/Riyadh")
 """The zone of every date and time on a document; the Kingdom keeps no summer time."""
 
+# Quantities and prices have up to 23 digits each, and their quotient must not be taken for a half that it only nears.
+_EXACT: Final = Context(prec=80)
+
 
 def round_half_up(amount: Decimal) -> Decimal:
     """To two decimals, half up, as BR-CO-17 and BR-KSA-50/51 compute."""
     return amount.quantize(HALALA, ROUND_HALF_UP)
+
+
+def so_many(quantity: Decimal, price: Decimal, base_quantity: Decimal) -> Decimal:
+    """What so many come to at the price of `base_quantity`, so exactly that it is rounded as the law computes it."""
+    return _EXACT.divide(_EXACT.multiply(quantity, price), base_quantity)
 
 
 class Kind(StrEnum):
@@ -173,7 +181,7 @@ class Line:
     @cached_property
     def before_reductions(self) -> Decimal:
         """Price times quantity, rounded to the halala before anything is added or taken off."""
-        return round_half_up(self.price * self.quantity / self.base_quantity)
+        return round_half_up(so_many(self.quantity, self.price, self.base_quantity))
 
     @property
     def has_base_quantity(self) -> bool:

@@ -5,10 +5,11 @@ each VAT group is the one whose VAT (BT-117 = round(BT-116 x rate)) adds up to w
 largest remainder, and the halala that no taxable amount reaches goes to the payable rounding (BT-114).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
+from itertools import count
 from typing import Final, NamedTuple
 
 from gateway.codes import PAYMENT_MEANS
@@ -22,6 +23,7 @@ from gateway.invoice.facts import (
     Allowance,
     Category,
     Charge,
+    Deduction,
     DocumentCharge,
     Identifier,
     Invoice,
@@ -38,6 +40,7 @@ from gateway.order import Buyer, LineKind, Order, OrderCharge, OrderLine, OrderR
 _LINE_ID_LENGTH = 6  # BR-KSA-F-06-C17
 _SERVICE_UNIT = "C62"  # Recommendation 20: one; for what is not counted in pieces
 _LONGEST_RATE = 14  # BR-KSA-90
+_HALF_WITH_VAT: Final = HALALA / 2 * Decimal("1.15")
 _REASONS: Final = {
     "item": "Item discount | خصم على الصنف",
     "coupon": "Coupon | قسيمة خصم",
@@ -117,8 +120,11 @@ def charged_for(line: OrderLine) -> Decimal:
 
 
 def rounding_limit(order: Order) -> Decimal:
-    """The largest gap that rounding alone explains: half a halala a line (and one for the sum), rounded up."""
-    return (HALALA + HALALA / 2 * len(order.lines)).quantize(HALALA, ROUND_CEILING)
+    """The largest gap that rounding alone explains, rounded up: half a halala, with its VAT, for each amount that the
+    order states, and one halala for the sums."""
+    parts = [part for line in order.lines for part in (line, *line.reductions, *line.charges)]
+    amounts = len(parts) + len(order.reductions) + len(order.charges)
+    return (HALALA + _HALF_WITH_VAT * amounts).quantize(HALALA, ROUND_CEILING)
 
 
 # -- VAT groups -----------------------------------------------------------------------------------------------
@@ -146,11 +152,13 @@ class _Group:
 
 @dataclass
 class _Basket:
-    """The order's items by VAT group; `left_out` is what was charged for what others supply."""
+    """The order's items by VAT group; `taxes` are those of the order as the document states them, `left_out` is what
+    was charged for what others supply."""
 
     order: Order
     items: tuple[Item, ...]
     groups: dict[Tax, _Group] = field(default_factory=dict)
+    taxes: dict[Tax, Tax] = field(default_factory=dict)
     left_out: Decimal = ZERO
 
     def __post_init__(self) -> None:
@@ -158,7 +166,10 @@ class _Basket:
         self.items = tuple(item for item in self.items if not item.left_out)
         if not self.sold:
             raise _nothing_sold(self.order)
-        self._check_reasons()
+        if self.left_out < 0:
+            raise _reduced_below_zero(self.order)
+        self.taxes = _one_of_each([item.tax for item in self.items] + [tax_of(each.tax) for each in self.order.charges])
+        self.items = tuple(replace(item, tax=self.taxes[item.tax]) for item in self.items)
 
     @property
     def sold(self) -> tuple[Item, ...]:
@@ -171,16 +182,23 @@ class _Basket:
     def group(self, tax: Tax) -> _Group:
         return self.groups.setdefault(tax, _Group(tax, self.order.prices_include_tax))
 
-    def _check_reasons(self) -> None:
-        """The official rules compare each group with all lines of its category (BR-Z-08, BR-E-08, BR-O-08), so two
-        groups of one category and rate can never hold."""
-        taxes = dict.fromkeys([item.tax for item in self.items] + [tax_of(each.tax) for each in self.order.charges])
-        reasons: dict[tuple[Category, Decimal], list[str]] = {}
-        for tax in taxes:
-            reasons.setdefault((tax.category, tax.rate), []).append(tax.reason_code)
-        for (category, _), codes in reasons.items():
-            if len(codes) > 1:
-                raise _several_reasons(category, " and ".join(sorted(codes)))
+
+def _one_of_each(taxes: Iterable[Tax]) -> dict[Tax, Tax]:
+    """Each tax as the document states it, one for a category and rate: words of reasons are put together.
+
+    Two codes are refused. The official rules compare each group with all lines of its category (BR-Z-08, BR-E-08,
+    BR-O-08), so two groups of one category and rate can never hold.
+    """
+    groups: dict[tuple[Category, Decimal], dict[Tax, None]] = {}
+    for tax in taxes:
+        groups.setdefault((tax.category, tax.rate), {})[tax] = None
+    for (category, _), group in groups.items():
+        codes = {tax.reason_code for tax in group}
+        if len(codes) > 1:
+            raise _several_reasons(category, " and ".join(sorted(codes)))
+    return {
+        tax: replace(tax, reason="; ".join(each.reason for each in group)) for group in groups.values() for tax in group
+    }
 
 
 # -- lines ----------------------------------------------------------------------------------------------------
@@ -269,11 +287,12 @@ def _reason(reduction: OrderReduction) -> str:
 
 def _document_charges(basket: _Basket) -> tuple[DocumentCharge, ...]:
     """BG-21."""
-    return tuple(
-        charge
-        for index, each in enumerate(basket.order.charges)
-        if (charge := _document_charge(basket, each, tax_of(each.tax), f"charges[{index}]")).amount
+    taxes = (basket.taxes[tax_of(each.tax)] for each in basket.order.charges)
+    charges = (
+        _document_charge(basket, each, tax, f"charges[{index}]")
+        for index, (each, tax) in enumerate(zip(basket.order.charges, taxes, strict=True))
     )
+    return tuple(charge for charge in charges if charge.amount)
 
 
 def _document_charge(basket: _Basket, charge: OrderCharge, tax: Tax, origin: str) -> DocumentCharge:
@@ -312,7 +331,8 @@ def _with_deductions(invoice: Invoice, order: Order, priors: Mapping[str, Prior]
     """With the prepayments taken off what is due."""
     if not order.prepayments:
         return invoice
-    deductions = deductions_of(order.prepayments, priors, currency=order.currency, after=_last_id(invoice.lines))
+    deductions = deductions_of(order.prepayments, priors, currency=order.currency, ids=_free_ids(invoice.lines))
+    _check_categories(deductions, invoice)
     drawn = replace(invoice, deductions=deductions)
     if drawn.payable < 0:
         raise UnusableOrder(
@@ -324,9 +344,25 @@ def _with_deductions(invoice: Invoice, order: Order, priors: Mapping[str, Prior]
     return drawn
 
 
-def _last_id(lines: Sequence[Line]) -> int:
-    """The highest number among the lines' ids, so that those of deductions go on from it."""
-    return max([int(line.id) for line in lines if line.id.isdecimal() and line.id.isascii()], default=len(lines))
+def _free_ids(lines: Iterable[Line]) -> Iterator[str]:
+    """Numbers that no line has as its id, from the one after the last line's position."""
+    taken = {line.id for line in lines}
+    return (text for number in count(len(taken) + 1) if (text := str(number)) not in taken)
+
+
+def _check_categories(deductions: Iterable[Deduction], invoice: Invoice) -> None:
+    """VAT of another category than the document's is no part of it; another rate of the same category may be."""
+    categories = {group.tax.category for group in invoice.vat_groups}
+    for each in deductions:
+        if (category := each.tax.category) not in categories:
+            raise UnusableOrder(
+                f"Prepayment {each.number} was taxed in category {category}, of which the order sells nothing "
+                f"(BR-{category}-01).",
+                problems=(("prepayments", f"{each.number} was taxed in category {category}"),),
+                fix="Give it back by a credit note on the prepayment invoice, and send the order without it.",
+                ar=f"خضعت الدفعة المقدمة {each.number} للفئة الضريبية {category} ولا يحتوي الطلب على توريد منها."
+                " ألغها بإشعار دائن وأرسل الطلب من دونها.",
+            )
 
 
 def _of_shown_rate(invoice: Invoice, order: Order) -> Invoice:

@@ -1,6 +1,6 @@
 """Prepayments (386) taken off the document of what they were paid for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -35,13 +35,13 @@ class Prior(NamedTuple):
 
 
 def deductions_of(
-    prepayments: Iterable[Prepayment], priors: Mapping[str, Prior], *, currency: str, after: int
+    prepayments: Iterable[Prepayment], priors: Mapping[str, Prior], *, currency: str, ids: Iterator[str]
 ) -> tuple[Deduction, ...]:
-    """A deduction for each VAT group of each prepayment; their line ids go on `after` that of the last line."""
+    """A deduction for each VAT group of each prepayment, in a line of its own under the next of `ids`."""
     found = [(prior, part) for each in prepayments for prior, part in _parts(each, priors.get(each.number), currency)]
     return tuple(
         Deduction(
-            id=str(after + position),
+            id=next(ids),
             name=f"Prepayment {prior.number} | دفعة مقدمة {prior.number}",
             number=prior.number,
             uuid=prior.uuid,
@@ -51,7 +51,7 @@ def deductions_of(
             vat=part.vat,
             origin="prepayments",
         )
-        for position, (prior, part) in enumerate(found, 1)
+        for prior, part in found
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from gateway.codes import BUYER_ID_FORMS, BUYER_ID_SCHEMES, CHARGE_REASONS, CURRENCIES, EXEMPTIONS
-from gateway.invoice.facts import SAR, Category, Flag
+from gateway.invoice.facts import HALALA, SAR, Category, Flag, so_many
 from gateway.order.refund import Reason, Refund
 from gateway.order.values import (
     EARLIEST,
@@ -172,7 +172,7 @@ class OrderLine(Strict):
             raise ValueError(f"quantity times unit_price must not be larger than {MAX_AMOUNT:f}")
         if price < 0 and (self.reductions or self.charges):
             raise ValueError("a line below zero has no reductions or charges of its own")
-        on_top = sum((charge.amount for charge in self.charges), Decimal("0.01"))
+        on_top = sum((charge.amount + HALALA for charge in self.charges), HALALA)  # each may be rounded
         if sum(each.amount for each in self.reductions) > max(price, Decimal(0)) + on_top:
             raise ValueError("the reductions are larger than the line")
         return self
@@ -180,7 +180,7 @@ class OrderLine(Strict):
     @property
     def list_price(self) -> Decimal:
         """Quantity times price, not rounded."""
-        return self.quantity * self.unit_price / self.base_quantity
+        return so_many(self.quantity, self.unit_price, self.base_quantity)
 
 
 class Payment(Strict):

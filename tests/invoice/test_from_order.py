@@ -82,9 +82,32 @@ def test_a_gap_beyond_rounding_is_refused_with_both_sums_in_both_languages():
     assert refusal.value.fix
 
 
-def test_the_limit_of_rounding_grows_with_the_lines_and_no_faster():
+FREIGHT = {"amount": "0.03", "code": "FC", "reason": "Freight", "tax": {"category": "S", "rate": "15"}}
+
+
+def test_the_limit_of_rounding_grows_with_the_amounts_and_no_faster():
     assert rounding_limit(order(line(1, "1"))) == Decimal("0.02")
-    assert rounding_limit(order(*(line(n, "1") for n in range(100)))) == Decimal("0.51")
+    assert rounding_limit(order(*(line(n, "1") for n in range(100)))) == Decimal("0.59")
+    assert rounding_limit(order(line(1, "1", reductions=["0.10"]), charges=[FREIGHT] * 2)) == Decimal("0.04")
+
+
+def test_a_shop_that_rounds_the_vat_of_each_charge_closes():
+    # Without VAT 1.00 + 5 x 0.03 = 1.15; VAT 0.17 on the sum, and 0.15 + 5 x 0.00 one by one.
+    invoice = invoice_of(order(line(1, "1.00"), inclusive=False, charges=[FREIGHT] * 5, grand="1.30"), SELLER)
+    assert (invoice.vat, invoice.rounding, invoice.payable) == (Decimal("0.17"), Decimal("-0.02"), Decimal("1.30"))
+
+
+def test_a_shop_that_rounds_nothing_before_its_total_closes():
+    # 40 x 0.345 = 13.80 and with VAT 15.87; on the document each line is 0.35, together 14.00 and with VAT 16.10.
+    lines = [line(n, "0.345") for n in range(40)]
+    invoice = invoice_of(order(*lines, inclusive=False, grand="15.87"), SELLER)
+    assert (invoice.with_vat, invoice.rounding) == (Decimal("16.10"), Decimal("-0.23"))
+
+
+def test_what_nears_a_half_is_not_taken_for_one():
+    # 1000.0000000007 x 86734714.2857142857 = 86734714285.774999999999999999
+    (only,) = invoice_of(order(line(1, "86734714.2857142857", "1000.0000000007"), inclusive=False), SELLER).lines
+    assert only.net == Decimal("86734714285.77")
 
 
 def test_reductions_are_shown_on_their_lines_without_vat():
@@ -113,6 +136,19 @@ def test_a_reduction_of_the_order_is_split_over_the_vat_groups():
     ]
     assert invoice.payable == Decimal("193.50")
     assert "EID" in invoice.allowances[0].reason
+
+
+def test_a_line_may_be_reduced_by_all_of_its_rounded_parts():
+    # 0.036 + 0.876 + 0.876 = 1.788, as the shop rounds them 0.04 + 0.88 + 0.88 = 1.80
+    charge = {"amount": "0.876", "code": "PC", "reason": "Packing"}
+    (only,) = invoice_of(order(line(1, "0.036", reductions=["1.80"], charges=[charge] * 2)), SELLER).lines
+    assert only.net == 0
+
+
+def test_a_vendors_discount_larger_than_what_it_sold_is_refused():
+    vendors = line(2, "-5.00", sold_by="registered_vendor")
+    with pytest.raises(DoesNotClose, match="larger than the lines"):
+        invoice_of(order(line(1, "10.00"), vendors, reductions=[{"amount": "1.00"}]), SELLER)
 
 
 def test_reductions_larger_than_the_order_are_refused():
@@ -153,6 +189,19 @@ def test_two_reasons_in_one_category_are_refused_before_the_rules_would():
         invoice_of(mixed, SELLER)
     assert refusal.value.ar
     assert refusal.value.fix
+
+
+def test_one_reason_in_several_words_is_one_group_that_gives_them_all():
+    other = {"category": "O", "rate": "0", "reason_code": "VATEX-SA-OOS"}
+    mixed = order(
+        line(1, "10.00", tax={**other, "reason": "Deposit"}),
+        line(2, "50.00", kind="gift_card_sale"),
+        charges=[{"amount": "1.00", "code": "ZZZ", "reason": "Fine", "tax": {**other, "reason": "Fine"}}],
+    )
+    invoice = invoice_of(mixed, SELLER)
+    (group,) = invoice.vat_groups
+    assert group.taxable == invoice.payable == Decimal("61.00")
+    assert group.tax.reason == "Deposit; Not subject to VAT | غير خاضع لضريبة القيمة المضافة; Fine"
 
 
 def test_long_line_ids_of_a_shop_become_positions():
@@ -237,3 +286,21 @@ def test_every_cart_closes_on_what_the_shop_charged(cart, inclusive, percent_off
         assert invoice.rounding == 0
     assert all(each.net >= 0 for each in invoice.lines)
     assert invoice.with_vat == invoice.without_vat + sum(group.vat for group in invoice.vat_groups)
+
+
+def advance(tax):
+    return {"number": "A-1", "issued_at": "2026-10-01T12:00:00+03:00", "parts": [{"taxable": "10.00", "tax": tax}]}
+
+
+def test_a_prepayment_has_a_line_id_that_no_line_has_and_that_is_short_enough():
+    lines = line(999_998, "50.00"), line(3, "50.00"), line(999_999, "50.00")
+    invoice = invoice_of(order(*lines, prepayments=[advance({"category": "S", "rate": "5"})]), SELLER)
+    assert [each.id for each in (*invoice.lines, *invoice.deductions)] == ["999998", "3", "999999", "4"]
+
+
+def test_a_prepayment_of_a_category_that_is_not_sold_is_refused():
+    exported = line(1, "50.00", category="Z", rate="0", tax={"reason_code": "VATEX-SA-32"})
+    with pytest.raises(UnusableOrder, match=r"taxed in category S.*BR-S-01") as refusal:
+        invoice_of(order(exported, prepayments=[advance({"category": "S", "rate": "15"})]), SELLER)
+    assert "credit note" in refusal.value.fix
+    assert refusal.value.ar
