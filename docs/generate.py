@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 
 from gateway import errors, simulator
 from gateway.__main__ import gateway
-from gateway.api import health, hooks, invoices, orders, validate
+from gateway.api import health, hooks, invoices, notes, orders, validate
 from gateway.api.access import RIGHTS
 from gateway.api.problems import STATUS
 from gateway.finding import RuleSet
@@ -142,7 +142,8 @@ def _text(field: dict[str, Any]) -> str:
 
 def _bounds(field: dict[str, Any]) -> str:
     words = {"gt": "above {}", "ge": "from {}", "le": "to {}", "decimal_places": "at most {} decimals"}
-    return "".join(f", {words[key].format(field[key])}" for key in words if key in field)
+    told = [key for key in words if key in field and not (key == "ge" and "gt" in field)]
+    return "".join(f", {words[key].format(field[key])}" for key in told)
 
 
 def _one_of(values: Iterable[str]) -> str:
@@ -167,7 +168,7 @@ def _status(error: type[errors.GatewayError]) -> str:
 
 def routes() -> list[Row]:
     """Every route with the roles that may call it."""
-    rooms = (orders, invoices, validate, hooks, health)
+    rooms = (orders, notes, invoices, validate, hooks, health)
     found = (route for room in rooms for route in room.router.routes if isinstance(route, APIRoute))
     return [{"route": f"`{min(each.methods)} {each.path_format}`", "*roles*": _roles(each)} for each in found]
 

@@ -1,4 +1,4 @@
-"""A WooCommerce shop with sample orders: REST v3 for orders and notes, and signed webhooks."""
+"""A WooCommerce shop with sample orders: REST v3 for orders, refunds and notes, and signed webhooks."""
 
 import base64
 import copy
@@ -25,7 +25,8 @@ _SHOP_TIME: Final = timedelta(hours=3)
 
 
 class WooCommerceShop:
-    """Its orders by id, its private notes by order, and what it was asked; `outage` holds statuses to answer first."""
+    """Its orders by id, its private notes and its refunds by order, and what it was asked; `outage` holds statuses to
+    answer first."""
 
     sender: httpx2.Client
 
@@ -33,6 +34,7 @@ class WooCommerceShop:
         found = demo.orders("woocommerce") if orders is None else orders
         self.orders = {str(order["id"]): copy.deepcopy(order) for order in found.values()}
         self.notes: dict[str, list[dict[str, Any]]] = {order_id: [] for order_id in self.orders}
+        self.refunds: dict[str, list[dict[str, Any]]] = {order_id: [] for order_id in self.orders}
         self.requests: list[tuple[str, str]] = []
         self.outage: list[int] = []
         self.url = ""
@@ -42,6 +44,7 @@ class WooCommerceShop:
             routes=[
                 Route("/wp-json/wc/v3/orders/{order_id:int}", self._get, methods=["GET"]),
                 Route("/wp-json/wc/v3/orders/{order_id:int}", self._put, methods=["PUT"]),
+                Route("/wp-json/wc/v3/orders/{order_id:int}/refunds", self._list_refunds, methods=["GET"]),
                 Route("/wp-json/wc/v3/orders/{order_id:int}/notes", self._list_notes, methods=["GET"]),
                 Route("/wp-json/wc/v3/orders/{order_id:int}/notes", self._add_note, methods=["POST"]),
             ]
@@ -105,6 +108,9 @@ class WooCommerceShop:
         order["date_modified_gmt"] = now.strftime("%Y-%m-%dT%H:%M:%S")
         order["date_modified"] = (now + _SHOP_TIME).strftime("%Y-%m-%dT%H:%M:%S")
         return JSONResponse(order)
+
+    async def _list_refunds(self, request: Request) -> Response:
+        return self._refusal(request) or JSONResponse(self.refunds[_id(request)])
 
     async def _list_notes(self, request: Request) -> Response:
         return self._refusal(request) or JSONResponse(self.notes[_id(request)])

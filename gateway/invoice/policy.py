@@ -46,6 +46,13 @@ class AmountRefunds(StrEnum):
     PERSON = "person"
 
 
+class Edits(StrEnum):
+    """What becomes of a shop's order that is edited after its invoice."""
+
+    NOTES = "notes"
+    PERSON = "person"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A connection's decisions; the fields are the names of its settings."""
@@ -55,6 +62,7 @@ class Policy:
     gift_cards: Treatment = Treatment.OUT_OF_SCOPE
     tips: Treatment = Treatment.TAXED
     amount_refunds: AmountRefunds = AmountRefunds.SPREAD
+    edits: Edits = Edits.NOTES
 
 
 def read_policy(settings: Mapping[str, str]) -> Policy:

@@ -15,12 +15,13 @@ from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, GatewayError, NotCompliant, Unavailable, Unknown
 from gateway.finding import Text
 from gateway.invoice.facts import Kind
-from gateway.issued import Issued
+from gateway.invoice.policy import Edits, read_policy
+from gateway.issued import Issued, Status
 from gateway.ledger import DueNotice, NoticeState
-from gateway.order import Order, Reason, Refund
+from gateway.order import Order, Reason, Refund, read_order
 from gateway.pipeline.gateway import Gateway, Lines
-from gateway.pipeline.issue import Request, issue
-from gateway.pipeline.notes import NoteRequest, credit, left_of
+from gateway.pipeline.issue import Request, correct, issue
+from gateway.pipeline.notes import NoteRequest, amend, credit, left_of
 from gateway.stores import State
 
 # When a sale is issued, unless the connection says otherwise: when it is paid.
@@ -120,10 +121,16 @@ def _keep_pace(
     """The documents of an order as it stands now: its invoice, and a credit note for each refund. A sale that was
     undone is given back as far as its refunds have not."""
     actor = f"shop:{connection.id}"
-    if invoiced is None or state not in _UNDONE:
-        invoiced = issue(gateway, Request(connection.taxpayer_id, actor, order)).issued
+    wanted = Request(connection.taxpayer_id, actor, order)
+    if invoiced is None:
+        invoiced = issue(gateway, wanted).issued
+    elif invoiced.status is Status.REJECTED and state not in _UNDONE:
+        invoiced = _mended(gateway, wanted, invoiced)
     request = NoteRequest(connection.taxpayer_id, actor, invoiced.uuid)
-    numbers = [invoiced.number, *(credit(gateway, request, refund).issued.number for refund in order.refunds)]
+    numbers = [invoiced.number]
+    if state not in _UNDONE_WHOLLY:
+        numbers += _edits(gateway, connection, request, wanted)
+    numbers += [credit(gateway, request, refund).issued.number for refund in order.refunds]
     if state in _UNDONE_WHOLLY and any(each.net for each in left_of(gateway, request).lines):
         numbers.append(credit(gateway, request, _CANCELLED).issued.number)
     elif state is State.REFUNDED_PART and not order.refunds:
@@ -134,6 +141,22 @@ def _keep_pace(
         )
     named = ", ".join(numbers)
     return NoticeState.DONE, Text(f"Documents {named}.", f"المستندات {named}.")
+
+
+def _mended(gateway: Gateway, wanted: Request, rejected: Issued) -> Issued:
+    """A rejected invoice is made anew once its order was corrected in the shop; the same content stays rejected."""
+    former = read_order(gateway.ledger.snapshot(wanted.taxpayer_id, rejected.uuid).order_json)
+    if former.digest == wanted.order.digest:
+        return issue(gateway, wanted).issued
+    return correct(gateway, rejected.uuid, wanted).issued
+
+
+def _edits(gateway: Gateway, connection: Connection, request: NoteRequest, wanted: Request) -> list[str]:
+    """The notes of an order that was edited after its invoice, unless its connection leaves that to a person."""
+    if read_policy(connection.settings).edits is Edits.PERSON:
+        issue(gateway, wanted)  # which refuses other content
+        return []
+    return [each.issued.number for each in amend(gateway, request, wanted.order)]
 
 
 def _not_due(connection: Connection, state: State) -> tuple[NoticeState, Text]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gateway import ubl
 from gateway.connection import Connection
 from gateway.errors import Conflict
+from gateway.invoice.edits import edit_id, edited
 from gateway.invoice.facts import Invoice, Kind
 from gateway.invoice.notes import Original, Standing, credit_note, debit_note, standing
 from gateway.invoice.policy import lines_by_id, read_policy
@@ -49,6 +50,34 @@ def debit(gateway: Gateway, request: NoteRequest, addition: Addition) -> Appende
     thing = f"addition:{desk.issued.order_id}/{addition.id}"
     sale = _sale(request, desk, Kind.DEBIT_NOTE, thing, addition.canonical_json)
     return _append(gateway, request, desk, sale, partial(_debited, gateway, request, desk, addition))
+
+
+def amend(gateway: Gateway, request: NoteRequest, order: Order) -> tuple[Appended, ...]:
+    """The notes for an order as it stands now, where it was edited after its invoice; none if it was not.
+
+    Conflict if no note can tell the change, or if it was edited before: what then stands is for a person to say.
+    """
+    before = read_order(gateway.ledger.snapshot(request.taxpayer_id, request.uuid).order_json)
+    if before.digest == order.digest:
+        return ()
+    _edited_once(gateway, request, order)
+    refund, addition = edited(before, order)
+    return (
+        *([credit(gateway, request, refund)] if refund else []),
+        *([debit(gateway, request, addition)] if addition else []),
+    )
+
+
+def _edited_once(gateway: Gateway, request: NoteRequest, order: Order) -> None:
+    issued = gateway.ledger.invoice(request.taxpayer_id, request.uuid)
+    for each in gateway.ledger.order_documents(request.taxpayer_id, issued.connection, issued.order_id):
+        name = json.loads(gateway.ledger.snapshot(request.taxpayer_id, each.uuid).order_json)["id"]
+        if each.corrects and name.startswith("edit-") and name != edit_id(order):
+            raise Conflict(
+                f"Order {order.number or order.id} was edited again after {each.number}.",
+                fix="Say what changed since then by `gateway credit` or `gateway debit`.",
+                ar=f"عُدّل الطلب {order.number or order.id} مرة أخرى بعد {each.number}. أصدر الإشعار المناسب يدوياً.",
+            )
 
 
 def left_of(gateway: Gateway, request: NoteRequest) -> Standing:

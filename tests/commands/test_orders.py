@@ -80,6 +80,7 @@ def test_a_preview_shows_what_would_be_issued(written, tmp_path):
         "vat": "15.00",
         "with_vat": "115.00",
         "rounding": "0.00",
+        "prepaid": "0.00",
         "payable": "115.00",
         "currency": "SAR",
     }
@@ -125,7 +126,7 @@ def test_a_setting_needs_its_value():
     complaint(
         run("map", "woocommerce", sample("woocommerce", "business"), "--setting", "vat_number_key"), "has no value"
     )
-    complaint(run("map", "magento", sample("woocommerce", "business")), "Usage: ")
+    complaint(run("map", "opencart", sample("woocommerce", "business")), "Usage: ")
 
 
 # -- issue and status ------------------------------------------------------------------------------------------

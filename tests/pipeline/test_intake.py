@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from gateway.errors import Unauthorised, Unknown
+from gateway.invoice.facts import Kind
 from gateway.issued import Status
 from gateway.ledger import NoticeState
 from gateway.pipeline.connect import register
@@ -134,7 +136,9 @@ def test_what_was_mended_in_the_shop_is_issued_when_the_person_says_so(selling, 
     assert selling.waiting() == ()
 
 
-def test_an_order_that_changed_after_its_document_waits_for_a_person(selling, shop):
+def test_an_order_that_changed_after_its_document_waits_for_a_person_where_the_connection_says_so(site, shop):
+    site.connect(shop, edits="person")
+    selling = site
     selling.hint(PLAIN, delivery="1")
     selling.work()
     shop.orders[PLAIN]["line_items"][0]["name"] = "another thing"
@@ -145,6 +149,58 @@ def test_an_order_that_changed_after_its_document_waits_for_a_person(selling, sh
     assert "RUH1-000001" in waiting.reason["en"]
     assert "RUH1-000001" in waiting.reason["ar"]
     assert len(selling.documents()) == 1
+
+
+def documents_of(site):
+    """Kind and total of each, oldest first."""
+    return [(each.kind, each.total) for each in sorted(site.documents(), key=lambda each: each.icv)]
+
+
+def undo(shop, **refund):
+    """Refund in the shop: what its REST API then lists of the order."""
+    shop.refunds[PLAIN] = [{"id": 900, "amount": "0.00", "reason": "", "line_items": [], **refund}]
+    shop.orders[PLAIN]["refunds"] = [{"id": 900, "reason": "", "total": f"-{refund['amount']}"}]
+
+
+def test_a_refund_in_the_shop_becomes_one_credit_note(selling, shop):
+    selling.hint(PLAIN, delivery="1")
+    selling.work()
+    undo(shop, amount="10.00", reason="late")
+    for delivery in ("2", "3"):
+        selling.hint(PLAIN, delivery=delivery)
+        selling.work()
+    _, note = documents_of(selling)
+    assert note == (Kind.CREDIT_NOTE, Decimal("10.00"))
+    assert selling.waiting() == ()
+    assert {each.status for each in selling.documents()} == {Status.REPORTED}
+
+
+def test_a_cancelled_order_is_given_back_whole_once(selling, shop):
+    selling.hint(PLAIN, delivery="1")
+    selling.work()
+    undo(shop, amount="10.00")
+    shop.orders[PLAIN]["status"] = "cancelled"
+    for delivery in ("2", "3"):
+        selling.hint(PLAIN, delivery=delivery)
+        selling.work()
+    invoice, first, rest = documents_of(selling)
+    assert first[1] + rest[1] == invoice[1]
+    assert selling.waiting() == ()
+
+
+def test_an_order_edited_in_the_shop_gets_the_notes_for_the_change(selling, shop):
+    selling.hint(PLAIN, delivery="1")
+    selling.work()
+    gone = shop.orders[PLAIN]["line_items"].pop()
+    total = Decimal(gone["total"]) + Decimal(gone["total_tax"])
+    left = Decimal(shop.orders[PLAIN]["total"]) - total
+    shop.orders[PLAIN] |= {"total": f"{left:.2f}", "total_tax": ""}
+    for delivery in ("2", "3"):
+        selling.hint(PLAIN, delivery=delivery)
+        selling.work()
+    _, (kind, back) = documents_of(selling)
+    assert (kind, back) == (Kind.CREDIT_NOTE, total)
+    assert selling.waiting() == ()
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])

@@ -16,7 +16,8 @@ from gateway.issued import Status
 from gateway.order import read_order
 from gateway.pipeline import issue as procedure
 from gateway.pipeline.connect import register
-from gateway.pipeline.issue import Request, preview
+from gateway.pipeline.issue import Request
+from gateway.pipeline.preview import judged
 from gateway.rules import Report
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
 
@@ -186,5 +187,4 @@ def test_a_preview_of_a_good_order_finds_nothing_though_it_has_no_stamp(site, bu
 
 
 def shown(site, invoice):
-    uuid = "8e6000cf-1a98-4174-b3e7-b5d5954bc10d"
-    return preview(invoice, number="X-1", uuid=uuid, link=site.head(), now=site.clock())
+    return judged(invoice, number="X-1", link=site.head(), now=site.clock())
