@@ -24,9 +24,9 @@ from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
 from gateway.pipeline.issue import Request, not_compliant
-from gateway.pipeline.issue import issue as issue_order
+from gateway.pipeline.notes import settle
 from gateway.pipeline.preview import Preview, preview, preview_json, totals
-from gateway.stores import MAPPERS
+from gateway.stores import MAPPERS, not_an_order
 from gateway.unit import Environment, Unit
 from gateway.unit_file import read_unit
 from gateway.worker import Worker
@@ -54,7 +54,7 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
     """The canonical order of a shop's payload: the order itself or the webhook around it."""
     raw = read_json(path, parse_float=Decimal)
     if not isinstance(raw, dict):
-        raise BadInput(f"{path} is not an order: it is no JSON object.", fix="Give one order, not a list of them.")
+        raise not_an_order(raw)
     shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
     return MAPPERS[platform].map(shop, raw).order
 
@@ -148,7 +148,7 @@ def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) ->
     order = read_order(read_input(file))
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        appended = issue_order(gateway, Request(owner, ACTOR, order))
+        appended = settle(gateway, Request(owner, ACTOR, order))
         follow(gateway, owner, appended.issued, wait=wait, as_json=as_json)
 
 

@@ -80,13 +80,16 @@ def _what_is(raw: object, shapes: Sequence[Shape]) -> Text:
     if isinstance(raw, list):
         return _list(raw, shapes)
     content = raw if isinstance(raw, Mapping) else {}
-    for key in ("orders", "items", "data"):
-        if isinstance(content.get(key), list) and len(content) < _SHOWN and not content.keys() & {"id", "entity_id"}:
-            return _list(content[key], shapes) if content[key] else _orders(0)
     if isinstance(content.get("orders"), list):
         return _orders(len(content["orders"]))
     found = next((shape for shape in shapes if shape.keys <= content.keys()), None)
-    return Text(found.en, found.ar) if found else Text("something else", "محتوى آخر")
+    if found:
+        return Text(found.en, found.ar)
+    listed = next((content[key] for key in ("items", "data") if isinstance(content.get(key), list)), None)
+    return _SOMETHING if listed is None else _list(listed, shapes)
+
+
+_SOMETHING: Final = Text("something else", "محتوى آخر")
 
 
 def _list(entries: list[Any], shapes: Sequence[Shape]) -> Text:

@@ -25,15 +25,14 @@ import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, Misconfigured, Unknown
-from gateway.finding import Text
-from gateway.invoice.facts import SAR, ZERO
+from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.issued import Issued
 from gateway.order import read_order
-from gateway.stores.buyer import business, national_address, somebody
+from gateway.stores.buyer import business, national_address, ship_to, somebody
 from gateway.stores.exchange import Api, parse
-from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable, zone_named
-from gateway.stores.refusals import Shape, foreign, not_an_order
-from gateway.stores.salla_sums import Sums, find_reductions, money, read_sums
+from gateway.stores.raw import each, identity, mapping, moment, number, objects, text, unusable, zone_named
+from gateway.stores.refusals import NO_RATE, Shape, foreign, not_an_order
+from gateway.stores.salla_sums import Sums, currency_of, find_reductions, money, read_sums
 from gateway.stores.store import (
     MAX_GAP,
     Mapped,
@@ -75,6 +74,9 @@ _UNTAXED_SETTINGS: Final = ("untaxed_reason_code", "tax.sku.", "tax.class.")
 _SHAPES: Final = (
     Shape(
         frozenset({"invoice_number", "order_id"}), "an invoice or a credit note of Salla's", "فاتورة أو إشعار من سلة"
+    ),
+    Shape(
+        frozenset({"type", "order_id", "sub_total"}), "an invoice or a credit note of Salla's", "فاتورة أو إشعار من سلة"
     ),
     Shape(frozenset({"customized", "status"}), "a change of status", "تغيير حالة طلب"),
     Shape(frozenset({"amounts", "currency"}), "one without them", "طلب بدونها"),
@@ -184,11 +186,10 @@ def _is_paid(order: Mapping[str, Any]) -> bool:
 
 def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001 - the verb of every store
     """The order, from the API's answer, from what is inside it, or from a webhook's body."""
-    order = _order_in(raw)
+    order = _order_in(mapping(raw))
     if not (objects(order.get("items")) and mapping(order.get("amounts"))):
-        data = raw.get("data")
-        raise not_an_order(data if isinstance(data, Mapping) else raw, _SHAPES)
-    _check_currency(order)
+        raise not_an_order(mapping(mapping(raw).get("data")) or raw, _SHAPES)
+    currency = _currency(order)
     _check_registered(connection, order)
     sums = read_sums(order)
     goods, whole = find_reductions(order, sums)
@@ -199,9 +200,10 @@ def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001
             "number": text(order.get("reference_id")) or text(order.get("id")),
             "version": text(mapping(order.get("updated_at")).get("date")),
             "placed_at": _moment(order.get("date"), "date"),
-            "currency": SAR,
+            **currency,
             "prices_include_tax": False,
             "buyer": _buyer(connection, order),
+            "ship_to": ship_to(_address(order)),
             "lines": [*_items(connection, order, reduced=goods), *_charges(connection, order, sums)],
             "reductions": whole,
             "payments": _payments(connection, order, sums.total),
@@ -223,11 +225,17 @@ def _moment(value: object, place: str) -> Any:
     return moment(stamp.get("date"), place, zone_named(text(stamp.get("timezone")), place))
 
 
-def _check_currency(order: Mapping[str, Any]) -> None:
-    amounts = mapping(order.get("amounts"))
-    currency = text(order.get("currency")) or text(mapping(amounts.get("total")).get("currency"))
-    if currency != SAR:
-        raise foreign(currency, Text("its sums in SAR are not told", "لا تذكر مبالغه بالريال"))
+def _currency(order: Mapping[str, Any]) -> dict[str, Any]:
+    """The order's currency, and its rate where it is not SAR: Salla tells what one unit of the base currency costs."""
+    currency, exchange = currency_of(order), mapping(order.get("exchange_rate"))
+    if currency == SAR:
+        return {"currency": SAR}
+    if (text(exchange.get("base_currency")), text(exchange.get("exchange_currency"))) != (SAR, currency):
+        raise foreign(currency, NO_RATE)
+    rate = number(exchange.get("rate"), "exchange_rate.rate")
+    if rate <= 0:
+        raise foreign(currency, NO_RATE)
+    return {"currency": currency, "fx": {"rate": each(1 / rate, Decimal(1))}}
 
 
 def _check_registered(connection: Connection, order: Mapping[str, Any]) -> None:
@@ -300,18 +308,23 @@ def _buyer(connection: Connection, order: Mapping[str, Any]) -> dict[str, Any]:
     vat = _at(order, connection.settings.get("vat_number_path"))
     if not vat:
         return somebody(name)
-    address = mapping(mapping(order.get("shipping")).get("address"))
+    address = _address(order)
     return business(
         name=_at(order, connection.settings.get("company_name_path")) or name,
         vat=vat,
         cr=_at(order, connection.settings.get("cr_number_path")),
-        address=national_address(
-            street=text(address.get("street_number")),
-            district=text(address.get("block")),
-            city=text(address.get("city")) or text(customer.get("city")),
-            postal_code=text(address.get("postal_code")),
-            country=text(address.get("country_code")),
-        ),
+        address=address | {"city": address["city"] or text(customer.get("city"))},
+    )
+
+
+def _address(order: Mapping[str, Any]) -> dict[str, str]:
+    address = mapping(mapping(order.get("shipping")).get("address"))
+    return national_address(
+        street=text(address.get("street_number")),
+        district=text(address.get("block")),
+        city=text(address.get("city")),
+        postal_code=text(address.get("postal_code")),
+        country=text(address.get("country_code")),
     )
 
 
@@ -334,19 +347,15 @@ def _payments(connection: Connection, order: Mapping[str, Any], total: Decimal) 
 
 
 def _refunds(order: Mapping[str, Any], total: Decimal) -> list[dict[str, Any]]:
-    """What was given back as one refund of money; a later sum is another refund, so its id names the sum."""
-    refunded = _refunded(order)
+    """Salla tells one growing sum, so a part of the total is always the same refund: once it is credited, a larger part
+    is other content under the same id and waits for a person, for its difference alone is new. When all is given back,
+    that is what the part has left."""
+    refunded = round_half_up(_refunded(order))
     if not refunded:
         return []
-    whole = abs(total - refunded) <= MAX_GAP
-    return [
-        {
-            "id": f"refunded-{refunded:.2f}",
-            "reason": {"code": "cancellation" if whole else "change_of_price"},
-            "everything": whole,
-            "money": refunded,
-        }
-    ]
+    if refunded >= total - MAX_GAP:
+        return [{"id": "everything", "reason": {"code": "cancellation"}, "everything": True}]
+    return [{"id": "money", "reason": {"code": "change_of_price"}, "money": refunded}]
 
 
 # -- reporting back -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from gateway.invoice.facts import SAR, ZERO
+from gateway.invoice.facts import ZERO
 from gateway.stores.raw import mapping, number, objects, text
 from gateway.stores.store import MAX_GAP, check_closes, does_not_close
 
@@ -18,6 +18,12 @@ def money(value: object) -> Decimal:
     while isinstance(value, Mapping):
         value = value.get("amount")
     return ZERO if value in (None, "") else number(value, "amount")
+
+
+def currency_of(order: Mapping[str, Any]) -> str:
+    """The currency of the order's amounts."""
+    amounts = mapping(order.get("amounts"))
+    return text(order.get("currency")) or text(mapping(amounts.get("total")).get("currency"))
 
 
 class Sums(NamedTuple):
@@ -58,7 +64,7 @@ def read_sums(order: Mapping[str, Any]) -> Sums:
     if abs(before - sums.total) <= MAX_GAP:
         return sums._replace(reduced=False)
     nearest = min(before, before - sums.discount, key=lambda computed: abs(computed - sums.total))
-    raise does_not_close(text(order.get("reference_id")), sums.total, nearest, SAR)
+    raise does_not_close(text(order.get("reference_id")), sums.total, nearest, currency_of(order))
 
 
 def find_reductions(order: Mapping[str, Any], sums: Sums) -> tuple[bool, list[dict[str, Any]]]:
@@ -79,7 +85,7 @@ def find_reductions(order: Mapping[str, Any], sums: Sums) -> tuple[bool, list[di
         (True, True): listed - on_items - on_order,
     }
     best = min(readings, key=lambda reading: abs(readings[reading] - sums.goods_net))
-    check_closes(text(order.get("reference_id")), sums.goods_net, readings[best], SAR)
+    check_closes(text(order.get("reference_id")), sums.goods_net, readings[best], currency_of(order))
     return best[0], coupons if best[1] else []
 
 

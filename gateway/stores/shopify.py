@@ -47,6 +47,7 @@ _SHAPES: Final = (
     Shape(frozenset({"gateway", "kind"}), "a payment transaction", "عملية دفع"),
     Shape(frozenset({"transactions"}), "a list of payment transactions", "قائمة عمليات دفع"),
     Shape(frozenset({"agreements"}), "its sales agreements alone, without currency and names", "اتفاقيات البيع وحدها"),
+    Shape(frozenset({"financial_status", "total_price"}), "one without its line items", "طلب دون بنوده"),
     Shape(frozenset({"abandoned_checkout_url"}), "a checkout that was not finished", "سلة غير مكتملة"),
 )
 

@@ -119,7 +119,8 @@ def _misfit(one: Sold, sold: Sequence[Sold], percent: Decimal, *, gross: bool) -
     if _is_everyones(one, sold, percent):
         return unusable(
             one.supply.place,
-            f"the VAT of the whole order ({one.tax:.2f}) was put on {one.supply.name!r} alone, as other checkouts do",
+            f"the VAT of the whole order ({one.tax:.2f}) was put on {one.supply.name!r} alone, as third-party"
+            " checkouts do",
             fix="Let the checkout tell the shop the VAT of each line, or send the order through the API.",
             ar=f"وضعت ضريبة الطلب كله ({one.tax:.2f}) على البند «{one.supply.name}» وحده، كما تفعل بعض صفحات الدفع"
             " الخارجية. اضبطها لترسل ضريبة كل بند.",

@@ -24,7 +24,7 @@ from gateway.errors import Misconfigured, Unknown
 from gateway.invoice.facts import SAR, Kind
 from gateway.issued import Issued, Status
 from gateway.order import read_order
-from gateway.stores.buyer import business, national_address, somebody
+from gateway.stores.buyer import business, national_address, ship_to, somebody
 from gateway.stores.exchange import Api, parse
 from gateway.stores.payments import means_of
 from gateway.stores.raw import identity, mapping, moment, number, objects, text
@@ -162,6 +162,7 @@ def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001
             "currency": SAR,
             "prices_include_tax": gross,
             "buyer": _buyer(connection, raw),
+            "ship_to": ship_to(_address(raw.get("shipping"))),
             "lines": lines,
             "payments": _payments(raw),
             "refunds": refunds_of(backs(raw), sold, gross=gross),
@@ -212,13 +213,18 @@ def _buyer(connection: Connection, raw: Mapping[str, Any]) -> dict[str, Any]:
         name=text(billing.get("company")) or name,
         vat=vat,
         cr=_meta(connection, raw, "cr_number_key", _CR_KEYS, _CR_FIELDS),
-        address=national_address(
-            street=text(billing.get("address_1")),
-            district=text(billing.get("address_2")),
-            city=text(billing.get("city")),
-            postal_code=text(billing.get("postcode")),
-            country=text(billing.get("country")),
-        ),
+        address=_address(billing),
+    )
+
+
+def _address(value: object) -> dict[str, str]:
+    address = mapping(value)
+    return national_address(
+        street=text(address.get("address_1")),
+        district=text(address.get("address_2")),
+        city=text(address.get("city")),
+        postal_code=text(address.get("postcode")),
+        country=text(address.get("country")),
     )
 
 

@@ -27,7 +27,7 @@ from gateway.stores.refunds import Back, refunds_of
 from gateway.stores.refusals import Problems, Shape, cut, foreign, not_an_order
 from gateway.stores.sold import Sold, explaining, lines_of, reduced, total
 from gateway.stores.store import MAX_GAP, Mapped, State, check_closes, state_set
-from gateway.stores.untaxed import Supply, class_of
+from gateway.stores.untaxed import RATES, Supply, class_of
 
 _STATES: Final = {
     "delivered": State.FULFILLED,
@@ -197,9 +197,7 @@ def _charges(order: Mapping[str, Any], goods: list[Sold], *, gross: bool) -> Ite
     """Shipping and fees, net; together they carry the VAT that the products leave of the order's."""
     entries = objects(mapping(order.get("payment")).get("invoice"))
     found = [entry for entry in entries if _is_charge(text(entry.get("code"))) and number(entry["value"], "value") > 0]
-    net = sum((number(entry["value"], "value") for entry in found), ZERO)
-    vat = round_half_up(_declared(order).get("vat", ZERO)) - sum((one.tax for one in goods), ZERO)
-    rate = explaining(round_half_up(vat), round_half_up(net), Decimal(1 + len(goods)))
+    rate = _rate_of_charges(order, goods, sum((number(entry["value"], "value") for entry in found), ZERO))
     for entry in found:
         code, amount = text(entry.get("code")), number(entry["value"], "value")
         tax = round_half_up(amount * rate / 100)
@@ -207,6 +205,22 @@ def _charges(order: Mapping[str, Any], goods: list[Sold], *, gross: bool) -> Ite
         name = text(entry.get("title")) or code
         supply = Supply(f"payment.invoice[{code}]", name, kind=_kind(code, name))
         yield Sold(supply, code, Decimal(1), paid, paid, tax, rate)
+
+
+def _rate_of_charges(order: Mapping[str, Any], goods: list[Sold], net: Decimal) -> Decimal:
+    """By the VAT that the products leave. A discount that is in no product took some of it: then the products' one rate
+    holds for all, and the sums tell whether that is so."""
+    vat = round_half_up(_declared(order).get("vat", ZERO)) - sum((one.tax for one in goods), ZERO)
+    rate = explaining(round_half_up(vat), round_half_up(net), Decimal(1 + len(goods)))
+    of_goods = {one.percent for one in goods if one.percent is not None}
+    if rate in RATES or not _discounts(order) or len(of_goods) != 1:
+        return rate
+    return of_goods.pop()
+
+
+def _discounts(order: Mapping[str, Any]) -> Decimal:
+    """All that the declared sums take off, whether it is in the products or not."""
+    return -sum((amount for code, amount in _declared(order).items() if _is_charge(code) and amount < 0), ZERO)
 
 
 def _is_charge(code: str) -> bool:
@@ -222,8 +236,8 @@ def _kind(code: str, name: str) -> str:
 def _off_all(order: Mapping[str, Any], sold: list[Sold], *, gross: bool) -> list[dict[str, Any]]:
     """A declared discount that is in no product: taken off the order, if exactly that makes it close."""
     declared, whole = _declared(order), total(sold, gross=gross)
-    off = -sum((amount for code, amount in declared.items() if _is_charge(code) and amount < 0), ZERO)
-    gap, rates = whole - declared["total"], {one.percent for one in sold if one.percent is not None}
+    off, gap = _discounts(order), whole - declared["total"]
+    rates = {one.percent for one in sold if one.percent is not None}
     if off and len(rates) == 1 and abs(gap) > MAX_GAP:
         rate = rates.pop()
         with_vat = off * (1 + rate / 100)
