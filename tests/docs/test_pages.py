@@ -2,20 +2,28 @@
 
 import json
 import re
+from datetime import datetime
 from decimal import Decimal
 from importlib.resources import files
 
 import pytest
 
 from gateway.errors import DoesNotClose
-from gateway.invoice.from_order import invoice_of
-from gateway.order import read_order
+from gateway.invoice.facts import RIYADH
+from gateway.invoice.from_order import invoice_of, rounding_limit
+from gateway.invoice.notes import Original, credit_note
+from gateway.invoice.policy import Policy
+from gateway.invoice.prepayment import Part, Prior
+from gateway.order import read_order, read_refund
+from gateway.stores.store import MAX_GAP
 from gateway.unit import Environment
 from gateway.unit_file import read_unit
 from tests.docs.console import DOCUMENTS, ROOT, fences
 from tests.docs.test_commands import name
+from tests.ubl_documents import VAT15
 
 EXAMPLES = ROOT / "docs" / "examples"
+HOW = ROOT / "docs" / "explanation" / "how-an-order-becomes-an-invoice.md"
 HALALAS = ROOT / "docs" / "explanation" / "halalas.md"
 SELLER = read_unit((EXAMPLES / "unit.json").read_bytes(), Environment.SANDBOX).seller
 
@@ -71,10 +79,10 @@ def test_the_unit_file_is_one_and_the_same():
     assert units[0] == units[1] == json.loads((files("gateway.demo") / "unit.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("example", ["order.json", "order-business.json"])
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("order*.json")))
 def test_example_orders_close(example):
     order = read_order((EXAMPLES / example).read_bytes())
-    assert invoice_of(order, SELLER).payable == order.declared.grand
+    assert invoice_of(order, SELLER).value == order.declared.grand
 
 
 TERMS = {
@@ -101,6 +109,40 @@ def test_sums_are_those_that_are_computed(order, amounts):
     invoice = invoice_of(read_order(order), SELLER)
     assert amounts
     assert [(term, str(TERMS[term](invoice))) for term, _ in amounts] == amounts
+
+
+def test_the_refund_with_delivery_comes_to_what_is_said():
+    order = read_order((EXAMPLES / "order.json").read_bytes())
+    refund = read_refund((EXAMPLES / "refund-with-delivery.json").read_bytes())
+    original = Original("RUH1-000001", invoice_of(order, SELLER), {line.id: line.id for line in order.lines})
+    note, _ = credit_note(original, [], refund, policy=Policy())
+    amounts = re.findall(r"^\| (BT-\d+) \| [^|]* \| ([\d.]+) \|$", HOW.read_text(encoding="utf-8"), re.M)
+    assert amounts
+    assert [(term, str(TERMS[term](note))) for term, _ in amounts] == amounts
+
+
+def test_the_prepayment_that_no_taxable_amount_reaches():
+    part = {"category": "S", "rate": "15"}
+    wanted = re.search(
+        r"of (1300.00) the taxable amount is ([\d.]+) and the\nVAT ([\d.]+)\.", HALALAS.read_text("utf-8")
+    )
+    prior = Prior("A-1", "", datetime(2026, 11, 2, tzinfo=RIYADH), "SAR", (Part(VAT15, Decimal(2000), Decimal(300)),))
+    order = read_order(
+        {
+            "connection": "erp-main", "id": "1", "placed_at": "2026-11-23T10:00:00+03:00", "prices_include_tax": True,
+            "lines": [{"id": "1", "name": "Laptop", "quantity": "1", "unit_price": "2300.00", "tax": part}],
+            "prepayments": [{"number": "A-1", "amount": wanted[1]}],
+        }
+    )  # fmt: skip
+    (deduction,) = invoice_of(order, SELLER, priors={"A-1": prior}).deductions
+    assert (str(deduction.taxable), str(deduction.vat)) == (wanted[2], wanted[3])
+
+
+def test_the_two_limits_are_those_of_the_code():
+    text = HALALAS.read_text("utf-8")
+    assert f"It is {MAX_GAP} however large the order" in text
+    three = next(order for order, _ in worked_examples() if "3.81" in order)
+    assert f"the limit for three lines is {rounding_limit(read_order(three))}" in text
 
 
 def test_the_unreachable_halala_and_the_order_that_does_not_close():
