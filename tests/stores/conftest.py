@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any, TypeVar
 
 import httpx2
@@ -12,10 +13,14 @@ import pytest
 from gateway.connection import Connection
 from gateway.demo.salla import SallaShop, salla_shop
 from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
-from gateway.invoice.facts import Kind, Profile
+from gateway.invoice.facts import Invoice, Kind, Profile
+from gateway.invoice.from_order import invoice_of
 from gateway.issued import Issued, Status
+from gateway.order import Order
 from gateway.outbound import client
 from gateway.settings import Settings
+from gateway.unit import Environment
+from gateway.unit_file import read_unit
 
 T = TypeVar("T")
 
@@ -83,3 +88,16 @@ def woo() -> Iterator[WooCommerceShop]:
 def salla() -> Iterator[SallaShop]:
     with salla_shop() as shop:
         yield shop
+
+
+@pytest.fixture(scope="session")
+def closing() -> Callable[[Order], Invoice]:
+    """The invoice of an order, whose sums are what the shop says they are."""
+    seller = read_unit((files("gateway.demo") / "unit.json").read_bytes(), Environment.SANDBOX).seller
+
+    def close(order: Order) -> Invoice:
+        invoice = invoice_of(order, seller)
+        assert order.declared.grand == invoice.payable
+        return invoice
+
+    return close

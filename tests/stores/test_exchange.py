@@ -51,6 +51,17 @@ def test_what_is_fetched_is_the_whole_order_with_exact_numbers(online: Online, s
         assert raw == json.loads(json.dumps(expected), parse_float=Decimal)
 
 
+def test_refunds_are_fetched_along_with_the_order(online: Online, woo: WooCommerceShop) -> None:
+    """The order itself lists their sums alone; one without any is not asked for them."""
+    whole = fetch(online, connection(woo), "46")
+    assert len(woo.requests) == 1
+    woo.orders["46"]["refunds"] = [{"id": 56, "reason": "", "total": "-100.00"}]
+    woo.refunds["46"] = [{"id": 56, "amount": "100.00", "line_items": [{"quantity": -1}]}]
+    raw = fetch(online, connection(woo), "46")
+    assert raw == {**whole, "refunds": woo.refunds["46"]}
+    assert [path.rpartition("/")[2] for _, path in woo.requests[1:]] == ["46", "refunds"]
+
+
 def test_an_order_that_is_not_there_is_unknown(online: Online, shop: Shop) -> None:
     for order_id in ("404", "../users", "", "1/2", "٤"):
         with pytest.raises(Unknown):

@@ -240,6 +240,22 @@ def test_an_item_without_vat_among_taxed_ones_needs_its_reason(connect: Connect)
     assert [line.tax.category.value for line in lines] == ["S", "Z", "S"]
 
 
+def test_a_map_says_what_an_item_without_vat_is(connect: Connect) -> None:
+    raw = decimal(sample())
+    raw["items"][1] |= {"sku": "SHAL"}
+    raw["items"][1]["amounts"]["tax"] = {"percent": "0.00", "amount": 0}
+    lines = map_order(connect("salla", **{"tax.sku.SHAL": "Z:VATEX-SA-35"}), raw).order.lines
+    assert [line.tax.category.value for line in lines] == ["S", "Z", "S"]
+    with pytest.raises(UnusableOrder, match=r"tax\.class\.product says 0 %"):
+        map_order(connect("salla", **{"tax.class.product": "Z:VATEX-SA-35"}), raw)
+
+
+def test_a_shop_without_vat_may_map_all_it_sells(connect: Connect, shared: Path) -> None:
+    raw = recorded(shared, "webhook.order.created.qty2-sale-price.sanitized-live-2026")
+    order = map_order(connect("salla", **{"tax.class.product": "E:VATEX-SA-30"}), raw).order
+    assert {line.tax.category.value for line in order.lines} == {"E"}
+
+
 def test_other_currencies_need_a_rate(connect: Connect) -> None:
     with pytest.raises(UnusableOrder, match="USD"):
         map_order(connect("salla"), decimal(sample() | {"currency": "USD"}))
@@ -306,6 +322,16 @@ def test_money_given_back_shows_in_the_state(connect: Connect, refunded: object,
     raw = decimal(sample())
     raw["payment_actions"]["refund_action"]["refund_amount"]["amount"] = refunded
     assert state(connect("salla"), raw) == expected
+
+
+@pytest.mark.parametrize(("refunded", "everything"), [(50, False), ("286.93", True)])
+def test_money_given_back_is_one_refund_without_lines(connect: Connect, refunded: object, everything: bool) -> None:
+    raw = decimal(sample())
+    assert map_order(connect("salla"), raw).order.refunds == ()
+    raw["payment_actions"]["refund_action"]["refund_amount"]["amount"] = refunded
+    (refund,) = map_order(connect("salla"), raw).order.refunds
+    assert (refund.everything, refund.lines) == (everything, ())
+    assert everything or refund.money == 50
 
 
 def test_drafts_and_the_settings_own_statuses(connect: Connect) -> None:

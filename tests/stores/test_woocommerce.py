@@ -429,3 +429,89 @@ def test_control_characters_are_named_with_their_place(connect: Connect) -> None
     with pytest.raises(UnusableOrder) as caught:
         map_order(connect("woocommerce"), raw)
     assert caught.value.problems[0][0] == "lines[0].name"
+
+
+# -- refunds --------------------------------------------------------------------------------------------------
+
+
+def returned(line: str, total: str, tax: str, **changes: Any) -> dict[str, Any]:
+    """An entry of a refund, as the shop writes it: below zero, with the order's line in its meta_data."""
+    meta = [{"key": "_refunded_item_id", "value": line}]
+    return {"id": 155, "total": total, "total_tax": tax, "meta_data": meta} | changes
+
+
+def refunded(connect: Connect, *refunds: dict[str, Any]) -> list[tuple[str, str, bool, list[tuple[str, str]]]]:
+    """The refunds of the sample: id, money, whether it is everything, and of which line how many or how much."""
+    order = map_order(connect("woocommerce"), sample() | {"refunds": list(refunds)}).order
+    return [
+        (
+            each.id,
+            str(each.money),
+            each.everything,
+            [(line.line, str(line.quantity or line.amount)) for line in each.lines],
+        )
+        for each in order.refunds
+    ]
+
+
+def test_a_recorded_refund_names_its_pieces_and_one_of_money_none(connect: Connect, shared: Path) -> None:
+    raw = recorded(shared, "incl_multi_line.completed")
+    raw["refunds"] = recorded(shared, "incl_multi_line.refunds_list")
+    order, found = map_order(connect("woocommerce"), raw)
+    assert found is State.REFUNDED_PART
+    assert sorted((each.id, str(each.money), each.note) for each in order.refunds) == [
+        ("56", "100.00", "إرجاع قميص"),
+        ("57", "5.00", "تعويض بدون بنود"),
+    ]
+    assert [(line.line, line.quantity) for each in order.refunds for line in each.lines] == [("108", 1)]
+    assert order.digest == map_order(connect("woocommerce"), recorded(shared, "incl_multi_line.created")).order.digest
+
+
+def test_what_comes_back_is_told_by_its_money(connect: Connect) -> None:
+    shirt, shipping = (str(sample()[group][0]["id"]) for group in ("line_items", "shipping_lines"))
+    piece = returned(shirt, "-86.96", "-13.04", quantity=-1)
+    half = returned(shirt, "-43.48", "-6.52", quantity=0)
+    freight = returned(shipping, "-13.04", "-1.96")
+    given = {"id": 1, "date_created_gmt": "2026-11-24T05:00:00", "amount": "115.00"}
+    assert refunded(connect, given | {"line_items": [piece], "shipping_lines": [freight]}) == [
+        ("1", "115.00", False, [(shirt, "1"), (shipping, "1")])
+    ]
+    assert refunded(connect, given | {"amount": "50.00", "line_items": [half]}) == [
+        ("1", "50.00", False, [(shirt, "50.00")])
+    ]
+
+
+def test_a_refund_that_names_no_known_line_is_money(connect: Connect) -> None:
+    given = {"id": 1, "date_created_gmt": "2026-11-24T05:00:00", "amount": "100.00"}
+    lost = returned("999", "-86.96", "-13.04", quantity=-1)
+    assert refunded(connect, given | {"line_items": [lost]}) == [("1", "100.00", False, [])]
+    assert refunded(connect, given | {"amount": "0.00", "line_items": [lost]}) == []
+
+
+def test_all_that_is_left_is_everything(connect: Connect) -> None:
+    """The order itself lists its refunds as sums below zero, without their time."""
+    assert [each[:3] for each in refunded(connect, {"id": 3, "total": "-388.59"})] == [("3", "388.59", True)]
+    listed = [{"id": 2, "total": "-288.59"}, {"id": 1, "total": "-100.00"}]
+    dated = [each | {"date_created_gmt": f"2026-11-2{3 + each['id']}T05:00:00"} for each in listed]
+    assert [each[:3] for each in refunded(connect, *dated)] == [("1", "100.00", False), ("2", "288.59", True)]
+
+
+# -- tax maps -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["tax.sku.BOOK", "tax.class.zero-rate"])
+def test_a_map_says_what_a_product_without_vat_is(connect: Connect, key: str) -> None:
+    raw = untaxed(sample())
+    raw["line_items"][-1]["sku"] = "BOOK"
+    taxes = [line.tax for line in map_order(connect("woocommerce", **{key: "Z:VATEX-SA-35"}), raw).order.lines]
+    assert [tax.category for tax in taxes] == ["S", "S", "S", "Z", "S"]
+    assert taxes[3].reason_code == "VATEX-SA-35"
+
+
+def test_a_map_is_checked_against_what_the_shop_charged(connect: Connect) -> None:
+    with pytest.raises(UnusableOrder, match=r"tax\.class\.shipping says 0 %") as caught:
+        map_order(connect("woocommerce", **{"tax.class.shipping": "Z:VATEX-SA-34-1"}), sample())
+    assert "tax.class.shipping" in caught.value.ar
+    for wrong in ("S20", "Z", "Z:VATEX-SA-29", "15"):
+        with pytest.raises(Misconfigured, match=r"tax\.class\.product"):
+            map_order(connect("woocommerce", **{"tax.class.product": wrong}), sample())
