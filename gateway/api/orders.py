@@ -15,7 +15,7 @@ from gateway.ledger import Appended
 from gateway.order import read_order
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request as IssueRequest
-from gateway.pipeline.issue import issue
+from gateway.pipeline.notes import settle
 from gateway.pipeline.preview import preview_json, preview_of
 
 router = APIRouter(tags=["orders"])
@@ -58,7 +58,7 @@ async def post_order(
     body = await request.body()
     order = read_order(body)
     wanted = IssueRequest(who.taxpayer_id, who.actor, order, idempotency_key)
-    appended = await gateway.offload(issue, gateway, wanted)
+    appended = await gateway.offload(settle, gateway, wanted)
     return await answered(request, who.taxpayer_id, appended, prefer)
 
 

@@ -22,7 +22,7 @@ from gateway.ledger import Appended, NewSale
 from gateway.order import Addition, Order, Refund, read_addition, read_order, read_refund
 from gateway.pipeline.earlier import lines_of, notes_on, used_of
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.issue import Drawing, append
+from gateway.pipeline.issue import Drawing, Request, append, issue
 from gateway.unit import Unit
 
 
@@ -35,6 +35,15 @@ class NoteRequest:
     uuid: str
     idempotency_key: str | None = None
     replaces: str | None = None
+
+
+def settle(gateway: Gateway, request: Request) -> Appended:
+    """The order's document, and a credit note for each of its refunds, made now or earlier; the document."""
+    made = issue(gateway, request)
+    wanted = NoteRequest(request.taxpayer_id, request.actor, made.issued.uuid)
+    for refund in request.order.refunds:
+        credit(gateway, wanted, refund)
+    return made
 
 
 def credit(gateway: Gateway, request: NoteRequest, refund: Refund) -> Appended:

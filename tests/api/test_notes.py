@@ -19,6 +19,18 @@ def test_a_credit_note_is_made_and_found_again(api):
     assert (waited.status_code, waited.json()["status"]) == (201, "reported")
 
 
+def test_the_refunds_of_an_order_become_notes_whenever_it_is_sent(api):
+    refund = {"id": "R-1", "money": "15.00"}
+    first = api.order(1)
+    again = api.order(1, refunds=[refund])
+    once_more = api.order(1, refunds=[refund, {"id": "R-2", "everything": True}])
+    assert [each.status_code for each in (first, again, once_more)] == [201, 200, 200]
+    made = api.get("/v1/orders/erp-main/SO-1").json()["items"]
+    assert [(each["kind"], each["total"]) for each in made] == [
+        ("invoice", "115.00"), ("credit_note", "15.00"), ("credit_note", "100.00"),
+    ]  # fmt: skip
+
+
 def test_a_debit_note_charges_more(api):
     invoice = api.issue(1, buyer=BUSINESS)
     line = order(1)["lines"][0] | {"id": "x", "quantity": "1"}
