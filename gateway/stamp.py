@@ -20,6 +20,7 @@ from lxml import etree
 
 from gateway import qr
 from gateway.csid import Certificate
+from gateway.dom4j import printed
 from gateway.errors import BadInput, UnreadableXml
 from gateway.invoice.facts import RIYADH
 from gateway.template import as_text
@@ -307,8 +308,17 @@ def _as_dom4j_prints(properties: str) -> str:
     return declared.replace("<xades:SignedProperties", f'<xades:SignedProperties xmlns:xades="{XADES}"', 1)
 
 
+def _with_any_values(properties: str) -> re.Pattern[str]:
+    """SignedProperties of the official form as a document has them, after their first tag. Of the values only those
+    without markup, of which every printer makes the same."""
+    content = re.escape(properties.partition(">")[2])
+    return re.compile(re.sub(r"\\\{\w+\\\}", r"([^<>&\r]+)", content))
+
+
 _EXTENSIONS: Final = _part("<ext:UBLExtensions>", "</ext:UBLExtensions>")
-_PROPERTIES: Final = _as_dom4j_prints(_part("<xades:SignedProperties ", "</xades:SignedProperties>"))
+_OWN_PROPERTIES: Final = _part("<xades:SignedProperties ", "</xades:SignedProperties>")
+_PROPERTIES: Final = _as_dom4j_prints(_OWN_PROPERTIES)
+_OFFICIAL_FORM: Final = _with_any_values(_OWN_PROPERTIES)
 _REFERENCES: Final = _part("<cac:AdditionalDocumentReference>", "</cac:Signature>")
 
 
@@ -335,47 +345,38 @@ def hex_digest(text: str) -> str:
 
 def signed_properties_digest(properties: etree._Element) -> str:
     """The digest of any document's SignedProperties, made over their own white space; BadInput if they have no end."""
+    return hex_digest(_official_print(properties) or _generic_print(properties))
+
+
+def _official_print(properties: etree._Element) -> str:
+    """What `_generic_print` makes of them if they are of the official form, which is told far faster; else empty."""
+    text = etree.tostring(properties, with_tail=False, encoding="unicode")
+    found = _OFFICIAL_FORM.fullmatch(text, text.find(">") + 1)
+    if found is None or not _begins_officially(properties):
+        return ""
+    signing_time, certificate_digest, issuer, serial = found.groups()
+    return _PROPERTIES.format(
+        signing_time=signing_time, certificate_digest=certificate_digest, issuer=issuer, serial=serial
+    )
+
+
+def _begins_officially(properties: etree._Element) -> bool:
+    """The first tag too, and every prefix means what it should; none is declared here that is not declared above."""
+    parent, prefixes = properties.getparent(), properties.nsmap
+    return (
+        properties.tag == f"{{{XADES}}}SignedProperties"
+        and properties.prefix == "xades"
+        and properties.items() == [("Id", "xadesSignedProperties")]
+        and prefixes.get("ds") == NAMESPACES["ds"]
+        and parent is not None
+        and parent.nsmap == prefixes
+    )
+
+
+def _generic_print(properties: etree._Element) -> str:
     if sum(1 for _ in islice(properties.iter(), MAX_PROPERTIES + 1)) > MAX_PROPERTIES:
         raise BadInput("The signed properties have too many elements.", fix="Stamp the document again.")
-    parent = properties.getparent()
-    return hex_digest(_printed(properties, {}, parent.nsmap if parent is not None else {}))
-
-
-_Prefixes = Mapping[str | None, str]
-
-
-def _printed(element: etree._Element, declared: _Prefixes, above: _Prefixes) -> str:
-    """An element as dom4j's asXML() prints it: its own namespace first, and self-closed without a blank when empty.
-
-    `declared` are the prefixes that the text printed around it declares, `above` those the document does.
-    """
-    uri, _, local = element.tag.rpartition("}")
-    here = element.nsmap
-    wanted = {element.prefix: uri[1:], **{each: here[each] for each in here if above.get(each) != here[each]}}
-    fresh = {prefix: uri for prefix, uri in wanted.items() if declared.get(prefix, "") != uri}
-    name = f"{element.prefix}:{local}" if element.prefix else local
-    tag = [name, *(f'xmlns:{prefix}="{uri}"' if prefix else f'xmlns="{uri}"' for prefix, uri in fresh.items())]
-    tag += [f'{_attribute_name(here, key)}="{_quoted(value)}"' for key, value in element.items()]
-    content = as_text(element.text or "")
-    for child in element:
-        is_element = isinstance(child.tag, str)
-        content += _printed(child, {**declared, **fresh}, here) if is_element else _as_it_stands(child)
-        content += as_text(child.tail or "")
-    return f"<{' '.join(tag)}>{content}</{name}>" if content else f"<{' '.join(tag)}/>"
-
-
-def _as_it_stands(comment: etree._Element) -> str:
-    return str(etree.tostring(comment, with_tail=False, encoding="unicode"))
-
-
-def _attribute_name(prefixes: _Prefixes, key: str) -> str:
-    uri, _, local = key.rpartition("}")
-    prefix = next((prefix for prefix, bound in prefixes.items() if prefix and uri and bound == uri[1:]), None)
-    return f"{prefix}:{local}" if prefix else local
-
-
-def _quoted(value: str) -> str:
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    return printed(properties)
 
 
 # --- the QR -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gateway"
 # From the ground up. A room may import rooms of lower floors and, where its own floor says so, its neighbours.
 CORE = frozenset(
     """errors finding verdict xml chain unit unit_file connection issued order codes invoice rules template ubl
-    stamp qr tlv csid""".split()
+    stamp dom4j qr tlv csid""".split()
 )
 SHELL = {
     "settings": frozenset({"unit"}),
@@ -20,7 +20,7 @@ SHELL = {
     "keys": CORE | {"settings"},
     "authority": CORE,
     "stores": CORE,
-    "simulator": {"listener"} | CORE - {"stamp", "qr", "tlv", "ubl", "chain", "csid", "template"},
+    "simulator": {"listener"} | CORE - {"stamp", "dom4j", "qr", "tlv", "ubl", "chain", "csid", "template"},
     "answer": CORE,
     "official": CORE,
 }
@@ -79,7 +79,7 @@ def test_the_core_has_no_clock_no_chance_and_no_network(file):
 
 def test_the_simulator_cannot_be_wrong_together_with_us():
     for file in (PACKAGE / "simulator").rglob("*.py"):
-        assert not rooms_imported(file) & {"stamp", "qr", "tlv", "ubl", "chain", "csid", "template"}, file
+        assert not rooms_imported(file) & {"stamp", "dom4j", "qr", "tlv", "ubl", "chain", "csid", "template"}, file
         assert "gateway.rules.stamped" not in imports(file), file
 
 

@@ -14,9 +14,19 @@ from signxml.processor import get_schema
 
 from gateway import qr
 from gateway.csid import read_certificate
+from gateway.dom4j import printed
 from gateway.errors import BadInput, UnreadableXml
 from gateway.invoice.facts import RIYADH
-from gateway.stamp import hash_of, invoice_hash, qr_facts, qr_text, signed_properties_digest, stamp, stamp_parts
+from gateway.stamp import (
+    hash_of,
+    hex_digest,
+    invoice_hash,
+    qr_facts,
+    qr_text,
+    signed_properties_digest,
+    stamp,
+    stamp_parts,
+)
 from gateway.xml import DS, NAMESPACES, XADES, canonical, parse
 from tests.stamp_documents import CERTIFICATE, SIGNING_TIME, SIMPLIFIED, STANDARD, sign, stamped
 
@@ -308,6 +318,33 @@ def test_a_document_without_a_qr_says_so():
 def test_signed_properties_are_printed_as_dom4j_prints_them(properties, printed):
     digest = base64.b64encode(hashlib.sha256(printed.encode()).hexdigest().encode()).decode()
     assert signed_properties_digest(parse(f"<r>{properties}</r>".encode())[0]) == digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("<xades:SigningCertificate>", "<xades:SigningCertificate><!--c-->"),
+        ("<xades:SigningCertificate>", "<xades:SigningCertificate >"),
+        ("<xades:SigningCertificate>", "\n<xades:SigningCertificate>"),
+        ("<xades:SigningCertificate>", '<xades:SigningCertificate Id="a">'),
+        ("<xades:SigningCertificate>", '<xades:SigningCertificate xmlns:z="a">'),
+        ("<xades:SigningCertificate>", f'<xades:SigningCertificate xmlns:xades="{NAMESPACES["xades"]}">'),
+        ("<xades:SigningTime>", "<xades:SigningTime>&lt;&amp;&#13;é\U0001f600"),
+        ("<xades:SigningTime>", "<xades:SigningTime><![CDATA[<]]>"),
+        ("<xades:SigningTime>", "<xades:SigningTime>{issuer}\\1"),
+        ('<xades:SignedProperties Id="xadesSignedProperties">', '<xades:SignedProperties Id="other">'),
+        ('<xades:SignedProperties Id="xadesSignedProperties">', "<xades:SignedProperties>"),
+        ('<xades:SignedProperties Id="xades', '<xades:SignedProperties b=">" Id="xades'),
+        ('<xades:SignedProperties Id="xades', '<xades:SignedProperties xmlns:z="a" Id="xades'),
+        ('xmlns:ds="http://www.w3.org/2000/09/xmldsig#"', 'xmlns:ds="urn:other"'),
+        ('xmlns:xades="http://uri.etsi.org/01903/v1.3.2#"', 'xmlns:xades="urn:other"'),
+    ],
+)
+def test_the_official_form_has_the_digest_that_any_form_has(old, new):
+    xml = parse(stamped().xml.decode().replace(old, new).encode())
+    (properties,) = xml.xpath("//*[local-name() = 'SignedProperties']")
+    assert signed_properties_digest(properties) == hex_digest(printed(properties))
 
 
 def test_the_signature_block_has_the_form_of_xmldsig_and_xades():
