@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 LOCKED := --quiet --disable-pip-version-check --require-hashes
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo serve test torture check bench lock golden clean
+.PHONY: help install demo serve test torture fuzz check bench lock golden clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,14 @@ test: check ## the whole suite
 
 torture: $(VENV)/.dev ## the long forms of the crash and property tests
 	@$(BIN)/pytest -m torture
+
+fuzz: $(VENV)/.fuzz ## ten minutes of damaged documents for the rule book (SECONDS=60 for one)
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
+
+$(VENV)/.fuzz: requirements-dev.lock pyproject.toml | $(VENV)/.dev
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["fuzz"], sep="\n")' \
+	  | $(BIN)/pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
 
 check: $(VENV)/.dev ## types and style
 	@$(BIN)/ruff check .

@@ -1,8 +1,9 @@
 """Throws damaged documents at the rule book, guided by the code they reach: `python -m tests.fuzz [seconds]`.
 
 Half of the damage is done to bytes, half to the tree, so that much of it gets past the parser and the schema. Needs
-atheris, the extra `fuzz`. Anything but a report or UnreadableXml is a finding, and so is a document that takes longer
-than ten seconds or 500 MB; libFuzzer then keeps the bytes in `crash-...` where it was started.
+atheris, the dependency group `fuzz`: `make fuzz` installs it. Anything but a report or UnreadableXml is a finding, and
+so is a document that takes longer than ten seconds or 500 MB; libFuzzer then keeps the bytes in `crash-...` where it
+was started.
 """
 
 import random
