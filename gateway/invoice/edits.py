@@ -35,7 +35,7 @@ def edited(before: Order, after: Order) -> Edit:
     beyond = [*_beyond(after, old, new)]
     name = edit_id(after)
     return Edit(
-        Refund(id=name, reason=_REASON, lines=tuple(back)) if back else None,
+        Refund(id=name, reason=_REASON, lines=tuple(back), money=_money(before, old, new)) if back else None,
         Addition(id=name, reason=_REASON, lines=tuple(beyond)) if beyond else None,
     )
 
@@ -65,7 +65,7 @@ def _worth(order: Order) -> dict[str, _Worth]:
 def _taken_back(order: Order, old: Mapping[str, _Worth], new: Mapping[str, _Worth]) -> Iterator[RefundLine]:
     for name, was in old.items():
         now = new.get(name)
-        if now is None or now.line.tax != was.line.tax:
+        if now is None or not _is_same(was, now):
             yield RefundLine(line=name, quantity=was.line.quantity)
         elif now.amount < was.amount:
             fewer = was.line.quantity - now.line.quantity
@@ -75,10 +75,22 @@ def _taken_back(order: Order, old: Mapping[str, _Worth], new: Mapping[str, _Wort
                 yield RefundLine(line=name, amount=_with_vat(order, was.line, was.amount - now.amount))
 
 
+def _money(order: Order, old: Mapping[str, _Worth], new: Mapping[str, _Worth]) -> Decimal | None:
+    """What goes back to the buyer, known to the halala where prices include VAT."""
+    if not order.prices_include_tax:
+        return None
+    kept = {name: min(now.amount, old[name].amount) for name, now in new.items() if _is_same(old.get(name), now)}
+    return sum((was.amount - kept.get(name, ZERO) for name, was in old.items()), ZERO) or None
+
+
+def _is_same(was: _Worth | None, now: _Worth) -> bool:
+    return was is not None and was.line.tax == now.line.tax
+
+
 def _beyond(order: Order, old: Mapping[str, _Worth], new: Mapping[str, _Worth]) -> Iterator[OrderLine]:
     for name, now in new.items():
         was = old.get(name)
-        if was is None or was.line.tax != now.line.tax:
+        if was is None or not _is_same(was, now):
             yield _at_its_worth(now, now.line.quantity, now.amount)
         elif now.amount > was.amount:
             more = now.line.quantity - was.line.quantity
