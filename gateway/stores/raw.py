@@ -15,6 +15,7 @@ from gateway.errors import UnusableOrder
 from gateway.invoice.facts import HALALA, RIYADH
 from gateway.order import MAX_DECIMALS
 
+_TOO_LARGE: Final = Decimal(10) ** 15
 _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 
@@ -49,12 +50,17 @@ def ascii_digits(value: str) -> str:
 
 def number(value: object, place: str) -> Decimal:
     """An exact number, written as a JSON number or as a plain decimal string."""
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and abs(Decimal(value)) < _TOO_LARGE:
         return Decimal(value)
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,15}(\.\d{1,20})?", value.strip(), re.ASCII):
         return Decimal(value.strip())
     shown = "missing" if value is None else f"{str(value)[:40]!r}"
-    raise unusable(place, f"a number was expected, not {shown}", fix="Look at this amount in the shop.")
+    raise unusable(
+        place,
+        f"a number was expected, not {shown}",
+        fix="Look at this amount in the shop.",
+        ar=f"القيمة في {place} ليست رقما صالحا. راجعها في المتجر.",
+    )
 
 
 def identity(value: object) -> str | None:
@@ -74,9 +80,12 @@ def moment(value: object, place: str, zone: tzinfo) -> datetime:
     """An ISO date and time without its zone, which the shop says elsewhere."""
     try:
         return datetime.fromisoformat(str(value)).replace(tzinfo=zone).astimezone(RIYADH)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise unusable(
-            place, f"{str(value)[:40]!r} is not a date and time", fix="Look at the order's date in the shop."
+            place,
+            f"{str(value)[:40]!r} is not a date and time",
+            fix="Look at the order's date in the shop.",
+            ar=f"القيمة في {place} ليست تاريخا ووقتا. راجع تاريخ الطلب في المتجر.",
         ) from None
 
 
@@ -89,4 +98,9 @@ def zone_named(name: str, place: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise unusable(place, f"{name[:40]!r} is not a time zone", fix="Set the shop's time zone.") from None
+        raise unusable(
+            place,
+            f"{name[:40]!r} is not a time zone",
+            fix="Set the shop's time zone.",
+            ar=f"المنطقة الزمنية {name[:40]} غير معروفة. اضبط المنطقة الزمنية للمتجر.",
+        ) from None
