@@ -261,6 +261,18 @@ def test_other_currencies_need_a_rate(connect: Connect) -> None:
         map_order(connect("salla"), decimal(sample() | {"currency": "USD"}))
 
 
+def test_an_order_from_abroad_carries_the_rate_that_the_shop_tells(connect: Connect, closing: Any) -> None:
+    raw = json.loads(json.dumps(sample()).replace('"SAR"', '"USD"'), parse_float=Decimal)
+    raw["exchange_rate"] = {"base_currency": "SAR", "exchange_currency": "USD", "rate": "0.25"}
+    order = map_order(connect("salla"), raw).order
+    assert order.fx is not None
+    assert (order.currency, order.fx.rate) == ("USD", 4)
+    closing(order)
+    for other in ({"exchange_currency": "EUR"}, {"base_currency": "USD"}, {"rate": 0}):
+        with pytest.raises(UnusableOrder, match="USD"):
+            map_order(connect("salla"), raw | {"exchange_rate": raw["exchange_rate"] | other})
+
+
 # -- time, people, state --------------------------------------------------------------------------------------
 
 
@@ -322,6 +334,16 @@ def test_money_given_back_shows_in_the_state(connect: Connect, refunded: object,
     raw = decimal(sample())
     raw["payment_actions"]["refund_action"]["refund_amount"]["amount"] = refunded
     assert state(connect("salla"), raw) == expected
+
+
+def test_a_growing_part_is_the_same_refund_with_other_content(connect: Connect) -> None:
+    """So that a sum credited once is not credited again within a larger one."""
+    found = []
+    for refunded in (50, 80, "286.93"):
+        raw = decimal(sample())
+        raw["payment_actions"]["refund_action"]["refund_amount"]["amount"] = refunded
+        found.append(map_order(connect("salla"), raw).order.refunds[0])
+    assert [(each.id, each.money) for each in found] == [("money", 50), ("money", 80), ("everything", None)]
 
 
 @pytest.mark.parametrize(("refunded", "everything"), [(50, False), ("286.93", True)])
