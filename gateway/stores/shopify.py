@@ -22,7 +22,7 @@ from gateway.invoice.facts import RIYADH, ZERO
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
 from gateway.stores.payments import means_of
-from gateway.stores.raw import mapping, moment, objects, text, unusable
+from gateway.stores.raw import mapping, moment, number, objects, text, unusable
 from gateway.stores.refunds import Back, Returned, refunds_of
 from gateway.stores.refusals import Problems, Shape, a_test, not_an_order
 from gateway.stores.shopify_graphql import id_of, order_in, word
@@ -194,7 +194,8 @@ def _payments(order: Mapping[str, Any], side: Side, grand: Decimal) -> list[dict
         for each in _transactions(order, "sale", "capture")
     ]
     if not found:
-        names = [text(name) for name in order.get("payment_gateway_names") or [] if text(name)]
+        given = order.get("payment_gateway_names")
+        names = [text(name) for name in given if text(name)] if isinstance(given, list) else []
         paid = word(order.get("financial_status")) in _PAID
         whole = {"amount": grand} if len(names) == 1 else {}
         found = [{"method": means_of(name), "state": "paid" if paid else "pending", **whole} for name in names]
@@ -251,7 +252,7 @@ def _returned(
         money = amount(each, "subtotal", side, place) if stated else None
         if money is not None and not gross:
             money += maybe(each, "total_tax", side, place)
-        yield Returned(line, Decimal(str(each.get("quantity") or 0)), money)
+        yield Returned(line, number(each.get("quantity") or 0, f"{place}.refund_line_items.quantity"), money)
     yield from _shipping_back(refund, side, place, sold, gross=gross)
 
 
@@ -280,7 +281,9 @@ def _agreed(agreement: Mapping[str, Any], side: Side) -> Back:
     sales = objects(agreement.get("sales"))
     lines = tuple(
         Returned(
-            sale_line(sale), abs(Decimal(str(sale.get("quantity") or 0))), -amount(sale, "total_amount", side, "sales")
+            sale_line(sale),
+            abs(number(sale.get("quantity") or 0, "sales.quantity")),
+            -amount(sale, "total_amount", side, "sales"),
         )
         for sale in sales
     )

@@ -326,6 +326,13 @@ def test_shipping_comes_back_by_its_money(connect: Connect) -> None:
     assert refunded(connect, refund("23.00", order_adjustments=adjusted)) == [("23.00", False, [("21", "1")])]
 
 
+def test_what_is_no_number_or_no_list_is_no_crash(connect: Connect) -> None:
+    given = refund("103.50", refund_line_items=[one_of_two()[0] | {"quantity": "one"}])
+    with pytest.raises(UnusableOrder, match=r"refunds\[0\]\.refund_line_items\.quantity"):
+        refunded(connect, given)
+    assert map_order(connect("shopify"), sample(payment_gateway_names=5)).order.payments == ()
+
+
 def test_money_without_lines_and_lines_without_money(connect: Connect) -> None:
     assert refunded(connect, refund("10.00")) == [("10.00", False, [])]
     assert refunded(connect, refund("230.00")) == [("230.00", True, [])]
