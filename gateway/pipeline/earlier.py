@@ -1,6 +1,6 @@
 """What earlier documents leave for later ones: prepayments to take off, and originals, our own or from elsewhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -102,8 +102,3 @@ def _not_from_before(number: str, why: str) -> Conflict:
         fix="Correct a document of this gateway by POST /v1/invoices/{uuid}/credit-notes or /debit-notes.",
         ar=f"الفاتورة {number} ليست سابقة لبدء الإصدار من هذا النظام. أصدر الإشعار على المستند نفسه.",
     )
-
-
-def lines_of(facts: Iterable[str]) -> dict[str, str]:
-    """The lines of a document under their own ids (BT-126)."""
-    return {each: each for each in facts}

@@ -5,7 +5,6 @@ The original stays as it is. Notes wait until it is accepted; a rejected one is 
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from gateway.invoice.policy import lines_by_id, read_policy
 from gateway.issued import Issued, Status
 from gateway.ledger import Appended, NewSale
 from gateway.order import Addition, Order, Refund, read_addition, read_order, read_refund
-from gateway.pipeline.earlier import lines_of, notes_on, used_of
+from gateway.pipeline.earlier import notes_on, used_of
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Drawing, Request, append, issue
 from gateway.unit import Unit
@@ -50,7 +49,8 @@ def credit(gateway: Gateway, request: NoteRequest, refund: Refund) -> Appended:
     """The credit note for a refund, made now or earlier; Conflict if more is given back than is left."""
     desk = _desk(gateway, request)
     sale = _sale(request, desk, Kind.CREDIT_NOTE, f"refund:{desk.issued.order_id}/{refund.id}", refund.canonical_json)
-    return _append(gateway, request, desk, sale, partial(_credited, gateway, request, desk, refund))
+    draw = partial(_credited, gateway, request, desk, refund)
+    return append(gateway, desk.unit, sale, draw, actor=request.actor)
 
 
 def debit(gateway: Gateway, request: NoteRequest, addition: Addition) -> Appended:
@@ -58,7 +58,8 @@ def debit(gateway: Gateway, request: NoteRequest, addition: Addition) -> Appende
     desk = _desk(gateway, request)
     thing = f"addition:{desk.issued.order_id}/{addition.id}"
     sale = _sale(request, desk, Kind.DEBIT_NOTE, thing, addition.canonical_json)
-    return _append(gateway, request, desk, sale, partial(_debited, gateway, request, desk, addition))
+    draw = partial(_debited, gateway, request, desk, addition)
+    return append(gateway, desk.unit, sale, draw, actor=request.actor)
 
 
 def amend(gateway: Gateway, request: NoteRequest, order: Order) -> tuple[Appended, ...]:
@@ -151,12 +152,6 @@ def _sale(request: NoteRequest, desk: _Desk, kind: Kind, thing: str, content: st
     )
 
 
-def _append(
-    gateway: Gateway, request: NoteRequest, desk: _Desk, sale: NewSale, draw: Callable[[], Drawing]
-) -> Appended:
-    return append(gateway, desk.unit, sale, draw, actor=request.actor)
-
-
 def _credited(gateway: Gateway, request: NoteRequest, desk: _Desk, refund: Refund) -> Drawing:
     notes = notes_on(gateway, request.taxpayer_id, request.uuid, but=request.replaces)
     policy = read_policy(desk.connection.settings)
@@ -179,10 +174,11 @@ def _original(gateway: Gateway, request: NoteRequest, desk: _Desk) -> Original:
 def _lines(gateway: Gateway, request: NoteRequest, desk: _Desk, facts: Invoice) -> dict[str, str]:
     """The document's lines under their own ids, and under those that the order or addition behind it gives them."""
     made = [line.id for line in facts.lines]
+    own = dict(zip(made, made, strict=True))
     snapshot = gateway.ledger.snapshot(request.taxpayer_id, request.uuid).order_json
     if "connection" in json.loads(snapshot):
-        return lines_of(made) | lines_by_id(read_order(snapshot), read_policy(desk.connection.settings), made)
-    return lines_of(made) | dict(zip((line.id for line in read_addition(snapshot).lines), made, strict=False))
+        return own | lines_by_id(read_order(snapshot), read_policy(desk.connection.settings), made)
+    return own | dict(zip((line.id for line in read_addition(snapshot).lines), made, strict=False))
 
 
 def _order_behind(gateway: Gateway, taxpayer_id: str, issued: Issued) -> Order:
