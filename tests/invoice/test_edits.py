@@ -69,6 +69,12 @@ def test_a_change_of_the_buyer_is_for_a_person():
     assert refused.value.ar
 
 
+def test_what_no_document_shows_may_change():
+    before = sold(*BEFORE, buyer={"kind": "person", "name": "سعد"})
+    after = sold(*BEFORE, buyer={"name": "سعد"}, ship_to={"city": "جدة"}, version="2", note="Ring twice")
+    assert told(before, after) == ([], [])
+
+
 def test_the_notes_of_one_edit_have_one_name():
     after = sold(BEFORE[0], line("c", "2", "20.00"))
     refund, addition = edited(sold(*BEFORE), after)
