@@ -38,6 +38,7 @@ _ABOVE_SIGNATURES: Final = (
 _DOCUMENT_CURRENCY: Final = tag_of("cbc:DocumentCurrencyCode")
 _TAX_CURRENCY: Final = tag_of("cbc:TaxCurrencyCode")
 _NAMES: Final = etree.XPath("//*/@name", smart_strings=False)
+_HAS_TEXT: Final = etree.XPath("boolean(.//text())")
 _STANDARD: Final = re.compile(r"01\d{5}")
 _SIMPLIFIED: Final = re.compile(r"02\d{5}")
 _SIMPLIFIED_SUMMARY: Final = re.compile(r"02\d{3}1\d")
@@ -273,7 +274,7 @@ class Everywhere(Document):
 
     @Lazy
     def is_signed(self) -> bool:
-        return any(signature.filled for signature in self.signatures)
+        return any(_HAS_TEXT(signature.element) for signature in self.signatures)
 
     @Lazy
     def signature_information(self) -> tuple[SignatureInformation, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from math import isnan, nan
 
 from gateway.rules.view import Lazy, Node, Number, add_up, declare, many, one, single
-from gateway.rules.xpath import normalize_space, round_to_cents, to_boolean
+from gateway.rules.xpath import NAN, ZERO, in_cents, normalize_space, round_to_cents, to_boolean
 
 # Compared with as an xs:decimal, so that '-0' is less.
 _NOTHING = Decimal("0.00")
@@ -64,7 +65,7 @@ class TaxCategory(Node):
         scheme = self.scheme.id.text
         return scheme == "VAT" or normalize_space(scheme.upper()) == "VAT"
 
-    @Lazy
+    @property
     def code(self) -> str:
         """The category code whatever the scheme."""
         return self.id.normal
@@ -101,6 +102,13 @@ class TaxSubtotal(Node):
     taxable = one(Number, "cbc:TaxableAmount")
     tax = one(Number, "cbc:TaxAmount")
     category = one(TaxCategory, "cac:TaxCategory")
+
+    @Lazy
+    def vat_at_rate(self) -> Decimal:
+        """Taxable amount times rate, first to cents half-even, as the official conditions compute it in doubles."""
+        rate = self.category.percent.double if self.category.is_vat else nan
+        product = self.taxable.double * (rate / 100)
+        return NAN if isnan(product) else Decimal(in_cents(product))
 
 
 class TaxTotal(Node):
@@ -244,6 +252,11 @@ class Party(Node):
     @Lazy
     def ids(self) -> tuple[Identifier, ...]:
         return tuple([each.id for each in self.identifications if each.id])
+
+    @Lazy
+    def ids_of_schemes(self) -> tuple[Identifier, ...]:
+        """Those that name a scheme, be it by empty text."""
+        return tuple([each for each in self.ids if each.element is not None and "schemeID" in each.element.attrib])
 
     @Lazy
     def vat_numbers(self) -> tuple[Node, ...]:
@@ -419,9 +432,16 @@ class Invoice(Reduced):
     def has_prepayment(self) -> bool:
         return self.total.prepaid.exceeds(0)
 
+    @Lazy
+    def _references_by_name(self) -> dict[str, list[DocumentReference]]:
+        found: dict[str, list[DocumentReference]] = {}
+        for each in self.references:
+            found.setdefault(each.id.normal, []).append(each)
+        return found
+
     def references_named(self, name: str) -> list[DocumentReference]:
         """The additional documents ICV, PIH and QR."""
-        return [each for each in self.references if each.id.normal == name]
+        return self._references_by_name.get(name, [])
 
     @Lazy
     def prior_documents(self) -> tuple[PriorDocument, ...]:
@@ -439,7 +459,7 @@ def _in_doubles(numbers: Iterable[Number]) -> float:
 def _add(sums: dict[str, Decimal], amount: Number, categories: tuple[TaxCategory, ...], sign: int = 1) -> None:
     codes = (categories[0].code,) if len(categories) == 1 else {category.code for category in categories}
     for code in codes:
-        sums[code] = sums.get(code, Decimal(0)) + (amount.decimal * sign if amount else 0)
+        sums[code] = sums.get(code, ZERO) + (amount.decimal * sign if amount else 0)
 
 
 declare(Invoice, "ubl:Invoice")

@@ -8,7 +8,7 @@ nothing; it also reads documents that break the schema, and ends in Abandoned wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar, over
 from lxml import etree
 
 from gateway.rules.places import Machine, Path, Place
-from gateway.rules.xpath import NAN, Abandoned, compare_untyped, normalize_space, to_decimal, to_double
+from gateway.rules.xpath import NAN, ZERO, Abandoned, compare_untyped, normalize_space, to_decimal, to_double
 from gateway.xml import CAC, CBC, DS, EXT, INVOICE, XADES
 
 Element: TypeAlias = etree._Element
@@ -288,24 +288,25 @@ class Sole(Lazy["Node"]):
             return self
         if self._abandoned in node.__dict__:
             raise Abandoned(self._abandoned)
-        node.__dict__[self._abandoned] = True
-        found = single(Node, self._find(node))
-        del node.__dict__[self._abandoned]
+        try:
+            found = single(Node, tuple(islice(self._find(node), 2)))
+        except Abandoned:
+            node.__dict__[self._abandoned] = True
+            raise
         setattr(node, self._name, found)
         return found
 
 
-def single(kind: type[N], nodes: Iterable[N]) -> N:
+def single(kind: type[N], nodes: Sequence[N]) -> N:
     """What a function that takes one item is given: a dynamic error if there are several."""
-    found = tuple(islice(nodes, 2))
-    if len(found) > 1:
+    if len(nodes) > 1:
         raise Abandoned(f"more than one {kind.__name__} where one is expected")
-    return found[0] if found else kind.absent()
+    return nodes[0] if nodes else kind.absent()
 
 
 def add_up(numbers: Iterable[Number]) -> Decimal:
     """`sum()` of the exact values; what is absent adds nothing."""
-    return sum([number.decimal for number in numbers if number], Decimal(0))
+    return sum([number.decimal for number in numbers if number], ZERO)
 
 
 class Document:

@@ -20,6 +20,7 @@ Nothing is trapped, so that the absent number (NAN) spreads silently. Division n
 NAN: Final = Decimal("NaN")
 """The empty sequence as a number: it equals nothing, is neither greater nor smaller, and spreads through sums."""
 
+ZERO: Final = Decimal(0)
 HALF: Final = Decimal("0.5")
 _BLANKS = " \t\r\n"
 _BLANK_RUNS = re.compile(f"[{_BLANKS}]+")
@@ -27,6 +28,8 @@ _DECIMAL = re.compile(r"[ \t\r\n]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[ \t\r\n]*")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
 CENT: Final = Decimal("0.01")
 _DIVISION_PLACES = 18
+_PLAIN_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN_MOMENT = re.compile(f"{_PLAIN_DATE.pattern}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}")
 _ZONE = r"(Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?"
 _DATE = re.compile(rf"(-?[0-9]{{4,}})-([0-9]{{2}})-([0-9]{{2}}){_ZONE}")
 _DATE_TIME = re.compile(
@@ -131,6 +134,8 @@ def compare_untyped(text: str, number: int | Decimal) -> int:
     Against a whole number, whole digits are compared as such; everything else is compared as doubles, among which
     minus zero comes before zero. So '-0' equals 0, but '-0.00' is less than 0 and '-0' less than 0.00.
     """
+    if _is_plain(text):  # of one sign and at least as exact as either way to compare
+        return _order(float(text), float(number))
     digits = text.strip(_BLANKS)
     if isinstance(number, int) and _WHOLE.fullmatch(digits):
         return _order(int(digits), number)
@@ -170,6 +175,11 @@ def _is_found(text: str, pattern: str) -> bool:
 
 def is_after(text: str, now: datetime) -> bool:
     """`xs:date(text) > current-date()`; a date without a zone is meant in the zone of `now`. False for no date."""
+    if _PLAIN_DATE.fullmatch(text):
+        try:
+            return date.fromisoformat(text) > now.date()
+        except ValueError:
+            return False
     found = _DATE.fullmatch(text.strip(_BLANKS))
     day = _civil(*map(int, found.groups()[:3])) if found else None
     if found is None or day is None:
@@ -182,6 +192,16 @@ def moment_of(day: str, time: str, now: datetime) -> datetime:
     """`xs:dateTime(concat(day, 'T', time))`, in the zone of `now` if it names none; of a year Python cannot hold,
     the nearest moment it can. Text that is no such moment is a dynamic error."""
     text = f"{day}T{time}".strip(_BLANKS)
+    offset = now.utcoffset() or timedelta()
+    if _PLAIN_MOMENT.fullmatch(text):
+        try:
+            return (datetime.fromisoformat(text) - offset).replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            pass  # midnight as 24:00:00, a year beyond the calendar, or no moment at all
+    return _moment_of_any_form(text, offset)
+
+
+def _moment_of_any_form(text: str, implicit: timedelta) -> datetime:
     found = _DATE_TIME.fullmatch(text)
     ordinal = _civil(*map(int, found.groups()[:3])) if found else None
     if found is None or ordinal is None:
@@ -191,7 +211,7 @@ def moment_of(day: str, time: str, now: datetime) -> datetime:
     at_midnight = hour == 24 and not (minute or second or fraction.strip("0"))
     if not at_midnight and (hour > 23 or minute > 59 or second > 59):
         raise Abandoned(f"{text[:40]!r} is no xs:dateTime")
-    offset = _offset(found[8], now.utcoffset() or timedelta())
+    offset = _offset(found[8], implicit)
     micros = int(fraction[:6].ljust(6, "0"))
     since = timedelta(days=ordinal - 1, hours=hour, minutes=minute, seconds=second, microseconds=micros) - offset
     return _EARLIEST + min(max(since, timedelta()), _LATEST - _EARLIEST)

@@ -1,7 +1,6 @@
 """The VAT breakdown, and what its categories demand of rates and amounts."""
 
 from decimal import Decimal
-from math import isnan, nan
 
 from gateway.rules.book import WARNING, Rule, rule
 from gateway.rules.en16931.contexts import (
@@ -24,7 +23,7 @@ from gateway.rules.en16931.contexts import (
 from gateway.rules.everywhere import everywhere
 from gateway.rules.parts import AllowanceCharge, Invoice, TaxCategory, TaxSubtotal, TaxTotal
 from gateway.rules.view import Node
-from gateway.rules.xpath import NAN, in_cents, round_double
+from gateway.rules.xpath import ZERO, round_double
 
 
 def _rate(category: TaxCategory) -> Node:
@@ -90,17 +89,9 @@ def rate_is_given(subtotal: TaxSubtotal) -> bool:
     return category.is_vat and (bool(category.percent) or category.vat_code == "O")
 
 
-def _vat_at_rate(subtotal: TaxSubtotal) -> Decimal:
-    """Taxable amount times rate, first to cents half-even, as the official condition computes it in doubles."""
-    category = subtotal.category
-    rate = category.percent.double if category.is_vat else nan
-    product = subtotal.taxable.double * (rate / 100)
-    return NAN if isnan(product) else Decimal(in_cents(product))
-
-
 def _is_near(subtotal: TaxSubtotal) -> bool:
     """Within a hundredth for each line of the document."""
-    expected = _vat_at_rate(subtotal)
+    expected = subtotal.vat_at_rate
     if expected.is_nan():
         return False
     tolerance = len(everywhere(subtotal).lines) * 0.01
@@ -121,7 +112,8 @@ def _used_or_not_broken_down(code: str, rule_id: str, term: str) -> Rule:
 
 
 @rule(
-    "BR-CO-17", TAX_SUBTOTAL, term="BT-117", place=lambda each: each.tax, expected=_vat_at_rate, severity=WARNING,
+    "BR-CO-17", TAX_SUBTOTAL, term="BT-117", place=lambda each: each.tax, expected=lambda each: each.vat_at_rate,
+    severity=WARNING,
 )  # fmt: skip
 def vat_follows_from_the_rate(subtotal: TaxSubtotal) -> bool:
     return _is_near(subtotal)
@@ -132,7 +124,7 @@ def _invoice_of(category: TaxCategory) -> Invoice:
 
 
 def _taxable_of_category(category: TaxCategory) -> Decimal:
-    return _invoice_of(category).taxable_of.get(category.code, Decimal(0))
+    return _invoice_of(category).taxable_of.get(category.code, ZERO)
 
 
 def _is_used(category: TaxCategory) -> bool:
@@ -176,7 +168,7 @@ def standard_rated_amounts_add_up(category: TaxCategory) -> bool:
 
 @rule(
     "BR-S-09", STANDARD_BREAKDOWN, term="BT-117", place=_vat,
-    expected=lambda category: _vat_at_rate(category.up(TaxSubtotal)), severity=WARNING,
+    expected=lambda category: category.up(TaxSubtotal).vat_at_rate, severity=WARNING,
 )  # fmt: skip
 def standard_vat_follows_from_the_rate(category: TaxCategory) -> bool:
     return bool(category.percent.normal) and _is_near(category.up(TaxSubtotal))

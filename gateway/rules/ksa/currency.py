@@ -48,6 +48,8 @@ def currency_is_listed(bearer: Node) -> bool:
 def amount_is_in_the_document_currency(amount: Number) -> bool:
     # The attribute is taken for a pattern and may match any part of the document's currency.
     currency, expected = amount.currency, everywhere(amount).document_currency
+    if currency == expected and currency in CURRENCIES:
+        return True
     return bool(currency) and matches(expected, currency)
 
 

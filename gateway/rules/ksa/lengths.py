@@ -32,14 +32,14 @@ def _length(
     text: Callable[[N], Node],
     limits: range,
     *,
-    where: Callable[[Everywhere], bool] = lambda _: True,
+    where: Callable[[Everywhere], bool] | None = None,
     since: str = FIRST_RELEASE,
 ) -> Rule:
     """Text that, where it is given, has a number of characters within the limits."""
 
     @rule(rule_id, context, term=term, place=text, since=since, severity=WARNING)
     def has_that_many_characters(node: N) -> bool:
-        if not where(everywhere(node)):
+        if where is not None and not where(everywhere(node)):
             return True
         found = text(node)
         return not found or len(found.text) in limits

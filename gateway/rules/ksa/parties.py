@@ -41,6 +41,9 @@ from gateway.rules.xpath import normalize_space
 SELLER_SCHEMES: Final = "CRN MOM MLS SAG OTH 700"
 BUYER_SCHEMES: Final = "TIN NAT IQA PAS CRN MOM MLS 700 SAG GCC OTH"
 
+_SELLER_SCHEMES: Final = frozenset(SELLER_SCHEMES.split())
+_BUYER_SCHEMES: Final = frozenset(BUYER_SCHEMES.split())
+
 _VAT_NUMBER: Final = re.compile("3[0-9]{13}3")
 _SELLER_ROLE: Final = tag_of("cac:AccountingSupplierParty")
 _REPEATED_DIGITS: Final = re.compile(r"0{8}|1{8}|2{8}|3{8}|4{8}|5{8}|6{8}|7{8}|8{8}|9{8}")
@@ -63,8 +66,7 @@ def _only_id(role: PartyRole) -> Identifier:
 
 def _only_scheme(role: PartyRole) -> str:
     """Identities without a scheme do not count."""
-    ids = [each for each in role.party.ids if each.element is not None and "schemeID" in each.element.attrib]
-    return single(Identifier, ids).attribute("schemeID")
+    return single(Identifier, role.party.ids_of_schemes).attribute("schemeID")
 
 
 def _first(nodes: Iterable[Node]) -> Node:
@@ -249,7 +251,7 @@ def iqama_has_10_digits_from_2(identifier: Identifier) -> bool:
 
 def _schemes_of(role: PartyRole) -> frozenset[str]:
     is_seller = role.element is not None and role.element.tag == _SELLER_ROLE
-    return frozenset((SELLER_SCHEMES if is_seller else BUYER_SCHEMES).split())
+    return _SELLER_SCHEMES if is_seller else _BUYER_SCHEMES
 
 
 @rule(
@@ -270,8 +272,7 @@ def _made_up(role: PartyRole) -> Node:
 
 
 def _is_made_up(text: str) -> bool:
-    is_number = re.fullmatch(r"\d+", text) is not None
-    return is_number and bool(_RUN_OF_DIGITS.search(text) or _REPEATED_DIGITS.search(text))
+    return text.isdecimal() and bool(_RUN_OF_DIGITS.search(text) or _REPEATED_DIGITS.search(text))
 
 
 @rule("BR-KSA-F-13", PARTY_ROLE, term="BT-29", place=_made_up, since="R3.4.5", severity=WARNING)
