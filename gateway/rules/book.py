@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import cached_property
+from itertools import groupby
 from types import ModuleType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -136,13 +137,19 @@ class Judgement(NamedTuple):
     stopped: tuple[RuleSet, ...]
 
 
+class _Judged(NamedTuple):
+    """What is judged of a node, itself if `parts` is None, by which rules."""
+
+    parts: Callable[[Any], Iterable[Node]] | None
+    rules: tuple[Rule, ...]
+
+
 class _Entry(NamedTuple):
-    """A context, taken apart for speed, with its rules."""
+    """Contexts with one condition, taken apart for speed, so that it is asked once for all of them."""
 
     priority: int
     when: Callable[[Any], bool] | None
-    parts: Callable[[Any], Iterable[Node]] | None
-    rules: tuple[Rule, ...]
+    judged: tuple[_Judged, ...]
 
 
 class _Shelf(NamedTuple):
@@ -156,7 +163,8 @@ class _Shelf(NamedTuple):
         """The first context decides, without a condition and on the node itself."""
         first, *others = self.entries
         shadows_others = all(other.priority < first.priority for other in others)
-        return first.when is None and first.parts is None and shadows_others
+        on_itself = all(each.parts is None for each in first.judged)
+        return first.when is None and on_itself and shadows_others
 
 
 class _Plan(NamedTuple):
@@ -238,11 +246,10 @@ class Book:
         ways = [(path, context) for context in contexts for path in context.paths]
 
         def plan(ends: Sequence[int]) -> _Plan | None:
-            by_pattern: dict[Pattern, dict[Context[Any], _Entry]] = {}
+            by_pattern: dict[Pattern, dict[Context[Any], tuple[Rule, ...]]] = {}
             for context in (ways[end][1] for end in ends):
-                entry = _Entry(context.priority, context.when, context.parts, contexts[context])
-                by_pattern.setdefault(context.pattern, {})[context] = entry
-            return _plan([_shelf(pattern, found.values()) for pattern, found in by_pattern.items()])
+                by_pattern.setdefault(context.pattern, {})[context] = contexts[context]
+            return _plan([_shelf(pattern, found) for pattern, found in by_pattern.items()])
 
         return Machine([path for path, _ in ways], plan)
 
@@ -260,12 +267,17 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _shelf(pattern: Pattern, entries: Iterable[_Entry]) -> _Shelf:
-    return _Shelf(pattern.set, tuple(sorted(entries, key=lambda entry: -entry.priority)))
+def _shelf(pattern: Pattern, contexts: Mapping[Context[Any], tuple[Rule, ...]]) -> _Shelf:
+    in_order = sorted(contexts, key=lambda context: -context.priority)
+    entries = [
+        _Entry(*condition, tuple([_Judged(context.parts, contexts[context]) for context in alike]))
+        for condition, alike in groupby(in_order, lambda context: (context.priority, context.when))
+    ]
+    return _Shelf(pattern.set, tuple(entries))
 
 
 def _plan(shelves: list[_Shelf]) -> _Plan | None:
-    always = [shelf.entries[0].rules for shelf in shelves if shelf.applies_always]
+    always = [each.rules for shelf in shelves if shelf.applies_always for each in shelf.entries[0].judged]
     rest = tuple(shelf for shelf in shelves if not shelf.applies_always)
     return _Plan(tuple(rule for rules in always for rule in rules), rest) if shelves else None
 
@@ -273,25 +285,35 @@ def _plan(shelves: list[_Shelf]) -> _Plan | None:
 def _judge(node: Node, shelf: _Shelf, breaches: _Breaches, stopped: set[RuleSet]) -> None:
     """Tries the contexts of one pattern on a node; those below the first that matches are shadowed."""
     matched: int | None = None
-    for priority, when, parts, rules in shelf.entries:
+    for priority, when, judged in shelf.entries:
         if matched is not None and priority < matched:
             return
         try:
             if when is not None and not when(node):
                 continue
-            nodes = (node,) if parts is None else tuple(parts(node))
         except Abandoned:
             stopped.add(shelf.set)
             continue
-        matched = priority
-        for each in rules:
-            holds = each.holds
+        for parts, rules in judged:
             try:
-                for part in nodes:
-                    if not holds(part):
-                        breaches.note(each, part)
+                nodes = (node,) if parts is None else tuple(parts(node))
             except Abandoned:
                 stopped.add(shelf.set)
+                continue
+            matched = priority
+            if nodes:
+                _judge_each(nodes, rules, breaches, stopped)
+
+
+def _judge_each(nodes: tuple[Node, ...], rules: tuple[Rule, ...], breaches: _Breaches, stopped: set[RuleSet]) -> None:
+    for each in rules:
+        holds = each.holds
+        try:
+            for node in nodes:
+                if not holds(node):
+                    breaches.note(each, node)
+        except Abandoned:
+            stopped.add(each.set)
 
 
 def _breach(broken: Rule, node: Node) -> Breach:

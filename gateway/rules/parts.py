@@ -60,7 +60,7 @@ class TaxCategory(Node):
     reasons = many(Node, "cbc:TaxExemptionReason")
     scheme = one(TaxScheme, "cac:TaxScheme")
 
-    @Lazy
+    @property
     def is_vat(self) -> bool:
         scheme = self.scheme.id.text
         return scheme == "VAT" or normalize_space(scheme.upper()) == "VAT"
@@ -402,6 +402,11 @@ class Invoice(Reduced):
         for allowance in self.allowances:
             _add(sums, allowance.amount, allowance.categories, sign=-1)
         return sums
+
+    @Lazy
+    def line_reductions(self) -> tuple[AllowanceCharge, ...]:
+        """The allowances and charges of its lines."""
+        return tuple([each for line in self.lines for each in line.allowances_charges])
 
     @Lazy
     def line_categories(self) -> tuple[TaxCategory, ...]:

@@ -162,18 +162,16 @@ def kind_of(tag: str) -> type[Node]:
 
 
 class Node:
-    """An element, or the absence of one."""
+    """An element, or the absence of one: a node that nothing was put into."""
 
+    element: Element | None = None
+    document: Document
+    parent: Node | None = None
     _absent: ClassVar[Node]
     children: dict[str, Any] = _NO_CHILDREN
     """By name: the only one, or a list of them in document order."""
     single_children: dict[str, str] = {}  # noqa: RUF012 - each class has its own
     """Under which attribute a child is found of which the schema allows one."""
-
-    def __init__(self, element: Element | None, document: Document, parent: Node | None) -> None:
-        self.element = element
-        self.document = document
-        self.parent = parent
 
     @classmethod
     def absent(cls) -> Self:
@@ -182,7 +180,7 @@ class Node:
             return cls.__dict__["_absent"]  # type: ignore[no-any-return]
         except KeyError:
             kind: type[Self] = type(f"Absent{cls.__name__}", (cls,), {"__bool__": lambda _: False})
-            cls._absent = nothing = kind(None, NOWHERE, None)
+            cls._absent = nothing = kind()
             return nothing
 
     def attribute(self, name: str) -> str:
@@ -320,7 +318,7 @@ class Document:
         self._by_tag: defaultdict[str, list[Node]] = defaultdict(list)
         self._paths: dict[Element, str] = {}
         if root is not None:
-            self._read((root,), Node(None, self, None), start)
+            self._read((root,), Node(), start)
 
     def _read(self, elements: Iterable[Element], parent: Node, places: Place[Any]) -> None:
         """These elements below a node, and all in them; the parser admits no more than 256 in one another."""
@@ -334,7 +332,10 @@ class Document:
                     self._read_foreign(element, parent, places)
                     continue
                 kind = Node
-            node = kind(element, self, parent)
+            node = kind()  # filled here: there are many nodes, and a constructor would take as long again
+            node.element = element
+            node.document = self
+            node.parent = parent
             if children.setdefault(tag, node) is not node:
                 _add_twin(parent, children, tag, node)
             elif tag in names:
@@ -353,7 +354,9 @@ class Document:
     def _read_foreign(self, element: Element, parent: Node, places: Place[Any]) -> None:
         """An element of no UBL namespace, such as a signature has: read only where UBL stands in it."""
         if isinstance(element.tag, str) and next(element.iter(*_NAMESPACES), None) is not None:
-            self._read(element, Node(element, self, parent), places[element.tag])
+            node = Node()
+            node.element, node.document, node.parent = element, self, parent
+            self._read(element, node, places[element.tag])
 
     def every(self, kind: type[N], name: str) -> tuple[N, ...]:
         """`//name`: wherever it stands in the tree, in document order."""
@@ -395,5 +398,4 @@ def _add_twin(parent: Node, children: dict[str, Any], tag: str, node: Node) -> N
         delattr(parent, parent.single_children[tag])
 
 
-NOWHERE: Final = Document(None)
-"""What absent nodes stand in."""
+Node.document = Document(None)

@@ -138,8 +138,10 @@ ANY_ALLOWANCE: Final = WHOLE.each(
 )
 DOCUMENT_CHARGE: Final = WHOLE.each(lambda invoice: invoice.charges)
 DOCUMENT_ALLOWANCE: Final = WHOLE.each(lambda invoice: invoice.allowances)
-LINE_CHARGE: Final = WHOLE.each(lambda invoice: [each for line in invoice.lines for each in line.charges])
-LINE_ALLOWANCE: Final = WHOLE.each(lambda invoice: [each for line in invoice.lines for each in line.allowances])
+LINE_CHARGE: Final = WHOLE.each(lambda invoice: [each for each in invoice.line_reductions if each.indicator.is_true])
+LINE_ALLOWANCE: Final = WHOLE.each(
+    lambda invoice: [each for each in invoice.line_reductions if each.indicator.is_false]
+)
 OUT_OF_SCOPE_ITEM: Final = WHOLE.each(
     lambda invoice: [each for line in invoice.lines for each in line.item.categories if each.code == "O"]
 )
