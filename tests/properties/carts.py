@@ -4,6 +4,7 @@ Everything here is plain text and whole halalas. What a cart comes to is compute
 shares no code with the gateway.
 """
 
+import json
 from fractions import Fraction
 from math import ceil
 from typing import Any, NamedTuple
@@ -20,6 +21,9 @@ class Cart(NamedTuple):
     order: Json
     policy: dict[str, str]
     priors: tuple[Prior, ...]
+
+    def __repr__(self) -> str:
+        return f"{json.dumps(self.order, ensure_ascii=False)[:10_000]} {self.policy} {self.priors}"
 
 
 def plain(number: int, places: int) -> str:
