@@ -10,8 +10,8 @@ from gateway.invoice.facts import ONE, ZERO, round_half_up
 from gateway.invoice.from_order import charged_for
 from gateway.order import Addition, Order, OrderLine, OrderReduction, Reason, Refund, RefundLine
 
-_MAY_CHANGE = frozenset("version payments refunds lines reductions declared note number placed_at ship_to buyer".split())
-"""What of an order may differ and still be told by notes; a change of the buyer, say, cannot."""
+_MAY_CHANGE = frozenset("version payments refunds lines reductions declared note number placed_at ship_to".split())
+"""What of an order may differ and still be told by notes."""
 _REASON = Reason(code="change_of_supply")
 
 
@@ -115,7 +115,7 @@ def _with_vat(order: Order, line: OrderLine, amount: Decimal) -> Decimal:
 
 
 def _comparable(before: Order, after: Order) -> None:
-    fields = set(type(before).model_fields) - _MAY_CHANGE
+    fields = set(type(before).model_fields) - _MAY_CHANGE - {"buyer"}
     changed = sorted(name for name in fields if getattr(before, name) != getattr(after, name))
     # What a shop says of the buyer's kind may be told in another way by a later release of its mapping.
     if before.buyer.model_copy(update={"kind": None}) != after.buyer.model_copy(update={"kind": None}):
