@@ -72,7 +72,7 @@ def check(
     """
     assert now.tzinfo is not None, "a rule about time needs to know the zone"
     root = parse(xml, limit=limit)
-    if RuleSet.XSD in sets and (broken := schema.findings(root)):
+    if RuleSet.XSD in sets and (broken := schema.findings(root, size=len(xml))):
         return Report(book.version, xsd=broken)
     found: list[Finding] = []
     stopped: tuple[RuleSet, ...] = ()

@@ -34,6 +34,9 @@ _MAX_SIBLINGS: Final = 20_000
 """With more elements side by side, errors are only placed by name: counting the way to each takes their square."""
 _IS_CROWDED: Final = etree.XPath(f"boolean(//*[{_MAX_SIBLINGS + 1}])")
 
+_BYTES_OF_SIBLING: Final = 4
+"""As many has `<a/>`, the least an element can be, in any encoding."""
+
 _MAX_NAMED: Final = 6
 """How many of the elements that may stand in a place are named."""
 
@@ -91,12 +94,12 @@ class _Schema:
         self._lock = Lock()
         self._compiled: Any = None
 
-    def errors(self, root: Element) -> list[Any]:
+    def errors(self, root: Element, *, may_be_crowded: bool) -> list[Any]:
         """The first complaints of libxml2; those about a crowded document have no path."""
         with self._lock:
             if self._compiled is None:
                 self._compiled = _compiled()
-            if _IS_CROWDED(root):
+            if may_be_crowded and _IS_CROWDED(root):
                 return _errors_while_read(root, self._compiled)
             return [] if self._compiled.validate(root) else self._compiled.error_log[:_MAX_ERRORS]
 
@@ -121,13 +124,17 @@ def _errors_while_read(root: Element, compiled: Any) -> list[Any]:
 _SCHEMA: Final = _Schema()
 
 
-def findings(root: Element) -> tuple[Finding, ...]:
-    """What makes the document break the UBL 2.1 schema, one finding a place; empty if it keeps it."""
+def findings(root: Element, *, size: int | None = None) -> tuple[Finding, ...]:
+    """What makes the document break the UBL 2.1 schema, one finding a place; empty if it keeps it.
+
+    `size` is that of the document in bytes, if it is known: in a small one nobody has to look for a crowd.
+    """
     if root.tag != f"{{{INVOICE}}}Invoice":
         return (_finding(_Violation(root, "not_invoice"), Document(None)),)
     by_path: dict[str, Finding] = {}
     ways = Document(None)
-    for violation in _violations(root):
+    may_be_crowded = size is None or size >= _MAX_SIBLINGS * _BYTES_OF_SIBLING
+    for violation in _violations(root, may_be_crowded):
         found = _finding(violation, ways)
         by_path.setdefault(found.path, found)
         if len(by_path) == MAX_FINDINGS:
@@ -135,16 +142,16 @@ def findings(root: Element) -> tuple[Finding, ...]:
     return tuple(by_path.values())
 
 
-def _violations(root: Element) -> Iterator[_Violation]:
-    yield from _but_for_padding(root)
+def _violations(root: Element, may_be_crowded: bool) -> Iterator[_Violation]:
+    yield from _but_for_padding(root, may_be_crowded)
     for element in root.iter(*_BASE64_TAGS):
         if not _is_base64("".join(element.itertext()) if len(element) else element.text or ""):
             yield _Violation(element, "value", type="xs:base64Binary")
 
 
-def _but_for_padding(root: Element) -> list[_Violation]:
+def _but_for_padding(root: Element, may_be_crowded: bool) -> list[_Violation]:
     """What remains once the blanks round dates and times are gone, in a copy: a name has one type wherever it is."""
-    violations = _of_schema(root, root)
+    violations = _of_schema(root, root, may_be_crowded)
     bare, done = root, set[str]()
     while padded := {each.element.tag for each in violations if each.kind == "value" and each.type in _CALENDAR} - done:
         bare = copy.deepcopy(root) if bare is root else bare
@@ -154,12 +161,12 @@ def _but_for_padding(root: Element) -> list[_Violation]:
                 del twin[:]
                 twin.text = text
         done |= padded
-        violations = _of_schema(root, bare)
+        violations = _of_schema(root, bare, may_be_crowded)
     return violations
 
 
-def _of_schema(root: Element, tree: Element) -> list[_Violation]:
-    return [_taken_apart(root, error) for error in _SCHEMA.errors(tree)]
+def _of_schema(root: Element, tree: Element, may_be_crowded: bool) -> list[_Violation]:
+    return [_taken_apart(root, error) for error in _SCHEMA.errors(tree, may_be_crowded=may_be_crowded)]
 
 
 def _is_base64(text: str) -> bool:

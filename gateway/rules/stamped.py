@@ -8,7 +8,6 @@ ours. Whatever a document holds, the answer is faults, never an error.
 
 import base64
 import binascii
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -201,12 +200,17 @@ def _fault(rule: str, path: str, value: str = "") -> Fault:
     return Fault(RuleSet.SIGNATURE, rule, Severity.ERROR, path, value)
 
 
+_SIGNATURE_TAG: Final = f"{{{DS}}}Signature"
+_PARTS: Final = frozenset(
+    {_SIGNATURE_TAG, f"{{{EXT}}}UBLExtensions", f"{{{CAC}}}Signature", f"{{{CAC}}}AdditionalDocumentReference"}
+)
+
+
 def _is_ambiguous(root: etree._Element, parts: list[etree._Element]) -> bool:
     """Whether there is more than one of a stamp's parts, or one where none belongs: what is in it would be unsigned."""
-    times = Counter(part.tag for part in parts)
-    children = {f"{{{EXT}}}UBLExtensions", f"{{{CAC}}}Signature", f"{{{CAC}}}AdditionalDocumentReference"}
-    at_home = all(part.tag == f"{{{DS}}}Signature" or part.getparent() is root for part in parts)
-    return max(times.values(), default=0) > 1 or not at_home or not set(times) <= children | {f"{{{DS}}}Signature"}
+    tags = [part.tag for part in parts]
+    at_home = all(part.tag == _SIGNATURE_TAG or part.getparent() is root for part in parts)
+    return len(set(tags)) < len(tags) or not at_home or not _PARTS.issuperset(tags)
 
 
 def _digest_faults(found: _Stamp) -> Iterator[Fault]:
