@@ -177,11 +177,9 @@ def shop_sums(order: Json, policy: dict[str, str], habit: str) -> Sums:
     left = (before - off) / before if before else Fraction(1)
     inclusive = order["prices_include_tax"]
     vats = [(tax, amount * left * tax.rate / (100 + tax.rate if inclusive else 100)) for tax, amount in amounts]
-    vat = _added(vats, habit)
-    vat = max(vat, Fraction(0))
-    if inclusive:
-        return Sums(half_up(before - off), half_up(vat))
-    return Sums(half_up(before - off + vat), half_up(vat))
+    vat = max(_added(vats, habit), Fraction(0))
+    grand = before - off if inclusive else before - off + vat
+    return Sums(max(half_up(grand), 0), half_up(vat))
 
 
 def _all(order: Json, policy: dict[str, str]) -> Iterable[Treated]:
