@@ -49,6 +49,20 @@ def test_a_context_that_does_not_hold_leaves_the_node_to_the_next() -> None:
     assert judged(*rules) == [("LOW", "doc"), ("HIGH", "1"), ("LOW", "2")]
 
 
+def test_a_condition_is_asked_once_for_all_that_is_judged_under_it() -> None:
+    asked: list[Node] = []
+
+    def when(node: Node) -> bool:
+        asked.append(node)
+        return True
+
+    whole = Pattern(RuleSet.KSA).context(1, Node, "/ubl:Invoice", when=when)
+    ids = whole.each(lambda node: node.document.every(Identifier, "cbc:ID"))
+    lines = rule("A", ids, term="")(lambda node: False), rule("B", whole, term="")(lambda node: False)
+    assert [name for name, _ in judged(*lines)] == ["A", "A", "A", "B"]
+    assert len(asked) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "found"),
     [
@@ -145,3 +159,13 @@ def test_a_judged_tree_does_not_wait_for_the_garbage_collector() -> None:
         assert seen[0]() is None
     finally:
         gc.enable()
+
+
+def test_the_garbage_collector_is_left_as_it_was() -> None:
+    def fails(node: Node) -> bool:
+        raise ZeroDivisionError
+
+    book = Book("T", (rule("A", Pattern(RuleSet.KSA).context(1, Node, "/ubl:Invoice"), term="")(fails),))
+    with pytest.raises(ZeroDivisionError):
+        book.judge(TREE, SETS, now=NOW)
+    assert gc.isenabled()
