@@ -38,6 +38,7 @@ from gateway.invoice.prepayment import Prior, deductions_of
 from gateway.order import Buyer, LineKind, Order, OrderCharge, OrderLine, OrderReduction
 
 _LINE_ID_LENGTH = 6  # BR-KSA-F-06-C17
+_REASON_LENGTH = 1000  # BR-KSA-F-06-C35, BR-KSA-F-06-C36
 _SERVICE_UNIT = "C62"  # Recommendation 20: one; for what is not counted in pieces
 _LONGEST_RATE = 14  # BR-KSA-90
 _HALF_WITH_VAT: Final = HALALA / 2 * Decimal("1.15")
@@ -278,8 +279,10 @@ def _net(amount: Decimal, tax: Tax, gross: bool) -> Decimal:
 
 
 def _reason(reduction: OrderReduction) -> str:
+    """With the coupon's code if there is room for it."""
     text = reduction.reason or _REASONS[reduction.origin]
-    return f"{text} ({reduction.code})" if reduction.code else text
+    with_code = f"{text} ({reduction.code})"
+    return with_code if reduction.code and len(with_code) <= _REASON_LENGTH else text
 
 
 # -- the whole order ------------------------------------------------------------------------------------------

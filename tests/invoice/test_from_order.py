@@ -151,6 +151,14 @@ def test_a_vendors_discount_larger_than_what_it_sold_is_refused():
         invoice_of(order(line(1, "10.00"), vendors, reductions=[{"amount": "1.00"}]), SELLER)
 
 
+def test_a_reason_that_fills_its_field_leaves_the_code_out():
+    (full, short) = (
+        invoice_of(order(line(1, "10.00"), reductions=[{"amount": "1.00", "reason": reason, "code": "EID"}]), SELLER)
+        for reason in ("x" * 995, "x" * 994)
+    )
+    assert [len(each.allowances[0].reason) for each in (full, short)] == [995, 1000]
+
+
 def test_reductions_larger_than_the_order_are_refused():
     with pytest.raises(DoesNotClose, match="larger than the lines"):
         invoice_of(order(line(1, "10.00"), reductions=[{"amount": "10.01"}]), SELLER)
