@@ -77,7 +77,9 @@ def untaxed(category: str, code: str, reason: str = "") -> Json:
 
 zero_rated = st.one_of(
     st.sampled_from(_ZERO_CODES).map(lambda code: untaxed("Z", code)),
-    st.sampled_from(["32(bis)", "35", "36", "ROYALDECREE"]).map(lambda code: untaxed("Z", code, "By decree | بموجب أمر")),
+    st.sampled_from(["32(bis)", "35", "36", "ROYALDECREE"]).map(
+        lambda code: untaxed("Z", code, "By decree | بموجب أمر")
+    ),
 )
 exempt = st.sampled_from(["29", "29-7", "30"]).map(lambda code: untaxed("E", code))
 out_of_scope = st.sampled_from(["", "Deposit for bottles | تأمين الزجاجات"]).map(lambda why: untaxed("O", "OOS", why))
