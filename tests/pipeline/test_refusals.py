@@ -9,8 +9,6 @@ from tests.installation import BUSINESS, UNIT, order
 
 ADDRESS = BUSINESS["address"]
 CITIZENS = {"category": "Z", "rate": "0", "reason_code": "VATEX-SA-EDU"}
-TOO_LONG = {"amount": "5.00", "reason": "x" * 1000, "code": "SPRING"}
-"""A reason that its code makes longer than a document holds."""
 
 
 def without(whole, name):
@@ -56,8 +54,6 @@ WARNINGS = {
     "BR-KSA-F-06-C23": (buyer(address=without(ADDRESS, "street")), "buyer.address.street"),
     "BR-KSA-F-06-C25": (buyer(address=without(ADDRESS, "city")), "buyer.address.city"),
     "BR-KSA-F-06-C28": (buyer(address=without(ADDRESS, "district")), "buyer.address.district"),
-    "BR-KSA-F-06-C35": ({**lines(), "reductions": [{"amount": "1.00"}, TOO_LONG]}, "reductions[1].reason"),
-    "BR-KSA-F-06-C36": (lines(reductions=[TOO_LONG]), "lines[1].reductions[0].reason"),
     "BR-KSA-F-13": (known_as("OTH", "12345678"), "buyer.other_id.value"),
     "BR-KSA-F-C-01": (lines(name="628101"), "lines[1].name"),
 }
