@@ -320,6 +320,8 @@ def _prepay(draw: st.DrawFn, order: Json, policy: dict[str, str]) -> tuple[Prior
             left -= sum(law.with_vat(law.whole(part["taxable"]), part["tax"]) for part in parts)
         else:
             prior, amount = draw(_own(f"RUH1-{number}", use, categories, order.get("currency", "SAR")))
+            if not prior.left:
+                continue
             priors.append(prior)
             found.append({"number": prior.number} | ({"amount": money(amount)} if amount is not None else {}))
             left -= prior.left if amount is None else amount

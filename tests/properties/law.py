@@ -146,7 +146,9 @@ def _parts(order: Json, policy: dict[str, str]) -> Iterable[tuple[Tax, int]]:
     for each in (treated(line, policy) for line in order["lines"]):
         if not each.left_out:
             yield each.tax, each.charged
-    yield from ((tax_of(each["tax"]), rounded(each["amount"])) for each in _charges(order))
+    for each in _charges(order):
+        if amount := rounded(each["amount"]):
+            yield tax_of(each["tax"]), amount
 
 
 def _charges(order: Json) -> list[Json]:
