@@ -1,5 +1,8 @@
 """Commands that correct documents: a credit note, a debit note, another document in the place of a rejected one."""
 
+from collections.abc import Callable
+from functools import partial
+
 import click
 
 from gateway.commands.orders import find, follow
@@ -7,6 +10,7 @@ from gateway.commands.streams import read_input
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
 from gateway.errors import Conflict
 from gateway.issued import Issued, Status
+from gateway.ledger import Appended
 from gateway.order import read_addition, read_order, read_refund
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request, correct
@@ -36,10 +40,7 @@ def credit_command(document: str, file: str, taxpayer: str | None, wait: bool, a
     {"id": "R-3", "money": "10.00", "reason": {"code": "change_of_price"}}
     """
     refund = read_refund(read_input(file))
-    with installation() as gateway:
-        owner = choose_taxpayer(gateway, taxpayer)
-        wanted = NoteRequest(owner, ACTOR, _one(gateway, owner, document).uuid)
-        follow(gateway, owner, credit(gateway, wanted, refund).issued, wait=wait, as_json=as_json)
+    _issue_note(partial(credit, refund=refund), document, taxpayer, wait=wait, as_json=as_json)
 
 
 @click.command("debit", short_help="Charge beyond a document: issue a debit note.")
@@ -51,10 +52,16 @@ def credit_command(document: str, file: str, taxpayer: str | None, wait: bool, a
 def debit_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
     """Issue the debit note for lines added to a sale after its document (docs/reference/notes.md)."""
     addition = read_addition(read_input(file))
+    _issue_note(partial(debit, addition=addition), document, taxpayer, wait=wait, as_json=as_json)
+
+
+def _issue_note(
+    make: Callable[[Gateway, NoteRequest], Appended], document: str, taxpayer: str | None, *, wait: bool, as_json: bool
+) -> None:
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
         wanted = NoteRequest(owner, ACTOR, _one(gateway, owner, document).uuid)
-        follow(gateway, owner, debit(gateway, wanted, addition).issued, wait=wait, as_json=as_json)
+        follow(gateway, owner, make(gateway, wanted).issued, wait=wait, as_json=as_json)
 
 
 @click.command("correct", short_help="Make a rejected document anew.")

@@ -1,9 +1,18 @@
 """Halalas: amounts split so that nothing is lost, and amounts found that add up to what was charged."""
 
 from collections.abc import Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
+from typing import Final
 
 from gateway.invoice.facts import HALALA, ONE, ZERO, Tax, round_half_up, so_many
+
+_HALF_WITH_VAT: Final = HALALA / 2 * Decimal("1.15")
+
+
+def rounding_explains(amounts: int) -> Decimal:
+    """The largest gap that rounding alone leaves between so many stated amounts and their sums, rounded up: half a
+    halala, with its VAT, for each, and one halala for the sums."""
+    return (HALALA + _HALF_WITH_VAT * amounts).quantize(HALALA, ROUND_CEILING)
 
 
 def allocate(total: Decimal, shares: Sequence[Decimal]) -> list[Decimal]:

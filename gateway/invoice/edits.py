@@ -8,6 +8,7 @@ from gateway.errors import Conflict
 from gateway.invoice.arithmetic import allocate
 from gateway.invoice.facts import ONE, ZERO, round_half_up
 from gateway.invoice.from_order import charged_for
+from gateway.invoice.policy import Policy, decide
 from gateway.order import Addition, Order, OrderLine, OrderReduction, Reason, Refund, RefundLine
 
 _MAY_CHANGE = frozenset("version payments refunds lines reductions declared note number placed_at ship_to".split())
@@ -27,10 +28,10 @@ def edit_id(after: Order) -> str:
     return f"edit-{after.digest[:16]}"
 
 
-def edited(before: Order, after: Order) -> Edit:
+def edited(before: Order, after: Order, policy: Policy) -> Edit:
     """What is to be given back of an invoiced order and charged beyond it; Conflict if no note can tell the change."""
     _comparable(before, after)
-    old, new = _worth(before), _worth(after)
+    old, new = _worth(before, policy), _worth(after, policy)
     back = [*_taken_back(before, old, new)]
     beyond = [*_beyond(after, old, new)]
     name = edit_id(after)
@@ -51,15 +52,18 @@ class _Worth(NamedTuple):
         return self.amount / self.line.quantity
 
 
-def _worth(order: Order) -> dict[str, _Worth]:
-    """The lines by id. What lowers the whole order lowers each in proportion; lines below zero lower the whole."""
+def _worth(order: Order, policy: Policy) -> dict[str, _Worth]:
+    """The lines that are invoiced, by id. What lowers the whole order lowers each in proportion; lines below zero lower
+    the whole."""
+    elsewhere = {item.line.id for item in decide(order, policy).items if item.left_out}
     charged = [charged_for(line) for line in order.lines]
     off = sum((round_half_up(each.amount) for each in order.reductions), ZERO) - sum(
         (amount for amount in charged if amount < 0), ZERO
     )
     sold = [(line, amount) for line, amount in zip(order.lines, charged, strict=True) if amount >= 0]
     shares = allocate(off, [amount for _, amount in sold]) if off else [ZERO] * len(sold)
-    return {line.id: _Worth(line, amount - share) for (line, amount), share in zip(sold, shares, strict=True)}
+    worth = (_Worth(line, amount - share) for (line, amount), share in zip(sold, shares, strict=True))
+    return {each.line.id: each for each in worth if each.line.id not in elsewhere}
 
 
 def _taken_back(order: Order, old: Mapping[str, _Worth], new: Mapping[str, _Worth]) -> Iterator[RefundLine]:

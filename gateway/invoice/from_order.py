@@ -8,15 +8,14 @@ largest remainder, and the halala that no taxable amount reaches goes to the pay
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from itertools import count
 from typing import Final, NamedTuple
 
 from gateway.codes import PAYMENT_MEANS
 from gateway.errors import DoesNotClose, UnusableOrder
-from gateway.invoice.arithmetic import allocate, comes_to, taxable_within, unit_price
+from gateway.invoice.arithmetic import allocate, comes_to, rounding_explains, taxable_within, unit_price
 from gateway.invoice.facts import (
-    HALALA,
     RIYADH,
     ZERO,
     Address,
@@ -41,7 +40,6 @@ _LINE_ID_LENGTH = 6  # BR-KSA-F-06-C17
 _REASON_LENGTH = 1000  # BR-KSA-F-06-C35, BR-KSA-F-06-C36
 _SERVICE_UNIT = "C62"  # Recommendation 20: one; for what is not counted in pieces
 _LONGEST_RATE = 14  # BR-KSA-90
-_HALF_WITH_VAT: Final = HALALA / 2 * Decimal("1.15")
 _REASONS: Final = {
     "item": "Item discount | خصم على الصنف",
     "coupon": "Coupon | قسيمة خصم",
@@ -121,11 +119,10 @@ def charged_for(line: OrderLine) -> Decimal:
 
 
 def rounding_limit(order: Order) -> Decimal:
-    """The largest gap that rounding alone explains, rounded up: half a halala, with its VAT, for each amount that the
-    order states, and one halala for the sums."""
+    """The largest gap that rounding alone explains between what an order states and its sums."""
     parts = [part for line in order.lines for part in (line, *line.reductions, *line.charges)]
     amounts = len(parts) + len(order.reductions) + len(order.charges)
-    return (HALALA + _HALF_WITH_VAT * amounts).quantize(HALALA, ROUND_CEILING)
+    return rounding_explains(amounts)
 
 
 # -- VAT groups -----------------------------------------------------------------------------------------------

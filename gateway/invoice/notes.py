@@ -7,13 +7,13 @@ line is worth what the buyer paid for it. Amounts are positive throughout.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 from gateway.errors import Conflict, DoesNotClose, UnusableOrder
-from gateway.invoice.arithmetic import allocate, taxable_within, unit_price
-from gateway.invoice.facts import HALALA, ONE, ZERO, Invoice, Kind, Line, Tax, round_half_up
+from gateway.invoice.arithmetic import allocate, rounding_explains, taxable_within, unit_price
+from gateway.invoice.facts import ONE, ZERO, Invoice, Kind, Line, Tax, round_half_up
 from gateway.invoice.from_order import invoice_of
 from gateway.invoice.policy import AmountRefunds, Policy
 from gateway.invoice.prepayment import Part
@@ -104,9 +104,7 @@ def standing(original: Original, notes: Iterable[Note]) -> Standing:
     return Standing(tuple(left.values()), value)
 
 
-def credit_note(
-    original: Original, notes: Sequence[Note], refund: Refund, *, policy: Policy, supply_date: date | None = None
-) -> tuple[Invoice, Note]:
+def credit_note(original: Original, notes: Sequence[Note], refund: Refund, *, policy: Policy) -> tuple[Invoice, Note]:
     """The credit note for a refund, and what it takes; Conflict if that is more than is left.
 
     UnusableOrder if it names what is not there, or if the connection's policy leaves money without lines to a person;
@@ -116,7 +114,7 @@ def credit_note(
     takes = tuple(_wanted(original, left, refund, policy))
     if not takes:
         raise _nothing_left(original)
-    draft = _draft(original, left, takes, refund, supply_date)
+    draft = _draft(original, left, takes, refund)
     value = _value(original, left, takes, draft, refund)
     note = replace(draft, rounding=value - draft.with_vat)
     return note, Note(takes, value)
@@ -230,14 +228,12 @@ def _worth(original: Original) -> list[Left]:
 
 def _charges_as_lines(invoice: Invoice) -> Iterable[Line]:
     taken = {line.id for line in invoice.lines}
-    ids = (f"C{number}" for number in range(1, 1000) if f"C{number}" not in taken)
+    ids = (each for each in (f"C{number}" for number in count(1)) if each not in taken)
     for charge, line_id in zip(invoice.charges, ids, strict=False):
         yield Line(line_id, charge.reason, ONE, charge.amount, charge.tax, unit=_SERVICE_UNIT)
 
 
-def _draft(
-    original: Original, left: Standing, takes: Iterable[Taken], refund: Refund, supply_date: date | None
-) -> Invoice:
+def _draft(original: Original, left: Standing, takes: Iterable[Taken], refund: Refund) -> Invoice:
     lines = {each.line.id: each.line for each in left.lines}
     return replace(
         original.invoice,
@@ -248,7 +244,6 @@ def _draft(
         deductions=(),
         vat_in_sar=None if original.invoice.vat_in_sar is None else _vat_in_sar(original.invoice, lines, takes),
         rounding=ZERO,
-        supply_date=supply_date or original.invoice.supply_date,
         references=(original.number,),
         reason=refund.reason.printed,
         note=refund.note,
@@ -283,7 +278,7 @@ def _value(original: Original, left: Standing, takes: Sequence[Taken], draft: In
     """What the note is worth: the money that was given back if that is known, else so much that all notes together
     keep pace with the document, to the halala."""
     value = refund.money if refund.money is not None else _due(original, left, takes)
-    limit = (HALALA + HALALA / 2 * len(takes)).quantize(HALALA, ROUND_CEILING)
+    limit = rounding_explains(len(takes))
     if abs(value - draft.with_vat) > limit:
         raise _money_differs(original, value, draft.with_vat, limit)
     if value > left.value:

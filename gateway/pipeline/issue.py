@@ -63,7 +63,7 @@ def issue(gateway: Gateway, request: Request) -> Appended:
     unit = unit_for(gateway, request, connection)
     sale = _sale(request, unit, link_back=connection.platform != "api")
     draw = partial(drawing_of, gateway, connection, unit, order)
-    return append(gateway, unit, sale, draw, actor=request.actor)
+    return append(gateway, unit, sale, draw, actor=request.actor, looks_back=_looks_back(order))
 
 
 def correct(gateway: Gateway, uuid: str, request: Request) -> Appended:
@@ -75,13 +75,25 @@ def correct(gateway: Gateway, uuid: str, request: Request) -> Appended:
     connection = ledger.connection(request.taxpayer_id, order.connection)
     unit = ledger.unit(request.taxpayer_id, ledger.unit_of(request.taxpayer_id, uuid))
     former = read_order(ledger.snapshot(request.taxpayer_id, uuid).order_json)
+    given = order.invoice_number or former.invoice_number
     sale = replace(
         _sale(request, unit, link_back=connection.platform != "api"),
         replaces=uuid,
-        invoice_number=order.invoice_number or former.invoice_number,
+        invoice_number=given or (rejected.number if _has_notes(gateway, request.taxpayer_id, rejected) else None),
     )
     draw = partial(drawing_of, gateway, connection, unit, order, replaces=uuid)
-    return append(gateway, unit, sale, draw, actor=request.actor)
+    return append(gateway, unit, sale, draw, actor=request.actor, looks_back=_looks_back(order))
+
+
+def _has_notes(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
+    """Whether notes wait for the document, which name it by its number (BT-25) and cannot change any more."""
+    documents = gateway.ledger.order_documents(taxpayer_id, issued.connection, issued.order_id)
+    return any(each.corrects == issued.uuid for each in documents)
+
+
+def _looks_back(order: Order) -> bool:
+    """Whether the document depends on what other documents have left."""
+    return bool(order.prepayments or order.corrects)
 
 
 def _same_sale(rejected: Issued, order: Order) -> None:
@@ -93,15 +105,27 @@ def _same_sale(rejected: Issued, order: Order) -> None:
         )
 
 
-def append(gateway: Gateway, unit: Unit, sale: NewSale, draw: Callable[[], "Drawing"], *, actor: str) -> Appended:
-    """The sale's document, made now or earlier. `draw` is asked in the chain's lock, so that what it reads of earlier
-    documents is all there is."""
+def append(
+    gateway: Gateway,
+    unit: Unit,
+    sale: NewSale,
+    draw: Callable[[], "Drawing"],
+    *,
+    actor: str,
+    looks_back: bool = True,
+) -> Appended:
+    """The sale's document, made now or earlier. Where it `looks_back` it is drawn in the chain's lock, so that what is
+    read of earlier documents is all there is; else before, so that nobody waits for it."""
     same_world(unit, gateway.settings.environment)
     # A key that comes with a repeat is remembered, which takes the lock.
     known = None if sale.idempotency_key else gateway.ledger.find_sale(sale)
     if known is not None:
         return known
-    make = partial(_make, gateway, unit, draw, gateway.new_id())
+    if not looks_back:
+        drawing = draw()
+        make = partial(_make, gateway, unit, lambda: drawing, gateway.new_id())
+    else:
+        make = partial(_make, gateway, unit, draw, gateway.new_id())
     return gateway.ledger.append(sale, make, actor=actor, now=gateway.now())
 
 

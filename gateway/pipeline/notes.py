@@ -71,7 +71,8 @@ def amend(gateway: Gateway, request: NoteRequest, order: Order) -> tuple[Appende
     if before.digest == order.digest:
         return ()
     _edited_once(gateway, request, order)
-    refund, addition = edited(before, order)
+    connection = gateway.ledger.connection(request.taxpayer_id, order.connection)
+    refund, addition = edited(before, order, read_policy(connection.settings))
     return (
         *([credit(gateway, request, refund)] if refund else []),
         *([debit(gateway, request, addition)] if addition else []),
@@ -112,9 +113,10 @@ def correct_note(gateway: Gateway, taxpayer_id: str, actor: str, uuid: str, cont
 
 
 class _Desk(NamedTuple):
-    """The document to correct, and who issues for it."""
+    """The document to correct, the first document of its sale, and who issues for it."""
 
     issued: Issued
+    first: str
     connection: Connection
     unit: Unit
 
@@ -131,7 +133,15 @@ def _desk(gateway: Gateway, request: NoteRequest) -> _Desk:
             ar=f"المستند {issued.number} إشعار دائن. صححه بإشعار مدين على الفاتورة الأصلية.",
         )
     connection = ledger.connection(request.taxpayer_id, issued.connection)
-    return _Desk(issued, connection, ledger.unit(request.taxpayer_id, ledger.unit_of(request.taxpayer_id, issued.uuid)))
+    unit = ledger.unit(request.taxpayer_id, ledger.unit_of(request.taxpayer_id, issued.uuid))
+    return _Desk(issued, _first_of(gateway, request.taxpayer_id, issued), connection, unit)
+
+
+def _first_of(gateway: Gateway, taxpayer_id: str, issued: Issued) -> str:
+    """What stays the same of a sale however often its document was made anew."""
+    while issued.replaces:
+        issued = gateway.ledger.invoice(taxpayer_id, issued.replaces)
+    return issued.uuid
 
 
 def _sale(request: NoteRequest, desk: _Desk, kind: Kind, thing: str, content: str) -> NewSale:
@@ -142,7 +152,8 @@ def _sale(request: NoteRequest, desk: _Desk, kind: Kind, thing: str, content: st
         order_id=desk.issued.order_id,
         thing=thing,
         kind=kind,
-        digest=hashlib.sha256(content.encode()).hexdigest(),
+        # Of one document: the same refund on another is other content.
+        digest=hashlib.sha256(f"{desk.first} {content}".encode()).hexdigest(),
         order_json=content,
         idempotency_key=request.idempotency_key,
         replaces=request.replaces,

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import main
+from tests.installation import order
 from tests.stamp_documents import CERTS
 from tests.ubl_documents import DOCUMENTS
 
@@ -88,3 +89,15 @@ def installed(monkeypatch, installation):
     monkeypatch.setenv("GATEWAY_AUTHORITY_URL", installation.settings.authority_url)
     monkeypatch.setenv("GATEWAY_ALLOW_PRIVATE_SHOPS", "true")
     return installation
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write an order to a file and give its name."""
+
+    def write(number=1, **more):
+        file = tmp_path / f"order-{number}.json"
+        file.write_text(json.dumps(order(number, **more)))
+        return file
+
+    return write

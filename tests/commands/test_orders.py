@@ -11,25 +11,13 @@ from gateway.demo import orders
 from gateway.order import read_order
 from gateway.simulator import Fault
 from tests.commands.conftest import complaint, run
-from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
+from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT
 
 SAMPLES = [(platform, name) for platform in ("woocommerce", "salla") for name in orders(platform)]
 
 
 def sample(platform, name):
     return files("gateway.demo") / "orders" / platform / f"{name}.json"
-
-
-@pytest.fixture
-def written(tmp_path):
-    """Write an order to a file and give its name."""
-
-    def write(number=1, **more):
-        file = tmp_path / f"order-{number}.json"
-        file.write_text(json.dumps(order(number, **more)))
-        return file
-
-    return write
 
 
 # -- map and preview -------------------------------------------------------------------------------------------

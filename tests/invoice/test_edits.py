@@ -6,6 +6,7 @@ import pytest
 
 from gateway.errors import Conflict
 from gateway.invoice.edits import edited
+from gateway.invoice.policy import Policy
 from gateway.order import read_order
 from tests.installation import BUSINESS, order
 
@@ -27,7 +28,7 @@ BEFORE = (line("a", "3", "10.00"), line("b", "1", "50.00"))
 
 def told(before, after):
     """What goes back and what is added, in short."""
-    refund, addition = edited(before, after)
+    refund, addition = edited(before, after, Policy())
     back = [(each.line, each.quantity, each.amount) for each in refund.lines] if refund else []
     beyond = [(each.id, each.quantity, each.unit_price) for each in addition.lines] if addition else []
     return back, beyond
@@ -64,7 +65,7 @@ def test_a_coupon_that_came_later_lowers_each_line():
 
 def test_a_change_of_the_buyer_is_for_a_person():
     with pytest.raises(Conflict, match="in buyer") as refused:
-        edited(sold(*BEFORE), sold(*BEFORE, buyer=BUSINESS))
+        edited(sold(*BEFORE), sold(*BEFORE, buyer=BUSINESS), Policy())
     assert refused.value.fix
     assert refused.value.ar
 
@@ -77,5 +78,11 @@ def test_what_no_document_shows_may_change():
 
 def test_the_notes_of_one_edit_have_one_name():
     after = sold(BEFORE[0], line("c", "2", "20.00"))
-    refund, addition = edited(sold(*BEFORE), after)
-    assert refund.id == addition.id == edited(sold(*BEFORE), after).refund.id
+    refund, addition = edited(sold(*BEFORE), after, Policy())
+    assert refund.id == addition.id == edited(sold(*BEFORE), after, Policy()).refund.id
+
+
+def test_what_a_vendor_sold_is_not_told():
+    vendors = [line("v", quantity, "7.00", sold_by="registered_vendor") for quantity in ("1", "3")]
+    assert told(sold(*BEFORE, vendors[0]), sold(*BEFORE, vendors[1])) == ([], [])
+    assert told(sold(*BEFORE, vendors[0]), sold(*BEFORE)) == ([], [])

@@ -12,7 +12,9 @@ from gateway.issued import Status
 from gateway.ledger import NoticeState
 from gateway.pipeline.connect import register
 from gateway.pipeline.intake import take_in
+from gateway.simulator import Fault
 from tests.installation import BUSINESS, OWNER, UNIT
+from tests.pipeline.test_submit import REFUSAL
 
 PLAIN, COMPANY, WRONG = "46", "50", "99"
 
@@ -205,6 +207,56 @@ def test_an_order_edited_in_the_shop_gets_the_notes_for_the_change(selling, shop
     _, (kind, back) = documents_of(selling)
     assert (kind, back) == (Kind.CREDIT_NOTE, total)
     assert selling.waiting() == ()
+
+
+def fewer(shop, quantity):
+    """The customer's first line with fewer pieces of 100.00, and what follows from that."""
+    sold = shop.orders[PLAIN]
+    line, (rate,) = sold["line_items"][0], sold["tax_lines"]
+    taken = Decimal(line["quantity"] - quantity)
+    net, tax = round(taken * 100 / Decimal("1.15"), 2), taken * 100 - round(taken * 100 / Decimal("1.15"), 2)
+    line |= {"quantity": quantity}
+    for name, less in (("subtotal", net), ("total", net), ("subtotal_tax", tax), ("total_tax", tax)):
+        line[name] = f"{Decimal(line[name]) - less:.2f}"
+    line["taxes"] = []
+    rate["tax_total"] = f"{Decimal(rate['tax_total']) - tax:.2f}"
+    sold |= {
+        "total": f"{Decimal(sold['total']) - net - tax:.2f}",
+        "total_tax": f"{Decimal(sold['total_tax']) - tax:.2f}",
+    }
+
+
+def test_a_second_edit_is_for_a_person(selling, shop):
+    for delivery, quantity in (("1", 3), ("2", 2), ("3", 1)):
+        if quantity < 3:
+            fewer(shop, quantity)
+        selling.hint(PLAIN, delivery=delivery)
+        selling.work()
+    assert documents_of(selling)[1:] == [(Kind.CREDIT_NOTE, Decimal("100.00"))]
+    (waiting,) = selling.waiting()
+    assert "edited again" in waiting.reason["en"]
+    assert waiting.reason["ar"]
+
+
+def test_an_order_mended_in_the_shop_replaces_its_rejected_invoice(selling, shop):
+    selling.authority.faults.add(Fault(status=400, body=REFUSAL))
+    selling.hint(COMPANY, delivery="1")
+    selling.work()
+    shop.orders[COMPANY]["billing"]["company"] = "شركة أخرى"
+    selling.hint(COMPANY, delivery="2")
+    selling.work()
+    assert [each.status for each in sorted(selling.documents(), key=lambda each: each.icv)] == [
+        Status.REPLACED, Status.CLEARED,
+    ]  # fmt: skip
+
+
+def test_an_order_refunded_in_part_before_its_invoice_is_invoiced_whole_and_given_back_in_part(selling, shop):
+    undo(shop, amount="10.00")
+    selling.hint(PLAIN)
+    selling.work()
+    (kind, whole), note = documents_of(selling)
+    assert (kind, whole) == (Kind.INVOICE, Decimal("388.59"))
+    assert note == (Kind.CREDIT_NOTE, Decimal("10.00"))
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])

@@ -123,6 +123,29 @@ def test_a_number_that_the_caller_gave_stays_with_the_sale(site):
     assert made.number == "ERP-7"
 
 
+def test_the_number_stays_where_a_note_waits_for_it(site):
+    reject_next(site)
+    invoice = site.issue(1, buyer=BUSINESS)
+    note = give_back(site, invoice, everything=True)
+    site.work()
+    assert (site.now(invoice).status, site.now(note).status) == (Status.REJECTED, Status.HELD)
+    better = read_order(order(1, buyer=BUSINESS | {"name": "شركة أخرى"}))
+    made = correct(site.gateway, invoice.uuid, Request(OWNER, "tests", better)).issued
+    assert made.number == invoice.number
+    site.work()
+    assert {site.now(each).status for each in (made, note)} == {Status.CLEARED}
+    assert facts(site, note).invoice.references == (made.number,)
+    assert give_back(site, made, everything=True).uuid == note.uuid
+
+
+def test_the_same_refund_on_another_document_is_another_matter(site):
+    invoice = site.issue(1)
+    added = add(site, invoice, order(1)["lines"][0] | {"id": "x"})
+    give_back(site, invoice, money="10.00")
+    with pytest.raises(Conflict, match="other content"):
+        give_back(site, added, money="10.00")
+
+
 def test_only_a_rejected_document_of_the_same_order_is_corrected(site):
     issued = site.issue(1)
     site.work()
