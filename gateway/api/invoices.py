@@ -9,10 +9,9 @@ from gateway import qr
 from gateway.answer import answer
 from gateway.api.access import Examiner, Reader, Served
 from gateway.errors import Unknown
-from gateway.invoice.facts import RIYADH
+from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
 from gateway.issued import Status
 from gateway.ledger import Filter
-from gateway.order import EARLIEST, LATEST
 
 router = APIRouter(tags=["invoices"])
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
+from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
 
 moment = click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
@@ -14,8 +14,6 @@ def in_riyadh(value: datetime | None) -> datetime:
     """A moment from the command line with its zone; now if there is none."""
     if value is None:
         return datetime.now(UTC)
-    from gateway.order import EARLIEST, LATEST  # with pydantic, which takes longer than judging a document
-
     if not EARLIEST <= value.date() <= LATEST:
         raise BadInput(f"{value.date()} is no time for an invoice.", fix=f"Give one from {EARLIEST} to {LATEST}.")
     return value if value.tzinfo else value.replace(tzinfo=RIYADH)

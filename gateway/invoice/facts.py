@@ -22,6 +22,10 @@ RIYADH: Final = timezone(timedelta(hours=3), "Asia/Riyadh")
 # Quantities and prices have up to 23 digits each, and their quotient must not be taken for a half that it only nears.
 _EXACT: Final = Context(prec=80)
 
+EARLIEST: Final = date(2000, 1, 1)
+"""The first day that a document may name (BR-KSA-F-01)."""
+LATEST: Final = date(2100, 1, 1)
+
 
 def round_half_up(amount: Decimal) -> Decimal:
     """To two decimals, half up, as BR-CO-17 and BR-KSA-50/51 compute."""

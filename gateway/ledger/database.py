@@ -6,6 +6,7 @@ The one place that tells SQLite from PostgreSQL. It knows no table but the one t
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,6 +139,19 @@ def _engine(url: URL, *, writes: bool) -> Engine:
     return engine
 
 
+def _enter_wal(connection: sqlite3.Connection) -> str:
+    """The journal's mode, WAL if the file system has it. Of several who enter it at once in a new file SQLite turns all
+    but one away, without waiting as it does elsewhere."""
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+        time.sleep(0.01)
+
+
 def _sqlite_engine(url: URL, size: int, *, writes: bool) -> Engine:
     engine = create_engine(
         url,
@@ -150,7 +164,7 @@ def _sqlite_engine(url: URL, size: int, *, writes: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        mode = _enter_wal(connection)
         if mode != "wal":
             raise Misconfigured(
                 f"The ledger's file system does not support WAL (it offers {mode}).", fix="Use a local disk."

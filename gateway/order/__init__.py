@@ -21,11 +21,9 @@ from gateway.order.order import (
     read_order,
 )
 from gateway.order.refund import Reason, Refund, RefundLine, read_refund
-from gateway.order.values import EARLIEST, LATEST, MAX_DECIMALS, Long, Name, Short, Vat
+from gateway.order.values import MAX_DECIMALS, Long, Name, Short, Vat
 
 __all__ = [
-    "EARLIEST",
-    "LATEST",
     "MAX_DECIMALS",
     "MAX_LINES",
     "Addition",

@@ -10,11 +10,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from gateway.codes import BUYER_ID_FORMS, BUYER_ID_SCHEMES, CHARGE_REASONS, CURRENCIES, EXEMPTIONS
-from gateway.invoice.facts import HALALA, SAR, Category, Flag, so_many
+from gateway.invoice.facts import EARLIEST, LATEST, SAR, Category, Flag
 from gateway.order.refund import Reason, Refund
 from gateway.order.values import (
-    EARLIEST,
-    LATEST,
     MAX_AMOUNT,
     Amount,
     Exact,

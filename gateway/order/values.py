@@ -16,8 +16,6 @@ from gateway.errors import UnusableOrder
 
 MAX_AMOUNT: Final = Decimal(10) ** 13
 MAX_DECIMALS: Final = 10
-EARLIEST: Final = date(2000, 1, 1)  # BR-KSA-F-01 admits no earlier date on a document
-LATEST: Final = date(2100, 1, 1)
 
 # XML 1.0 cannot carry these, and no name or address needs them.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")

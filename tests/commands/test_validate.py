@@ -158,3 +158,9 @@ def test_without_the_processor_of_stylesheets_it_says_how_to_get_it(monkeypatch)
     with pytest.raises(Misconfigured) as refusal:
         official.must_be_installed()
     assert "pip install" in refusal.value.fix
+
+
+def test_who_judges_one_file_does_not_wait_for_what_orders_need():
+    said = "import sys, gateway.commands.validate, gateway.commands.judging; print('pydantic' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "False"

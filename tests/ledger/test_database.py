@@ -53,6 +53,30 @@ def test_many_can_open_a_new_ledger_at_once(url):
         ledger.close()
 
 
+class Crowded:
+    """A connection that SQLite turns away from WAL a few times, as it does where several open a new file at once."""
+
+    def __init__(self, times, code):
+        self.times, self.code = times, code
+
+    def execute(self, statement):
+        if self.times:
+            self.times -= 1
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = self.code
+            raise error
+        return self
+
+    def fetchone(self):
+        return ("wal",)
+
+
+def test_a_new_file_that_others_open_too_is_waited_for():
+    assert database._enter_wal(Crowded(3, sqlite3.SQLITE_BUSY)) == "wal"
+    with pytest.raises(sqlite3.OperationalError):
+        database._enter_wal(Crowded(1, sqlite3.SQLITE_READONLY))
+
+
 def test_the_code_works_with_the_newest_migration():
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
