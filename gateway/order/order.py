@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from gateway.codes import BUYER_ID_FORMS, BUYER_ID_SCHEMES, CHARGE_REASONS, CURRENCIES, EXEMPTIONS
-from gateway.invoice.facts import EARLIEST, LATEST, SAR, Category, Flag
+from gateway.invoice.facts import EARLIEST, HALALA, LATEST, SAR, Category, Flag, so_many
 from gateway.order.refund import Reason, Refund
 from gateway.order.values import (
     MAX_AMOUNT,
