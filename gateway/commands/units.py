@@ -103,7 +103,8 @@ def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
     open_chain = next(
         (chain for chain in gateway.ledger.chains(unit.taxpayer_id, unit.id) if chain.sealed_at is None), None
     )
-    until = f"{gateway.ledger.csid(open_chain.csid_id).not_after:%Y-%m-%d}" if open_chain else "not onboarded"
+    csid = gateway.ledger.current_csid(unit.taxpayer_id, unit.id)
+    until = f"{csid.not_after:%Y-%m-%d}" if csid else "not onboarded"
     return {
         "taxpayer": unit.taxpayer_id,
         "unit": unit.id,

@@ -284,15 +284,16 @@ def _all_accepted(documents: list[Issued], authority: Running) -> Check:
 
 def _chain_holds(gateway: Gateway, unit: Unit, documents: list[Issued]) -> Check:
     chain = gateway.ledger.chain(unit.taxpayer_id, unit.id)
-    breaks = list(walk(gateway.ledger.chain_links(unit.taxpayer_id, chain.csid_id)))
+    breaks = list(walk(gateway.ledger.chain_links(unit.taxpayer_id, chain.id)))
     held = not breaks and [each.icv for each in documents] == list(range(1, len(documents) + 1))
     proof = f"chain: ICV 1 to {len(documents)}, every previous hash in place"
     return proof, "" if held else f"the chain breaks: {[each.why for each in breaks]}"
 
 
 def _documents_hold(gateway: Gateway, unit: Unit, documents: list[Issued]) -> Check:
-    chain = gateway.ledger.chain(unit.taxpayer_id, unit.id)
-    certificate = read_certificate(gateway.ledger.csid(chain.csid_id).certificate.encode())
+    csid = gateway.ledger.current_csid(unit.taxpayer_id, unit.id)
+    assert csid is not None, "the unit was onboarded"
+    certificate = read_certificate(csid.certificate.encode())
     wrong = []
     for each in documents:
         xml = gateway.ledger.stamped_xml(unit.taxpayer_id, each.uuid)

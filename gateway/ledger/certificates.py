@@ -22,18 +22,19 @@ class Certificates:
 
     _database: Database
 
-    def add_csid(self, csid: NewCsid, *, now: datetime, actor: str = SYSTEM) -> None:
+    def add_csid(self, csid: NewCsid, *, now: datetime, actor: str = SYSTEM, continues: bool = False) -> None:
         """Put a certificate in use and retire the one of its stage before.
 
-        A production certificate opens its chain, from 1; the chain before is sealed.
+        A production certificate opens its chain, from 1, and the chain before is sealed; one that `continues` serves
+        the unit's open chain instead, where there is one.
         """
-        owner = {"taxpayer_id": csid.taxpayer_id, "unit_id": csid.unit_id}
         with self._database.writing() as connection:
             _retire(connection, csid, now)
-            connection.execute(insert(CSID), {**asdict(csid), "created_at": now, "retired_at": None})
-            if csid.stage == "production":
-                start = {"head_icv": 0, "head_hash": FIRST_PIH, "head_at": now, "sealed_at": None}
-                connection.execute(insert(CHAIN), {"csid_id": csid.id, **owner, **start})
+            chain_id = _chain_for(connection, csid, now, continues=continues) if csid.stage == "production" else None
+            state = {"created_at": now, "retired_at": None, "revoked_at": None, "chain_id": chain_id}
+            connection.execute(insert(CSID), {**asdict(csid), **state})
+            if chain_id == csid.id:
+                connection.execute(insert(CHAIN), _new_chain(csid, now))
             note(
                 self._database,
                 connection,
@@ -72,22 +73,22 @@ class Certificates:
         """The unit's chains, oldest first; only the last can be open."""
         wanted = (
             select(CHAIN)
-            .join(CSID, CSID.c.id == CHAIN.c.csid_id)
+            .join(CSID, CSID.c.id == CHAIN.c.id)
             .where(*_of(CHAIN, taxpayer_id, unit_id))
             .order_by(CSID.c.created_at)
         )
         with self._database.reading() as connection:
             rows = connection.execute(wanted).all()
-        return tuple(Chain(row.csid_id, Link(row.head_icv + 1, row.head_hash), row.sealed_at) for row in rows)
+        return tuple(Chain(row.id, Link(row.head_icv + 1, row.head_hash), row.sealed_at) for row in rows)
 
-    def chain_links(self, taxpayer_id: str, csid_id: str) -> Iterator[Linked]:
+    def chain_links(self, taxpayer_id: str, chain_id: str) -> Iterator[Linked]:
         """One chain's documents in counter order, for the walk; nothing if the taxpayer has no such chain."""
         document = DOCUMENT.c
         after = 0
         while True:
             wanted = (
                 select(document.icv, document.pih, document.hash)
-                .where(document.chain_id == csid_id, document.taxpayer_id == taxpayer_id, document.icv > after)
+                .where(document.chain_id == chain_id, document.taxpayer_id == taxpayer_id, document.icv > after)
                 .order_by(document.icv)
                 .limit(_BATCH)
             )
@@ -112,15 +113,29 @@ def csid_record(row: Row[Any]) -> CsidRecord:
         not_before=row.not_before,
         not_after=row.not_after,
         retired_at=row.retired_at,
+        chain_id=row.chain_id,
+        revoked_at=row.revoked_at,
     )
 
 
 def _retire(connection: Connection, successor: NewCsid, now: datetime) -> None:
     in_use = (*_of(CSID, successor.taxpayer_id, successor.unit_id), CSID.c.retired_at.is_(None))
     connection.execute(update(CSID).where(*in_use, CSID.c.stage == successor.stage).values(retired_at=now))
-    if successor.stage == "production":
-        opened = (*_of(CHAIN, successor.taxpayer_id, successor.unit_id), CHAIN.c.sealed_at.is_(None))
-        connection.execute(update(CHAIN).where(*opened).values(sealed_at=now))
+
+
+def _chain_for(connection: Connection, csid: NewCsid, now: datetime, *, continues: bool) -> str:
+    """The chain a production certificate serves: the unit's open one, or one of its own, which seals the one before."""
+    opened = (*_of(CHAIN, csid.taxpayer_id, csid.unit_id), CHAIN.c.sealed_at.is_(None))
+    standing = connection.execute(select(CHAIN.c.id).where(*opened)).scalar()
+    if continues and standing:
+        return str(standing)
+    connection.execute(update(CHAIN).where(*opened).values(sealed_at=now))
+    return csid.id
+
+
+def _new_chain(csid: NewCsid, now: datetime) -> dict[str, Any]:
+    owner = {"taxpayer_id": csid.taxpayer_id, "unit_id": csid.unit_id}
+    return {"id": csid.id, **owner, "head_icv": 0, "head_hash": FIRST_PIH, "head_at": now, "sealed_at": None}
 
 
 def _of(table: Table, taxpayer_id: str, unit_id: str) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 
 from gateway.errors import GatewayError, Misconfigured, Unavailable
 
-HEAD: Final = "r0004"
+HEAD: Final = "r0005"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0

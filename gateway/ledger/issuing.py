@@ -32,7 +32,7 @@ _HEAD: Final = (
     select(
         t.CSID, _CHAIN.head_icv, _CHAIN.head_hash, _CHAIN.head_at, _UNIT.held_at, _UNIT.number_prefix, _UNIT.next_number
     )
-    .join_from(t.CSID, t.CHAIN, _CHAIN.csid_id == _CSID.id)
+    .join_from(t.CSID, t.CHAIN, _CHAIN.id == _CSID.chain_id)
     .join(t.UNIT, (_UNIT.taxpayer_id == _CSID.taxpayer_id) & (_UNIT.id == _CSID.unit_id))
     .where(_CSID.taxpayer_id == bindparam("taxpayer"), _CSID.unit_id == bindparam("unit"))
     .where(_CSID.stage == "production", _CSID.retired_at.is_(None), _CHAIN.sealed_at.is_(None))
@@ -40,7 +40,7 @@ _HEAD: Final = (
 )
 _MOVE: Final = (
     update(t.CHAIN)
-    .where(_CHAIN.csid_id == bindparam("csid"))
+    .where(_CHAIN.id == bindparam("chain"))
     .values(head_icv=bindparam("icv"), head_hash=bindparam("hash"), head_at=bindparam("at"))
 )
 _DRAW: Final = (
@@ -257,7 +257,7 @@ def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapsh
         "uuid": made.uuid,
         "taxpayer_id": sale.taxpayer_id,
         "unit_id": sale.unit_id,
-        "chain_id": slot.csid.id,
+        "chain_id": slot.csid.chain_id,
         "icv": slot.link.icv,
         "pih": slot.link.pih,
         "number": slot.number,
@@ -321,6 +321,7 @@ def _submission_values(sale: NewSale, slot: Slot, made: Made, held_for: str) -> 
         "lease_by": None,
         "attempts": 0,
         "findings": [],
+        "alarmed": 0,
     }
 
 
@@ -364,7 +365,7 @@ def _replace(connection: Connection, uuid: str, *, by: str, sale_id: int) -> Non
 
 
 def _move_head(connection: Connection, slot: Slot, made: Made) -> None:
-    values = {"csid": slot.csid.id, "icv": slot.link.icv, "hash": made.hash, "at": slot.at}
+    values = {"chain": slot.csid.chain_id, "icv": slot.link.icv, "hash": made.hash, "at": slot.at}
     connection.execute(_MOVE, values)
 
 

@@ -50,15 +50,18 @@ class NewCsid:
 
 @dataclass(frozen=True, slots=True)
 class CsidRecord(NewCsid):
-    """A CSID on record; `retired_at` is when a newer one took its place."""
+    """A CSID on record; `retired_at` is when a newer one took its place, `revoked_at` when it was seen revoked.
+    `chain_id` is the chain a production certificate serves."""
 
     retired_at: datetime | None
+    chain_id: str | None
+    revoked_at: datetime | None
 
 
 class Chain(NamedTuple):
-    """One CSID's chain: how far it goes, and when it was sealed."""
+    """A unit's chain: how far it goes, and when it was sealed. It bears the id of the CSID that opened it."""
 
-    csid_id: str
+    id: str
     head: Link  # the place the next document will take
     sealed_at: datetime | None
 

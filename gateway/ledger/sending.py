@@ -4,7 +4,7 @@ An attempt is on record before the network is touched, so that a crash leaves a 
 try again: the next moment is an argument.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -180,6 +180,7 @@ def _record(
     http_status: int | None = None,
     outcome: str | None = None,
     body: bytes | None = None,
+    wire: Mapping[str, Any] | None = None,
 ) -> None:
     values = {
         "document_uuid": submission.document_uuid,
@@ -190,6 +191,7 @@ def _record(
         "http_status": http_status,
         "outcome": outcome,
         "body": body,
+        "wire": dict(wire or {}),
     }
     connection.execute(insert(t.ATTEMPT), values)
 

@@ -25,6 +25,7 @@ METADATA: Final = MetaData(
 
 OPEN: Final = text("next_at IS NOT NULL")
 """Rows somebody still has to work on; an index over these alone stays small however long the ledger grows."""
+LEASED: Final = text("lease_until IS NOT NULL")
 
 
 class Row(SQLModel, registry=registry(metadata=METADATA)):
@@ -63,6 +64,8 @@ class Unit(Row, table=True):
 
 
 class Csid(Row, table=True):
+    """`chain_id` is the chain a production certificate serves."""
+
     __table_args__ = (_of_unit(), Index(None, "taxpayer_id", "unit_id"))
 
     id: str = Field(primary_key=True)
@@ -76,20 +79,51 @@ class Csid(Row, table=True):
     not_after: datetime = Field(sa_type=Moment)
     created_at: datetime = Field(sa_type=Moment)
     retired_at: datetime | None = Field(sa_type=Moment)
+    chain_id: str | None
+    revoked_at: datetime | None = Field(sa_type=Moment)
 
 
 class Chain(Row, table=True):
-    """`head_icv` and `head_hash` are of the last document, `head_at` when it was made."""
+    """Bears the id of the CSID that opened it, `head_icv` and `head_hash` are of the last document, made `head_at`."""
 
     __table_args__ = (_of_unit(),)
 
-    csid_id: str = Field(primary_key=True, foreign_key="csid.id")
+    id: str = Field(primary_key=True, foreign_key="csid.id")
     taxpayer_id: str
     unit_id: str
     head_icv: int
     head_hash: str
     head_at: datetime = Field(sa_type=Moment)
     sealed_at: datetime | None = Field(sa_type=Moment)
+
+
+class Onboarding(Row, table=True):
+    """A run to get a certificate; its id is that of the production CSID to come. `passed` are compliance documents."""
+
+    __table_args__ = (_of_unit(), Index(None, "taxpayer_id", "unit_id"))
+
+    id: str = Field(primary_key=True)
+    taxpayer_id: str
+    unit_id: str
+    purpose: str
+    request_digest: str
+    step: str
+    compliance_csid_id: str | None = Field(foreign_key="csid.id")
+    passed: Any = Field(sa_type=Json)
+    error: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=Moment)
+    changed_at: datetime = Field(sa_type=Moment)
+
+
+class RevocationList(Row, table=True):
+    """A list of revoked certificates (CRL, DER) as it was fetched last; it belongs to no taxpayer."""
+
+    __tablename__ = "revocation_list"
+
+    url: str = Field(primary_key=True)
+    fetched_at: datetime = Field(sa_type=Moment)
+    next_update: datetime = Field(sa_type=Moment)
+    body: bytes
 
 
 class Connection(Row, table=True):
@@ -194,7 +228,7 @@ class Document(Row, table=True):
     uuid: str = Field(primary_key=True)
     taxpayer_id: str
     unit_id: str
-    chain_id: str = Field(foreign_key="chain.csid_id")
+    chain_id: str = Field(foreign_key="chain.id")
     icv: int
     pih: str
     number: str
@@ -240,11 +274,14 @@ class Stamp(Row, table=True):
 
 
 class Submission(Row, table=True):
-    """`next_at` is when to send (again), empty when nothing is left to send; `due_by` decides who goes first."""
+    """`next_at` is when to send (again), empty when nothing is left to send; `due_by` decides who goes first. `alarmed`
+    is the last alarm raised about it, in hours after issue."""
 
     __table_args__ = (
         _of_unit(),
         Index(None, "taxpayer_id", "status"),
+        Index(None, "status", "due_by"),
+        Index("ix_submission_leased", "lease_until", sqlite_where=LEASED, postgresql_where=LEASED),
         Index("ix_submission_open", "due_by", sqlite_where=OPEN, postgresql_where=OPEN),
     )
 
@@ -260,10 +297,12 @@ class Submission(Row, table=True):
     lease_by: str | None
     attempts: int
     findings: Any = Field(sa_type=Json)
+    alarmed: int
 
 
 class Attempt(Row, table=True):
-    """Two rows an attempt: one when it begins, one when it has ended."""
+    """Two rows an attempt: one when it begins, one when it has ended. `wire` is what went over the line beside document
+    and answer: the request's line, headers and digest in the first row, the answer's headers in the second."""
 
     document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
     number: int = Field(primary_key=True)
@@ -273,6 +312,31 @@ class Attempt(Row, table=True):
     http_status: int | None
     outcome: str | None
     body: bytes | None
+    wire: Any = Field(sa_type=Json)
+
+
+class Breaker(Row, table=True):
+    """A line that is not tried while `open_until` lies ahead: to the authority as a whole (scope "authority"), or of a
+    unit (scope "taxpayer/unit"). `failures` in a row opened it, `opened` times in a row; it belongs to no taxpayer."""
+
+    scope: str = Field(primary_key=True)
+    failures: int
+    opened: int
+    open_until: datetime | None = Field(sa_type=Moment)
+    changed_at: datetime = Field(sa_type=Moment)
+    reason: str = Field(sa_type=Text)
+
+
+class Warning(Row, table=True):  # noqa: A001, the authority's word for it
+    """A warning the authority accepted a document with, kept to see trends by rule."""
+
+    __table_args__ = (Index(None, "taxpayer_id", "at"),)
+
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    rule: str = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    at: datetime = Field(sa_type=Moment)
+    message: str = Field(sa_type=Text)
 
 
 class Clearance(Row, table=True):
@@ -365,6 +429,8 @@ TAXPAYER: Final = _core(Taxpayer)
 UNIT: Final = _core(Unit)
 CSID: Final = _core(Csid)
 CHAIN: Final = _core(Chain)
+ONBOARDING: Final = _core(Onboarding)
+REVOCATION_LIST: Final = _core(RevocationList)
 CONNECTION: Final = _core(Connection)
 API_KEY: Final = _core(ApiKey)
 ENVELOPE: Final = _core(Envelope)
@@ -376,6 +442,8 @@ DEDUCTION: Final = _core(Deduction)
 STAMP: Final = _core(Stamp)
 SUBMISSION: Final = _core(Submission)
 ATTEMPT: Final = _core(Attempt)
+BREAKER: Final = _core(Breaker)
+WARNING: Final = _core(Warning)
 CLEARANCE: Final = _core(Clearance)
 LINK_BACK: Final = _core(LinkBack)
 NOTICE: Final = _core(Notice)

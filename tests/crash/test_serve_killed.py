@@ -126,7 +126,7 @@ def check_everything(settings, authority, acknowledged):
             if cursor is None:
                 break
         assert sorted(each.icv for each in documents) == list(range(1, ORDERS + 1))
-        assert list(walk(ledger.chain_links(OWNER, chain.csid_id))) == []
+        assert list(walk(ledger.chain_links(OWNER, chain.id))) == []
         assert {each.status for each in documents} == {Status.REPORTED}
         assert sorted(each.order_id for each in documents) == sorted(f"SO-{n}" for n in range(1, ORDERS + 1))
         assert len({each.number for each in documents}) == ORDERS

@@ -99,7 +99,7 @@ def test_a_document_cannot_be_forged_into_the_chain(raw, ledger, forged):
         "head_icv = 4, head_hash = 'AAAA'",
         "head_hash = 'AAAA'",
         "head_at = '2020-01-01T00:00:00.000000Z'",
-        "csid_id = 'other'",
+        "id = 'other'",
         "taxpayer_id = 'other'",
     ],
 )
@@ -127,6 +127,21 @@ def test_a_chain_cannot_begin_in_the_middle(raw):
 def test_a_certificate_is_what_it_is(raw, change):
     with pytest.raises(sqlite3.IntegrityError, match="retired"):
         raw.execute(f"UPDATE csid SET {change}")
+
+
+def test_a_certificate_is_retired_and_revoked_once(raw):
+    raw.execute("UPDATE csid SET retired_at = '2026-11-24T00:00:00.000000Z'")
+    raw.execute("UPDATE csid SET revoked_at = '2026-11-25T00:00:00.000000Z'")
+    for change in ("retired_at = NULL", "revoked_at = NULL", "revoked_at = '2027'", "chain_id = 'other'"):
+        with pytest.raises(sqlite3.IntegrityError, match="each once"):
+            raw.execute(f"UPDATE csid SET {change}")
+
+
+def test_a_certificate_serves_an_open_chain_of_its_own_unit(raw):
+    row = list(raw.execute("SELECT * FROM csid").fetchone())
+    row[0], row[columns(raw, "csid").index("chain_id")] = "csid-9", "csid-8"
+    with pytest.raises(sqlite3.IntegrityError, match="serves a chain"):
+        raw.execute(f"INSERT INTO csid VALUES ({', '.join('?' * len(row))})", row)
 
 
 @pytest.mark.parametrize("change", ["document_uuid = 'uuid-0002'", "thing = 'order:9'", "document_uuid = 'nowhere'"])

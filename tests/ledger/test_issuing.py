@@ -165,13 +165,28 @@ def test_a_new_certificate_begins_a_new_chain_and_seals_the_old_one(desk, ledger
     later = NOW + timedelta(days=1)
     ledger.add_csid(csid(name="csid-2"), now=later)
     assert desk.issue("b", now=later).issued.icv == 1
-    assert [(each.csid_id, each.sealed_at) for each in ledger.chains("tp", UNIT.id)] == [
+    assert [(each.id, each.sealed_at) for each in ledger.chains("tp", UNIT.id)] == [
         ("csid-1", later),
         ("csid-2", None),
     ]
     assert ledger.csid("csid-1").retired_at == later
     assert ledger.current_csid("tp", UNIT.id).id == "csid-2"
     assert [len(links(ledger, name)) for name in ("csid-1", "csid-2")] == [1, 1]
+
+
+def test_a_new_certificate_may_serve_the_chain_that_is_open(desk, ledger):
+    first = desk.issue("a").issued
+    later = NOW + timedelta(days=1)
+    ledger.add_csid(csid(name="csid-2"), now=later, continues=True)
+    assert desk.issue("b", now=later).issued.icv == first.icv + 1
+    assert [(each.id, each.sealed_at) for each in ledger.chains("tp", UNIT.id)] == [("csid-1", None)]
+    assert ledger.current_csid("tp", UNIT.id).chain_id == "csid-1"
+    assert [each.csid_id for each in claim(ledger, now=later)] == ["csid-1", "csid-2"]
+    assert list(walk(links(ledger))) == []
+
+
+def claim(ledger, *, now):
+    return ledger.claim_submissions(now=now, limit=9, lease_until=now + timedelta(minutes=1), worker="w")
 
 
 def test_a_certificate_is_used_only_while_it_is_valid(desk):

@@ -50,7 +50,7 @@ def test_the_chain_goes_from_document_to_document(site):
     assert [each.icv for each in issued] == [1, 2, 3, 4, 5]
     assert site.head() == Link(6, issued[-1].hash)
     chain = site.ledger.chain(OWNER, UNIT.id)
-    assert list(walk(site.ledger.chain_links(OWNER, chain.csid_id))) == []
+    assert list(walk(site.ledger.chain_links(OWNER, chain.id))) == []
 
 
 def test_the_same_order_again_is_the_same_document(site):

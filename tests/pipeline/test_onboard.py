@@ -79,7 +79,7 @@ def test_what_an_onboarded_unit_has(site, unit):
     assert certificate.public_key == site.gateway.stamper.public_key(unit.key(csid.id))
     assert site.gateway.safe.open(csid_secret(OWNER, unit.id, csid.id))
     (chain,) = chains(site)
-    assert (chain.csid_id, chain.head, chain.sealed_at) == (csid.id, first_link(), None)
+    assert (chain.id, chain.head, chain.sealed_at) == (csid.id, first_link(), None)
     # The compliance documents are not sales: neither kept nor counted.
     assert site.documents() == ()
     assert site.issue(1, unit=unit.id).number == "JED1-000001"

@@ -120,7 +120,7 @@ def test_a_rejected_document_keeps_its_place_and_the_next_one_follows_it(site, b
     site.work()
     assert site.now(following).status.is_accepted
     assert ubl.read(site.ledger.stamped_xml(OWNER, following.uuid)).link == Link(2, rejected.hash)
-    assert list(walk(site.ledger.chain_links(OWNER, site.ledger.chain(OWNER, UNIT.id).csid_id))) == []
+    assert list(walk(site.ledger.chain_links(OWNER, site.ledger.chain(OWNER, UNIT.id).id))) == []
     site.work_later(days=3)
     assert [uuid for _, uuid, _ in sent] == [rejected.uuid, following.uuid]
     assert site.accepted() == [following.hash]

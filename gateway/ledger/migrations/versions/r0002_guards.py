@@ -1,14 +1,11 @@
 """What the database itself refuses, whoever asks: changing or deleting what was made, and breaking a chain.
 
-A guard is a condition under which an insert, update or delete is refused. The conditions are plain SQL that SQLite and
-PostgreSQL read alike; only the triggers around them differ. That inserting over a row that stands is refused has a
-reason: in SQLite `INSERT OR REPLACE` deletes the old row without asking the triggers that guard deletions.
+What a guard is, and why inserting over a row that stands has one of its own, is said in migrations/guards.py.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
-import sqlalchemy as sa
-from alembic import op
+from gateway.ledger.migrations.guards import Guard, create, standing
 
 revision = "r0002"
 down_revision = "r0001"
@@ -42,16 +39,8 @@ _NEVER_DELETED: Final = {
 }
 
 
-class _Guard(NamedTuple):
-    table: str
-    event: str
-    name: str
-    message: str
-    refused: str
-
-
 _GUARDS: Final = (
-    _Guard(
+    Guard(
         "document",
         "INSERT",
         "link",
@@ -60,7 +49,7 @@ _GUARDS: Final = (
             AND unit_id = NEW.unit_id AND sealed_at IS NULL AND head_icv + 1 = NEW.icv AND head_hash = NEW.pih
             AND head_at <= NEW.made_at)""",
     ),
-    _Guard(
+    Guard(
         "document",
         "INSERT",
         "refers",
@@ -70,14 +59,14 @@ _GUARDS: Final = (
             OR (NEW.corrects IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM document WHERE uuid = NEW.corrects AND taxpayer_id = NEW.taxpayer_id))""",
     ),
-    _Guard(
+    Guard(
         "chain",
         "INSERT",
         "start",
         "a chain begins empty",
         f"NOT (NEW.head_icv = 0 AND NEW.head_hash = '{_FIRST_PIH}' AND NEW.sealed_at IS NULL)",
     ),
-    _Guard(
+    Guard(
         "chain",
         "UPDATE",
         "head",
@@ -89,7 +78,7 @@ _GUARDS: Final = (
                     SELECT 1 FROM document WHERE chain_id = NEW.csid_id AND icv = NEW.head_icv
                     AND hash = NEW.head_hash AND made_at = NEW.head_at))))""",
     ),
-    _Guard(
+    Guard(
         "csid",
         "UPDATE",
         "retire",
@@ -98,7 +87,7 @@ _GUARDS: Final = (
             AND NEW.stage = OLD.stage AND NEW.request_id = OLD.request_id AND NEW.token = OLD.token
             AND NEW.certificate = OLD.certificate AND OLD.retired_at IS NULL)""",
     ),
-    _Guard(
+    Guard(
         "sale",
         "UPDATE",
         "current",
@@ -107,7 +96,7 @@ _GUARDS: Final = (
             AND NEW.thing = OLD.thing AND NEW.kind = OLD.kind AND NEW.order_id = OLD.order_id AND EXISTS (
                 SELECT 1 FROM document WHERE uuid = NEW.document_uuid AND sale_id = NEW.id))""",
     ),
-    _Guard(
+    Guard(
         "submission",
         "UPDATE",
         "final",
@@ -115,7 +104,7 @@ _GUARDS: Final = (
         """(OLD.status IN ('cleared', 'reported', 'replaced') AND NEW.status <> OLD.status)
             OR (OLD.status = 'rejected' AND NEW.status NOT IN ('rejected', 'replaced'))""",
     ),
-    _Guard(
+    Guard(
         "audit",
         "INSERT",
         "next",
@@ -128,49 +117,8 @@ _GUARDS: Final = (
 
 
 def upgrade() -> None:
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    guards = (*_standing(), *_GUARDS)
-    for guard in guards:
-        for statement in _sqlite(guard) if sqlite else _postgresql(guard):
-            op.execute(sa.text(statement))
-    if not sqlite:
-        for table in sorted({guard.table for guard in guards}):
-            op.execute(sa.text(_refuse_truncate(table)))
-
-
-def _standing() -> list[_Guard]:
-    """The guards of rows that stand."""
-    guards = []
-    for table, stands in (_NEVER_CHANGED | _NEVER_DELETED).items():
-        guards.append(_Guard(table, "INSERT", "anew", "this row stands already", stands))
-        guards.append(_Guard(table, "DELETE", "delete", "rows are never deleted", "1 = 1"))
-        if table in _NEVER_CHANGED:
-            guards.append(_Guard(table, "UPDATE", "change", "rows are never changed", "1 = 1"))
-    return guards
-
-
-def _sqlite(guard: _Guard) -> list[str]:
-    return [
-        f"CREATE TRIGGER {guard.table}_{guard.name} BEFORE {guard.event} ON {guard.table} BEGIN "
-        f"SELECT RAISE(ABORT, '{guard.table}: {guard.message}') WHERE {guard.refused}; END"
-    ]
-
-
-def _postgresql(guard: _Guard) -> list[str]:
-    """A trigger needs a function there; tables get those of their own, named alike."""
-    name = f"{guard.table}_{guard.name}"
-    row = "OLD" if guard.event == "DELETE" else "NEW"
-    return [
-        f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {guard.refused} THEN "
-        f"RAISE EXCEPTION '{guard.table}: {guard.message}' USING ERRCODE = 'integrity_constraint_violation'; "
-        f"END IF; RETURN {row}; END $$",
-        f"CREATE TRIGGER {name} BEFORE {guard.event} ON {guard.table} FOR EACH ROW EXECUTE FUNCTION {name}()",
-    ]
-
-
-def _refuse_truncate(table: str) -> str:
-    # The function that guards deletions refuses whatever happens, so it serves here too.
-    return (
-        f"CREATE TRIGGER {table}_truncate BEFORE TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_delete()"
-    )
+    for table, stands in _NEVER_CHANGED.items():
+        create(standing(table, stands, changes=False))
+    for table, stands in _NEVER_DELETED.items():
+        create(standing(table, stands, changes=True))
+    create(_GUARDS)

@@ -3,19 +3,13 @@
 import sqlalchemy as sa
 from alembic import op
 
+from gateway.ledger.migrations.guards import create, standing
+
 revision = "r0004"
 down_revision = "r0003"
 
-_GUARDS = {
-    "anew": (
-        "INSERT",
-        "this row stands already",
-        """EXISTS (SELECT 1 FROM deduction
-        WHERE document_uuid = NEW.document_uuid AND prepayment_uuid = NEW.prepayment_uuid)""",
-    ),
-    "delete": ("DELETE", "rows are never deleted", "1 = 1"),
-    "change": ("UPDATE", "rows are never changed", "1 = 1"),
-}
+_STANDS = """EXISTS (SELECT 1 FROM deduction
+    WHERE document_uuid = NEW.document_uuid AND prepayment_uuid = NEW.prepayment_uuid)"""
 
 
 def upgrade() -> None:
@@ -36,30 +30,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("document_uuid", "prepayment_uuid"),
     )
     op.create_index("ix_deduction_prepayment_uuid", "deduction", ["prepayment_uuid"])
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    for name, guard in _GUARDS.items():
-        for statement in _sqlite(name, *guard) if sqlite else _postgresql(name, *guard):
-            op.execute(sa.text(statement))
-
-
-def _sqlite(name: str, event: str, message: str, refused: str) -> list[str]:
-    return [
-        f"CREATE TRIGGER deduction_{name} BEFORE {event} ON deduction BEGIN "
-        f"SELECT RAISE(ABORT, 'deduction: {message}') WHERE {refused}; END"
-    ]
-
-
-def _postgresql(name: str, event: str, message: str, refused: str) -> list[str]:
-    row = "OLD" if event == "DELETE" else "NEW"
-    made = [
-        f"CREATE FUNCTION deduction_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {refused} THEN "
-        f"RAISE EXCEPTION 'deduction: {message}' USING ERRCODE = 'integrity_constraint_violation'; "
-        f"END IF; RETURN {row}; END $$",
-        f"CREATE TRIGGER deduction_{name} BEFORE {event} ON deduction FOR EACH ROW EXECUTE FUNCTION deduction_{name}()",
-    ]
-    if event == "DELETE":
-        made.append(
-            "CREATE TRIGGER deduction_truncate BEFORE TRUNCATE ON deduction "
-            "FOR EACH STATEMENT EXECUTE FUNCTION deduction_delete()"
-        )
-    return made
+    create(standing("deduction", _STANDS, changes=False))
