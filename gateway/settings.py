@@ -42,7 +42,11 @@ class Settings(BaseSettings):
         30.0
     )
     submissions_in_flight: Annotated[
-        int, Field(gt=0, le=200, description="Documents sent to the authority at the same time.")
+        int,
+        Field(gt=0, le=200, description="Documents sent to the authority at the same time, of all workers together."),
+    ] = 32
+    submissions_of_taxpayer: Annotated[
+        int, Field(gt=0, le=200, description="Of these, how many may be of one taxpayer.")
     ] = 10
     allow_private_shops: Annotated[
         bool, Field(description="Let shop URLs point to private addresses and plain http; for tests and demos only.")

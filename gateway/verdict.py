@@ -1,7 +1,10 @@
 """The authority's answer about one document, in our words."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 
 from gateway.finding import Finding
 
@@ -18,8 +21,14 @@ class Outcome(StrEnum):
     TOO_LARGE = "too_large"  # 413: never received and never will be
     CLEARANCE_OFF = "clearance_off"  # 303: send the same document to reporting
     CREDENTIALS = "credentials"  # 401: says nothing about the document; the unit is held
-    NOT_RECEIVED = "not_received"  # 406, 429: send again, later
+    LIMITED = "limited"  # 429: not received; send again when the authority has time
+    PROTOCOL = "protocol"  # 406: the request is not in the authority's form; not received
     UNKNOWN = "unknown"  # timeout, reset, 5xx, an answer that cannot be read
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Outcome | None":
+        # What 406 and 429 were in ledgers older than r0005, whose attempts never change.
+        return cls.LIMITED if value == "not_received" else None
 
     @property
     def is_final(self) -> bool:
@@ -35,7 +44,8 @@ _FINAL = frozenset({Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.REJECTED, Outco
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`status` is the HTTP status (0: no answer), `body` the raw answer, `retry_after` seconds if it gave them."""
+    """`status` is the HTTP status (0: no answer), `body` the raw answer with its `headers` (names in small letters),
+    `retry_after` seconds if it gave them, `date` what the authority's clock said when it answered."""
 
     outcome: Outcome
     status: int
@@ -43,4 +53,6 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     cleared_xml: bytes | None = None
     retry_after: float | None = None
+    date: datetime | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     detail: str = ""

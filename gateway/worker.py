@@ -9,16 +9,17 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.ledger import Due, DueLinkBack, DueNotice
+from gateway.ledger import Due, DueLinkBack, DueNotice, Limits
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
-from gateway.pipeline.submit import submit
+from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.verdict import Verdict
 
 log = structlog.get_logger()
@@ -63,9 +64,11 @@ class Worker:
         self._name = name
         self._chance = chance
         self._limit = gateway.settings.submissions_in_flight
+        self._retry = Retry(self._again, self._pause_of_line)
         exchange = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
         ledger = gateway.ledger
-        self._submissions = _Kind(ledger.claim_submissions, self._submission, exchange)
+        limits = Limits(self._limit, gateway.settings.submissions_of_taxpayer)
+        self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
         notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
         self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs)
@@ -138,7 +141,7 @@ class Worker:
         self._submissions.bell.set()
 
     async def _submission(self, due: Due) -> None:
-        verdict = await submit(self._gateway, self._lines, due, self._again)
+        verdict = await submit(self._gateway, self._lines, due, self._retry)
         # Why an answer decides nothing stands nowhere else: an operator finds it here, beside the raw attempt.
         doubt = {"detail": verdict.detail} if verdict.detail else {}
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
@@ -149,7 +152,10 @@ class Worker:
 
     def _again(self, attempt: int, verdict: Verdict) -> timedelta:
         asked = timedelta(seconds=verdict.retry_after or 0)
-        return max(self._wait(attempt), min(asked, timedelta(hours=1)))
+        return max(self._wait(attempt), min(asked, LONGEST_ASKED))
+
+    def _pause_of_line(self, opened: int) -> timedelta:
+        return wait_after(opened + 3, chance=self._chance())
 
     def _wait(self, attempts: int) -> timedelta:
         return wait_after(attempts, chance=self._chance())

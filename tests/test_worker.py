@@ -45,7 +45,7 @@ def test_waits_are_spread_over_half_of_their_length(number, one, other):
 
 @pytest.mark.parametrize(("asked", "due"), [(None, 0.5), (0.2, 0.5), (90.0, 90.0), (3600.0, 3600.0), (86400.0, 3600.0)])
 def test_the_authoritys_own_wait_counts_within_an_hour(gateway, asked, due):
-    verdict = Verdict(Outcome.NOT_RECEIVED, 429, b"", retry_after=asked)
+    verdict = Verdict(Outcome.LIMITED, 429, b"", retry_after=asked)
     assert Worker(gateway, None, name="t", chance=lambda: 0.0)._again(1, verdict).total_seconds() == due
 
 
@@ -66,10 +66,10 @@ async def drained(gateway):
 def test_one_row_that_breaks_does_not_stop_the_others(gateway, monkeypatch, error):
     documents, submit = three(gateway), worker.submit
 
-    async def breaking(gateway, lines, due, again):
+    async def breaking(gateway, lines, due, retry):
         if due.uuid == documents[1].uuid:
             raise error
-        return await submit(gateway, lines, due, again)
+        return await submit(gateway, lines, due, retry)
 
     monkeypatch.setattr(worker, "submit", breaking)
     with structlog.testing.capture_logs() as logged:

@@ -19,6 +19,8 @@ MAX_MESSAGES: Final = 500
 """Messages kept of one answer."""
 MAX_TEXT: Final = 2000
 """Characters kept of one message."""
+MAX_HEADERS: Final = 40
+"""Headers kept of one answer, each of at most 300 characters."""
 MAX_RETRY_AFTER: Final = 86_400.0
 """Longest wait, in seconds, that an answer may ask for."""
 
@@ -146,6 +148,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if then is None or now is None:
         return None
     return min(max((then - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
+
+
+def date(headers: Mapping[str, str]) -> datetime | None:
+    """When the answer was made, by the clock of whoever made it; None if it does not say."""
+    return _moment(next((value for name, value in headers.items() if name.lower() == "date"), ""))
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers to keep with an answer, names in small letters, without cookies."""
+    kept = [(name.lower(), _text(value)[:300]) for name, value in headers.items() if "cookie" not in name.lower()]
+    return dict(kept[:MAX_HEADERS])
 
 
 def _moment(text: str) -> datetime | None:

@@ -6,10 +6,11 @@ to send again is not decided here.
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -47,6 +48,21 @@ class Submission(NamedTuple):
     xml: bytes
 
 
+class Dispatch(NamedTuple):
+    """A submission as it will go over the line, without credentials: made first, so that it can be put on record."""
+
+    endpoint: Endpoint
+    url: str
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The request for the record: its line, its headers, and what tells its body from any other."""
+        digest = hashlib.sha256(self.content).hexdigest()
+        return {"request": f"POST {self.url}", "headers": dict(self.headers), "sha256": digest}
+
+
 class _Reply(NamedTuple):
     status: int
     headers: Mapping[str, str]
@@ -62,7 +78,14 @@ class Authority:
     def __init__(self, base_url: str, *, timeout: float, language: str = "en") -> None:
         self._base_url = _checked(base_url)
         self._timeout = timeout
-        self._language = language
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Accept-Language": language,
+            "Accept-Version": "V2",
+            "Content-Type": "application/json",
+            "User-Agent": f"gateway/{__version__}",
+        }
         self._client: httpx2.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -72,14 +95,6 @@ class Authority:
             verify=True,
             trust_env=False,  # proxies and certificates are not taken from the environment behind our back
             limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=20),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "Accept-Language": self._language,
-                "Accept-Version": "V2",
-                "Content-Type": "application/json",
-                "User-Agent": f"gateway/{__version__}",
-            },
         )
         return self
 
@@ -92,7 +107,7 @@ class Authority:
 
     async def compliance_csid(self, csr_pem: bytes, otp: str) -> Credentials:
         """The compliance CSID for a CSR; BadInput if it or the OTP is refused, Unavailable if no answer comes."""
-        reply = await self._exchange("POST", "compliance", _csr_body(csr_pem), otp=_checked_otp(otp))
+        reply = await self._ask("POST", "compliance", _csr_body(csr_pem), otp=_checked_otp(otp))
         return credentials_of(*reply, is_compliance=True)
 
     async def check_compliance(self, credentials: Credentials, submission: Submission) -> Verdict:
@@ -102,7 +117,7 @@ class Authority:
     async def production_csid(self, credentials: Credentials) -> Credentials:
         """The production CSID, once every compliance check has passed; raises as `compliance_csid` does."""
         body = {"compliance_request_id": credentials.request_id}
-        reply = await self._exchange("POST", "production/csids", body, credentials=credentials)
+        reply = await self._ask("POST", "production/csids", body, credentials=credentials)
         return credentials_of(*reply, is_compliance=False)
 
     async def renew(self, credentials: Credentials, csr_pem: bytes, otp: str) -> Credentials:
@@ -110,7 +125,7 @@ class Authority:
 
         If the result `is_compliance`, the checks are done again with it and the production CSID is asked for.
         """
-        reply = await self._exchange(
+        reply = await self._ask(
             "PATCH", "production/csids", _csr_body(csr_pem), credentials=credentials, otp=_checked_otp(otp)
         )
         return credentials_of(*reply, is_compliance=False)
@@ -124,18 +139,29 @@ class Authority:
         return await self._submit(Endpoint.CLEARANCE, credentials, submission)
 
     async def _submit(self, endpoint: Endpoint, credentials: Credentials, submission: Submission) -> Verdict:
+        return await self.send(self.dispatch(endpoint, submission), credentials)
+
+    def dispatch(self, endpoint: Endpoint, submission: Submission) -> Dispatch:
+        """A submission as `send` will send it; the same submission always makes the same bytes."""
         body = {
             "invoiceHash": submission.hash,
             "uuid": submission.uuid,
             "invoice": base64.b64encode(submission.xml).decode("ascii"),
         }
+        headers = dict(self._headers)
+        if endpoint is not Endpoint.COMPLIANCE_CHECK:
+            headers["Clearance-Status"] = "1"
+        return Dispatch(endpoint, f"{self._base_url}/{endpoint}", headers, json.dumps(body).encode("ascii"))
+
+    async def send(self, dispatch: Dispatch, credentials: Credentials) -> Verdict:
+        """Send it; what goes wrong on the way is UNKNOWN."""
         try:
-            reply = await self._exchange("POST", endpoint, body, credentials=credentials)
+            reply = await self._exchange("POST", dispatch.url, dispatch.content, dispatch.headers, credentials)
         except Unavailable as error:
             return Verdict(Outcome.UNKNOWN, 0, b"", detail=error.what)
-        return verdict_of(endpoint, *reply)
+        return verdict_of(dispatch.endpoint, *reply)
 
-    async def _exchange(
+    async def _ask(
         self,
         method: str,
         path: str,
@@ -144,14 +170,17 @@ class Authority:
         credentials: Credentials | None = None,
         otp: str | None = None,
     ) -> _Reply:
+        """A request for a certificate."""
+        headers = {**self._headers, **({"OTP": otp} if otp else {})}
+        content = json.dumps(body).encode("ascii")
+        return await self._exchange(method, f"{self._base_url}/{path}", content, headers, credentials)
+
+    async def _exchange(
+        self, method: str, url: str, content: bytes, headers: Mapping[str, str], credentials: Credentials | None
+    ) -> _Reply:
         """One request and its whole answer; Unavailable if none came."""
         assert self._client is not None, "the client is used inside its context"
-        headers = {"OTP": otp} if otp else {}
-        if path in (Endpoint.REPORTING, Endpoint.CLEARANCE):
-            headers["Clearance-Status"] = "1"
         auth = httpx2.BasicAuth(credentials.token, credentials.secret) if credentials else None
-        content = json.dumps(body).encode("ascii")
-        url = f"{self._base_url}/{path}"
         try:
             async with (
                 asyncio.timeout(self._timeout),

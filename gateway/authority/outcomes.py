@@ -43,10 +43,10 @@ ROWS: Final = (
     Row(303, _CLEARANCE, Outcome.CLEARANCE_OFF),  # API definition: use reporting instead
     Row(400, _EVERY, Outcome.REJECTED),  # API definition
     Row(401, _EVERY, Outcome.CREDENTIALS),  # API definition: token or secret, says nothing about the document
-    Row(406, _EVERY, Outcome.NOT_RECEIVED),  # API definition: the version header is wrong
+    Row(406, _EVERY, Outcome.PROTOCOL),  # API definition: the version header is wrong
     Row(409, _EVERY, Outcome.DUPLICATE),  # API definition (reporting): though its body says NOT_REPORTED
     Row(413, _EVERY, Outcome.TOO_LARGE),  # community: refused before it is read
-    Row(429, _EVERY, Outcome.NOT_RECEIVED),  # community: not received, send it again later
+    Row(429, _EVERY, Outcome.LIMITED),  # community: not received, send it again later
     Row(500, _EVERY, Outcome.UNKNOWN),  # API definition; community: the same document again
     Row(503, _EVERY, Outcome.UNKNOWN),  # community
     Row(504, _EVERY, Outcome.UNKNOWN),  # community: it may well have been accepted
@@ -68,6 +68,8 @@ def verdict_of(endpoint: Endpoint, status: int, headers: Mapping[str, str], body
         findings=tuple(_finding(m, outcome) for m in answer.messages) if says_something else (),
         cleared_xml=cleared if outcome.is_accepted else None,
         retry_after=answers.retry_after(headers),
+        date=answers.date(headers),
+        headers=answers.kept_headers(headers),
         detail=doubt or ("" if says_something else answer.text),
     )
 

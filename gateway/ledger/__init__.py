@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.audit import SYSTEM
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.queries import Filter
 from gateway.ledger.rows import (
@@ -22,6 +23,7 @@ from gateway.ledger.rows import (
     Endpoint,
     ExternalNotes,
     ExternalOriginal,
+    Limits,
     LinkBack,
     LinkBackState,
     Made,
@@ -35,9 +37,12 @@ from gateway.ledger.rows import (
     Stage,
     TakenOff,
     Taxpayer,
+    Turn,
 )
+from gateway.ledger.sending import News
 
 __all__ = [
+    "SYSTEM",
     "AllowedWarning",
     "ApiKey",
     "Appended",
@@ -55,11 +60,13 @@ __all__ = [
     "ExternalOriginal",
     "Filter",
     "Ledger",
+    "Limits",
     "LinkBack",
     "LinkBackState",
     "Made",
     "NewCsid",
     "NewSale",
+    "News",
     "Notice",
     "NoticeState",
     "Page",
@@ -68,4 +75,5 @@ __all__ = [
     "Stage",
     "TakenOff",
     "Taxpayer",
+    "Turn",
 ]

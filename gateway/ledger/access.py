@@ -159,6 +159,12 @@ class Access:
             connection.execute(insert(MARK), {"name": name, "value": value})
         return value
 
+    def put_mark(self, name: str, value: str) -> None:
+        """Remember a value in the place of any before."""
+        with self._database.writing() as connection:
+            if connection.execute(update(MARK).where(MARK.c.name == name).values(value=value)).rowcount == 0:
+                connection.execute(insert(MARK), {"name": name, "value": value})
+
 
 def _at(kind: str, ref: str) -> tuple[Any, Any]:
     return ENVELOPE.c.kind == kind, ENVELOPE.c.ref == ref

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
 from gateway.ledger.audit import Auditing
+from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
 from gateway.ledger.database import Database
 from gateway.ledger.inbox import Inbox
@@ -19,7 +20,7 @@ from gateway.ledger.sending import Sending
 from gateway.ledger.strictness import Strictness
 
 
-class Ledger(Registry, Certificates, Strictness, Issuing, Sending, Inbox, Leases, Queries, Auditing, Access):
+class Ledger(Registry, Certificates, Strictness, Issuing, Sending, Breakers, Inbox, Leases, Queries, Auditing, Access):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 
     Methods raise Unavailable when the database is busy or its disk full, and then nothing was done.

@@ -225,4 +225,4 @@ def _no_document(uuid: str) -> Unknown:
 
 def _attempt(row: Row[Any]) -> Attempt:
     outcome = Outcome(row.outcome) if row.outcome else None
-    return Attempt(row.number, row.phase, row.at, row.http_status, outcome, row.body)
+    return Attempt(row.number, row.phase, row.at, row.http_status, outcome, row.body, row.wire)

@@ -108,11 +108,10 @@ class Registry:
             _known(transaction, UNIT, f"unit {unit_id}", taxpayer_id=taxpayer_id, id=unit_id)
             here = _is(taxpayer_id, unit_id)
             transaction.execute(update(UNIT).where(*here).values(held_at=None, held_reason=""))
-            transaction.execute(
-                update(SUBMISSION)
-                .where(*_sent_by(taxpayer_id, unit_id), SUBMISSION.c.held_for == "unit")
-                .values(status=Status.ISSUED.value, held_for="", next_at=now)
-            )
+            waiting = (*_sent_by(taxpayer_id, unit_id), SUBMISSION.c.held_for.in_(("unit", "csid")))
+            held = update(SUBMISSION).where(*waiting, SUBMISSION.c.status == Status.HELD.value)
+            transaction.execute(held.values(status=Status.ISSUED.value))
+            transaction.execute(update(SUBMISSION).where(*waiting).values(held_for="", next_at=now))
             self._noted(transaction, taxpayer_id, actor, "unit.released", unit_id, now, {})
 
     def held(self, taxpayer_id: str, unit_id: str) -> str | None:

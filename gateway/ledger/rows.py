@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from gateway.chain import Link
 from gateway.finding import Finding
@@ -189,6 +189,25 @@ class Due:
     issued_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many documents may be under way to the authority at the same time, of all workers together."""
+
+    total: int
+    taxpayer: int
+
+
+UNLIMITED: Final = Limits(10_000, 10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A breaker that changed: the `line` is "authority" or "taxpayer/unit"; `open_until` is empty if it closed."""
+
+    line: str
+    open_until: datetime | None
+
+
 class Cleared(NamedTuple):
     """A document as the authority cleared it, and the QR (base64 TLV) that it then carries."""
 
@@ -200,7 +219,8 @@ class Cleared(NamedTuple):
 class Attempt:
     """One of the two entries of an exchange with the authority: that it began, and how it ended.
 
-    Without the second nothing is known of the end. `http_status` 0 means no answer; `body` is the raw answer.
+    Without the second nothing is known of the end. `http_status` 0 means no answer; `body` is the raw answer. `wire` is
+    the request's line, headers and digest in the first, the answer's headers in the second; secrets are left out.
     """
 
     number: int
@@ -209,6 +229,7 @@ class Attempt:
     http_status: int | None = None
     outcome: Outcome | None = None
     body: bytes | None = None
+    wire: Mapping[str, Any] = field(default_factory=dict)
 
 
 class LinkBackState(StrEnum):

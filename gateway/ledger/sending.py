@@ -4,26 +4,45 @@ An attempt is on record before the network is touched, so that a crash leaves a 
 try again: the next moment is an argument.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
+from gateway.breaker import Breaker, Pause
+from gateway.consequence import Line
 from gateway.errors import Conflict, Unknown
 from gateway.finding import Finding
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import tables as t
+from gateway.ledger.breakers import AUTHORITY, heed, keep, lock_lines, unit_scope
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
-from gateway.ledger.leases import FREE, lease
-from gateway.ledger.rows import Cleared, Due, Endpoint, LinkBackState
+from gateway.ledger.leases import FREE
+from gateway.ledger.rows import UNLIMITED, Cleared, Due, Endpoint, Limits, LinkBackState, Turn
 from gateway.verdict import Outcome
 
 BEGUN: Final = "begun"
 ENDED: Final = "ended"
 _ONE: Final = select(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == bindparam("uuid")).with_for_update()
+_MINE = t.SUBMISSION.c
+_UNDER_WAY: Final = (
+    select(_MINE.taxpayer_id, func.count()).where(_MINE.lease_until > bindparam("now")).group_by(_MINE.taxpayer_id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an answer says of the lines it came over, and how long a line that breaks is left alone."""
+
+    line: Line
+    pause: Pause
+    at_least: timedelta = timedelta()
+    reason: str = ""
 
 
 class Sending:
@@ -32,30 +51,35 @@ class Sending:
     _database: Database
 
     def claim_submissions(
-        self, *, now: datetime, limit: int, lease_until: datetime, worker: str, uuid: str | None = None
+        self,
+        *,
+        now: datetime,
+        limit: int,
+        lease_until: datetime,
+        worker: str,
+        limits: Limits = UNLIMITED,
     ) -> tuple[Due, ...]:
         """Documents to send now, the most urgent first, leased to `worker` until `lease_until`.
 
-        Documents of isolated units are left alone. `uuid` claims that document only.
+        Documents of isolated units are left alone, and those whose line is broken, but for one that probes it. No more
+        than `limits` are under way at the same time, whichever workers have them.
         """
-        only = (_unit_is_free(),) if uuid is None else (_unit_is_free(), t.SUBMISSION.c.document_uuid == uuid)
         with self._database.writing() as connection:
-            taken = lease(
-                connection,
-                t.SUBMISSION,
-                t.SUBMISSION.c.document_uuid,
-                now=now,
-                limit=limit,
-                lease_until=lease_until,
-                worker=worker,
-                first=t.SUBMISSION.c.due_by,
-                only=only,
-            )
-            rows = connection.execute(_due_rows(taken)).all() if taken else []
+            lines = lock_lines(connection)
+            if AUTHORITY in lines and lines[AUTHORITY].is_open(now):
+                return ()
+            taken = _choose(connection, lines, now=now, limit=limit, limits=limits)
+            if not taken:
+                return ()
+            _probe(connection, lines, taken, now, lease_until)
+            uuids = [row.document_uuid for row in taken]
+            leased = update(t.SUBMISSION).where(_MINE.document_uuid.in_(uuids))
+            connection.execute(leased.values(lease_until=lease_until, lease_by=worker))
+            rows = connection.execute(_due_rows(uuids)).all()
         return tuple(_due(row) for row in rows)
 
-    def begin_attempt(self, uuid: str, *, worker: str, now: datetime) -> int:
-        """Put on record that the document is about to be sent; the attempt's number, from 1.
+    def begin_attempt(self, uuid: str, *, worker: str, now: datetime, wire: Mapping[str, Any] | None = None) -> int:
+        """Put on record that the document is about to be sent, and `wire`, how; the attempt's number, from 1.
 
         Conflict if the lease has gone to another worker meanwhile: then it must not be sent.
         """
@@ -65,7 +89,7 @@ class Sending:
                 raise Conflict(f"Document {uuid} is no longer leased to {worker}.", fix="Claim it again.")
             number = int(row.attempts) + 1
             _set(connection, uuid, status=Status.SENDING.value, attempts=number)
-            _record(connection, row, number, BEGUN, now)
+            _record(connection, row, number, BEGUN, now, wire=wire)
         return number
 
     def end_attempt(
@@ -82,8 +106,11 @@ class Sending:
         findings: Sequence[Finding] = (),
         cleared: Cleared | None = None,
         endpoint: Endpoint | None = None,
-    ) -> None:
-        """Put the answer on record and the document where it now stands; the lease ends.
+        wire: Mapping[str, Any] | None = None,
+        news: News | None = None,
+    ) -> tuple[Turn, ...]:
+        """Put the answer on record and the document where it now stands; the lease ends. The lines that it opens or
+        closes by its `news`.
 
         `next_at` is when to send again (None: not at all), `endpoint` where, if elsewhere than before. HELD waits for
         `release_unit`. An answer that comes after the lease was lost is kept, but only a final one still decides the
@@ -92,11 +119,13 @@ class Sending:
         assert status.is_final == (next_at is None), "a document is sent again until its status is final"
         with self._database.writing() as connection:
             row = _submission(connection, uuid)
-            _record(connection, row, attempt, ENDED, now, http_status=http_status, outcome=outcome.value, body=body)
+            answer = {"http_status": http_status, "outcome": outcome.value, "body": body, "wire": wire}
+            _record(connection, row, attempt, ENDED, now, **answer)
+            turns = _heed(connection, row, news, now) if news else ()
             if cleared is not None:
                 _keep_cleared(connection, row, cleared, now)
             if Status(row.status).is_final or (row.attempts != attempt and not status.is_final):
-                return
+                return turns
             changes: dict[str, Any] = {"status": status.value, "next_at": next_at, "findings": findings_json(findings)}
             changes["held_for"] = "unit" if status is Status.HELD else ""
             changes["endpoint"] = endpoint or row.endpoint
@@ -104,7 +133,79 @@ class Sending:
             if status.is_final:
                 _ring_link_back(connection, uuid, now)
             if status.is_accepted:
+                _keep_warnings(connection, row, findings, now)
                 _release_notes(connection, uuid, now)
+        return turns
+
+    def hold_certificate(self, csid_id: str, *, now: datetime) -> int:
+        """Stop sending what an older certificate stamped, until `release_unit`; how many documents wait."""
+        stamped = select(t.STAMP.c.document_uuid).where(t.STAMP.c.csid_id == csid_id)
+        mine = (_MINE.document_uuid.in_(stamped), _MINE.next_at.is_not(None))
+        with self._database.writing() as connection:
+            held = update(t.SUBMISSION).where(*mine, _MINE.status == Status.ISSUED.value)
+            connection.execute(held.values(status=Status.HELD.value))
+            return connection.execute(update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)).rowcount
+
+
+def _choose(
+    connection: Connection, lines: Mapping[str, Breaker], *, now: datetime, limit: int, limits: Limits
+) -> list[Row[Any]]:
+    """The documents to take: whoever has reached a limit makes room for the others."""
+    busy: Counter[str] = Counter(dict(connection.execute(_UNDER_WAY, {"now": now}).tuples().all()))
+    room = min(limit, limits.total - busy.total())
+    if AUTHORITY in lines:
+        room = min(room, 1)
+    taken: list[Row[Any]] = []
+    closed = {scope for scope, line in lines.items() if line.is_open(now)}
+    while len(taken) < room:
+        full = [taxpayer for taxpayer, number in busy.items() if number >= limits.taxpayer]
+        wanted = _due_now(now, full, closed, [row.document_uuid for row in taken]).limit(room - len(taken))
+        found = connection.execute(wanted).all()
+        for row in found:
+            scope = unit_scope(row.taxpayer_id, row.unit_id)
+            if scope not in closed and busy[row.taxpayer_id] < limits.taxpayer:
+                taken.append(row)
+                busy[row.taxpayer_id] += 1
+                closed |= {scope} & set(lines)  # one document probes a broken line
+        if len(found) == 0:
+            break
+    return taken
+
+
+def _due_now(now: datetime, full: Iterable[str], closed: Iterable[str], taken: Sequence[str]) -> Select[Any]:
+    wanted = select(_MINE.document_uuid, _MINE.taxpayer_id, _MINE.unit_id).where(
+        _MINE.next_at <= now,
+        _MINE.lease_until.is_(None) | (_MINE.lease_until <= now),
+        _unit_is_free(),
+        _MINE.taxpayer_id.not_in(list(full)),
+        _MINE.document_uuid.not_in(list(taken)),
+    )
+    for scope in closed:
+        taxpayer, _, unit = scope.partition("/")
+        wanted = wanted.where(~((_MINE.taxpayer_id == taxpayer) & (_MINE.unit_id == unit)))
+    return wanted.order_by(_MINE.due_by).with_for_update(skip_locked=True)
+
+
+def _probe(
+    connection: Connection, lines: Mapping[str, Breaker], taken: Sequence[Row[Any]], now: datetime, until: datetime
+) -> None:
+    """Note which document tries a broken line, so that no other goes before it is back."""
+    for row in taken:
+        for scope in {AUTHORITY, unit_scope(row.taxpayer_id, row.unit_id)} & set(lines):
+            keep(connection, scope, lines[scope].probed_by(row.document_uuid, until), now)
+
+
+def _heed(connection: Connection, row: Row[Any], news: News, now: datetime) -> tuple[Turn, ...]:
+    return heed(
+        connection,
+        row.document_uuid,
+        unit_scope(row.taxpayer_id, row.unit_id),
+        news.line,
+        now=now,
+        pause=news.pause,
+        at_least=news.at_least,
+        reason=news.reason,
+    )
 
 
 def _unit_is_free() -> Any:
@@ -194,6 +295,18 @@ def _record(
         "wire": dict(wire or {}),
     }
     connection.execute(insert(t.ATTEMPT), values)
+
+
+def _keep_warnings(connection: Connection, submission: Row[Any], findings: Sequence[Finding], now: datetime) -> None:
+    """Once a rule: what is a warning today may be a rejection tomorrow, so they are counted."""
+    values = {
+        "document_uuid": submission.document_uuid,
+        "taxpayer_id": submission.taxpayer_id,
+        "at": now,
+    }
+    by_rule = {finding.rule: finding.message.en for finding in reversed(findings)}
+    for rule, message in by_rule.items():
+        connection.execute(insert(t.WARNING), {**values, "rule": rule, "message": message})
 
 
 def _keep_cleared(connection: Connection, submission: Row[Any], cleared: Cleared, now: datetime) -> None:

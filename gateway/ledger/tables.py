@@ -316,13 +316,14 @@ class Attempt(Row, table=True):
 
 
 class Breaker(Row, table=True):
-    """A line that is not tried while `open_until` lies ahead: to the authority as a whole (scope "authority"), or of a
-    unit (scope "taxpayer/unit"). `failures` in a row opened it, `opened` times in a row; it belongs to no taxpayer."""
+    """The state of gateway/breaker.py for the authority as a whole (scope "authority", always there) or for a unit
+    (scope "taxpayer/unit", there if it ever failed). It belongs to no taxpayer."""
 
     scope: str = Field(primary_key=True)
     failures: int
     opened: int
     open_until: datetime | None = Field(sa_type=Moment)
+    probe: str
     changed_at: datetime = Field(sa_type=Moment)
     reason: str = Field(sa_type=Text)
 

@@ -15,6 +15,7 @@ from gateway.errors import Misconfigured
 from gateway.keys import Safe, Stamper, open_keys
 from gateway.ledger import Ledger
 from gateway.outbound import client
+from gateway.pipeline.clocks import Clocks
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
 
@@ -38,6 +39,7 @@ class Gateway:
     ledger: Ledger
     stamper: Stamper
     safe: Safe
+    clocks: Clocks
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
 
@@ -65,7 +67,7 @@ def open_gateway(
     ledger = Ledger.open(settings.ledger_url)
     try:
         stamper, safe = open_keys(settings, ledger)
-        yield Gateway(settings, ledger, stamper, safe, now, new_id)
+        yield Gateway(settings, ledger, stamper, safe, Clocks(ledger), now, new_id)
     finally:
         ledger.close()
 

@@ -117,6 +117,7 @@ def append(
     """The sale's document, made now or earlier. Where it `looks_back` it is drawn in the chain's lock, so that what is
     read of earlier documents is all there is; else before, so that nobody waits for it."""
     same_world(unit, gateway.settings.environment)
+    gateway.clocks.check(gateway.now())
     # A key that comes with a repeat is remembered, which takes the lock.
     known = None if sale.idempotency_key else gateway.ledger.find_sale(sale)
     if known is not None:

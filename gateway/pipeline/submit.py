@@ -7,30 +7,43 @@ rejected. When to try again is the worker's decision, handed in.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 import structlog
 
 from gateway import stamp
-from gateway.authority import Credentials, Submission
+from gateway.authority import Credentials, Endpoint, Submission
+from gateway.breaker import Pause
+from gateway.consequence import CONSEQUENCES, Consequence, Fate, Line, status_after
 from gateway.errors import BadInput
-from gateway.issued import Status
-from gateway.ledger import Cleared, Due
+from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.verdict import Outcome, Verdict
 
 log = structlog.get_logger()
 
-Again = Callable[[int, Verdict], timedelta]
-"""How long to wait before the next attempt, by the number of attempts made and the last answer."""
+LONGEST_ASKED: Final = timedelta(hours=1)
+"""The longest wait that the authority is granted when it asks for one (Retry-After)."""
 
 
-async def submit(gateway: Gateway, lines: Lines, due: Due, again: Again) -> Verdict:
+class Retry(NamedTuple):
+    """How long to wait: `again` before a document is sent again, by the number of its attempts and the last answer;
+    `pause` before a broken line is tried again, by how often it broke in a row."""
+
+    again: Callable[[int, Verdict], timedelta]
+    pause: Pause
+
+
+async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verdict:
     """Send one due document and record what came back. Conflict: another worker has it by now."""
     credentials = await gateway.offload(_credentials, gateway, due)
-    attempt = await gateway.offload(gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now())
-    send = lines.authority.clear if due.endpoint == "clearance" else lines.authority.report
-    verdict = _about_ours(due, await send(credentials, Submission(due.uuid, due.hash, due.xml)))
-    await gateway.offload(_record, gateway, due, attempt, verdict, again)
+    endpoint = Endpoint.CLEARANCE if due.endpoint == "clearance" else Endpoint.REPORTING
+    dispatch = lines.authority.dispatch(endpoint, Submission(due.uuid, due.hash, due.xml))
+    attempt = await gateway.offload(
+        gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now(), wire=dispatch.wire
+    )
+    verdict = _about_ours(due, await lines.authority.send(dispatch, credentials))
+    await gateway.offload(_record, gateway, due, attempt, verdict, retry)
     return verdict
 
 
@@ -49,24 +62,47 @@ def _about_ours(due: Due, verdict: Verdict) -> Verdict:
     return replace(verdict, outcome=Outcome.UNKNOWN, findings=(), cleared_xml=None, detail=detail)
 
 
-def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, again: Again) -> None:
-    now = gateway.now()
-    gateway.ledger.end_attempt(
+def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: Retry) -> None:
+    now, consequence = gateway.now(), CONSEQUENCES[verdict.outcome]
+    turns = gateway.ledger.end_attempt(
         due.uuid,
         attempt,
         http_status=verdict.status,
         outcome=verdict.outcome,
         body=verdict.body,
-        status=_status(due, verdict.outcome),
+        status=status_after(verdict.outcome, before=due.status, endpoint=due.endpoint),
         findings=verdict.findings,
         cleared=_cleared(due, verdict.cleared_xml),
-        next_at=_next(now, attempt, verdict, again),
+        next_at=_next(now, attempt, verdict, retry),
         # The authority's own switch: the same document goes to reporting, same identity, same bytes.
-        endpoint="reporting" if verdict.outcome is Outcome.CLEARANCE_OFF else None,
+        endpoint="reporting" if consequence.fate is Fate.REDIRECTED else None,
+        wire={"headers": dict(verdict.headers)},
+        news=_news(consequence, verdict, retry),
         now=now,
     )
-    if verdict.outcome is Outcome.CREDENTIALS:
-        _hold(gateway, due, now)
+    _tell(due, consequence, turns)
+    if consequence.line is Line.ISOLATED:
+        _isolate(gateway, due, now)
+    if verdict.outcome is Outcome.DUPLICATE and attempt == 1:
+        _remark_duplicate(gateway, due, verdict, now)
+    _compare_clocks(gateway, verdict, now)
+
+
+def _news(consequence: Consequence, verdict: Verdict, retry: Retry) -> News:
+    asked = timedelta(seconds=verdict.retry_after or 0)
+    said = f"HTTP {verdict.status}" if verdict.status else verdict.detail or "no answer"
+    return News(consequence.line, retry.pause, min(asked, LONGEST_ASKED), said)
+
+
+def _tell(due: Due, consequence: Consequence, turns: tuple[Turn, ...]) -> None:
+    """What an operator has to hear at once."""
+    if consequence.alarm:
+        log.error("authority_alarm", what=consequence.alarm, unit=due.unit_id, taxpayer=due.taxpayer_id, uuid=due.uuid)
+    for turn in turns:
+        if turn.open_until:
+            log.warning("line_broken", line=turn.line, not_before=turn.open_until.isoformat())
+        else:
+            log.info("line_works_again", line=turn.line)
 
 
 def _cleared(due: Due, xml: bytes | None) -> Cleared | None:
@@ -79,29 +115,43 @@ def _cleared(due: Due, xml: bytes | None) -> Cleared | None:
         return Cleared(xml, stamp.qr_text(due.xml))
 
 
-def _hold(gateway: Gateway, due: Due, now: datetime) -> None:
+def _isolate(gateway: Gateway, due: Due, now: datetime) -> None:
     """A 401 says nothing about the document, and every further call would fail alike: the unit waits for a person.
-    Of an older certificate it says nothing about the unit either."""
-    current = gateway.ledger.current_csid(due.taxpayer_id, due.unit_id)
-    is_current = current is not None and current.id == due.csid_id
-    if is_current and gateway.ledger.held(due.taxpayer_id, due.unit_id) is None:
-        gateway.ledger.hold_unit(due.taxpayer_id, due.unit_id, reason="the authority answered 401", now=now)
+    Of an older certificate it says nothing about the unit either: only what that one stamped waits."""
+    ledger = gateway.ledger
+    current = ledger.current_csid(due.taxpayer_id, due.unit_id)
+    if current is None or current.id != due.csid_id:
+        ledger.hold_certificate(due.csid_id, now=now)
+    elif ledger.held(due.taxpayer_id, due.unit_id) is None:
+        ledger.hold_unit(due.taxpayer_id, due.unit_id, reason="the authority answered 401", now=now)
 
 
-def _status(due: Due, outcome: Outcome) -> Status:
-    """Where the document stands after an answer; what was not received leaves it as it was."""
-    if outcome.is_accepted:
-        return Status.CLEARED if due.endpoint == "clearance" else Status.REPORTED
-    if outcome in (Outcome.REJECTED, Outcome.TOO_LARGE):
-        return Status.REJECTED
-    was_unknown = due.status in (Status.UNKNOWN, Status.SENDING)
-    return Status.UNKNOWN if was_unknown or outcome is Outcome.UNKNOWN else Status.ISSUED
+def _remark_duplicate(gateway: Gateway, due: Due, verdict: Verdict, now: datetime) -> None:
+    """Accepted earlier, and yet we never sent it before: it happens when the authority's own front repeats a call, and
+    it would happen if somebody else had our bytes. So it stands in the audit log."""
+    log.warning("duplicate_at_first_sending", uuid=due.uuid, http=verdict.status)
+    gateway.ledger.audit(
+        taxpayer_id=due.taxpayer_id,
+        actor=SYSTEM,
+        action="document.duplicate_at_first_sending",
+        target=due.uuid,
+        detail={"http": verdict.status},
+        now=now,
+    )
 
 
-def _next(now: datetime, attempt: int, verdict: Verdict, again: Again) -> datetime | None:
-    if verdict.outcome.is_final:
+def _compare_clocks(gateway: Gateway, verdict: Verdict, now: datetime) -> None:
+    """The authority judges by its own clock, so ours is held against it."""
+    skew = gateway.clocks.saw(verdict.date, now) if verdict.date else None
+    if skew and skew.is_wrong:
+        log.error("clock_differs", seconds=round(skew.seconds), fix="Set the clock of this machine right (NTP).")
+
+
+def _next(now: datetime, attempt: int, verdict: Verdict, retry: Retry) -> datetime | None:
+    fate = CONSEQUENCES[verdict.outcome].fate
+    if fate in (Fate.ACCEPTED, Fate.REJECTED):
         return None
-    return now if verdict.outcome is Outcome.CLEARANCE_OFF else now + again(attempt, verdict)
+    return now if fate is Fate.REDIRECTED else now + retry.again(attempt, verdict)
 
 
 def _credentials(gateway: Gateway, due: Due) -> Credentials:

@@ -151,7 +151,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(server: _Recorder) -> None:
 def test_retry_after_reaches_the_verdict(server: _Recorder) -> None:
     server.answer = (429, {"Retry-After": "17"}, b"")
     verdict = _talk(server.url, lambda authority: authority.report(CREDENTIALS, DOCUMENT))
-    assert (verdict.outcome, verdict.retry_after) == (Outcome.NOT_RECEIVED, 17.0)
+    assert (verdict.outcome, verdict.retry_after) == (Outcome.LIMITED, 17.0)
 
 
 def test_an_endless_answer_is_cut_off_and_unknown(server: _Recorder) -> None:

@@ -19,7 +19,7 @@ _BY_STATUS = {
     303: Outcome.CLEARANCE_OFF,
     400: Outcome.REJECTED,
     401: Outcome.CREDENTIALS,
-    406: Outcome.NOT_RECEIVED,
+    406: Outcome.PROTOCOL,
     409: Outcome.DUPLICATE,
     500: Outcome.UNKNOWN,
 }

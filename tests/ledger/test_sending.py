@@ -70,12 +70,6 @@ def test_the_most_urgent_goes_first(desk, ledger):
     assert [due.uuid for due in claim(ledger, now=now)] == [waiting.uuid, old.uuid, new.uuid]
 
 
-def test_one_document_can_be_claimed_by_name(desk, ledger):
-    desk.issue("a")
-    wanted = desk.issue("b").issued.uuid
-    assert [due.uuid for due in claim(ledger, uuid=wanted)] == [wanted]
-
-
 def test_an_attempt_is_on_record_before_it_has_an_end(desk, ledger):
     uuid = desk.issue("46").issued.uuid
     claim(ledger)

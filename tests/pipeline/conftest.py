@@ -1,13 +1,15 @@
 """A site: an installation whose clock is in the test's hand, and a worker that is run by hand."""
 
 import asyncio
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.authority import Authority
+from gateway.authority import Authority, Endpoint
 from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
 from gateway.issued import Issued
 from gateway.ledger import Filter
@@ -141,16 +143,12 @@ def shop() -> Iterator[WooCommerceShop]:
 def sent(monkeypatch):
     """Every document that leaves for the authority: call, UUID and bytes, in order."""
     calls = []
+    send, names = Authority.send, {Endpoint.REPORTING: "report", Endpoint.CLEARANCE: "clear"}
 
-    def recording(name):
-        real = getattr(Authority, name)
+    async def recording(self, dispatch, credentials):
+        body = json.loads(dispatch.content)
+        calls.append((names.get(dispatch.endpoint), body["uuid"], base64.b64decode(body["invoice"])))
+        return await send(self, dispatch, credentials)
 
-        async def send(self, credentials, submission):
-            calls.append((name, submission.uuid, submission.xml))
-            return await real(self, credentials, submission)
-
-        return send
-
-    for name in ("report", "clear"):
-        monkeypatch.setattr(Authority, name, recording(name))
+    monkeypatch.setattr(Authority, "send", recording)
     return calls

@@ -238,7 +238,7 @@ def test_retry_after_is_honoured_to_the_second(site, sent):
     site.authority.faults.add(Fault(status=429, body="slow down", headers={"Retry-After": "120"}))
     issued = site.issue(1)
     site.work()
-    assert (site.now(issued).status, site.outcomes(issued)) == (Status.ISSUED, ["not_received"])
+    assert (site.now(issued).status, site.outcomes(issued)) == (Status.ISSUED, ["limited"])
     site.work_later(seconds=119)
     assert len(sent) == 1
     site.work_later(seconds=1)

@@ -128,9 +128,17 @@ def _sending() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("opened", sa.Integer(), nullable=False),
         sa.Column("open_until", sa.String(27), nullable=True),
+        sa.Column("probe", sa.String(), nullable=False),
         sa.Column("changed_at", sa.String(27), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
+    )
+    # This one always stands: whoever looks for documents to send takes its lock, so that limits hold.
+    op.execute(
+        sa.text(
+            "INSERT INTO breaker (scope, failures, opened, open_until, probe, changed_at, reason)"
+            " VALUES ('authority', 0, 0, NULL, '', '2026-01-01T00:00:00.000000Z', '')"
+        )
     )
     op.create_table(
         "warning",

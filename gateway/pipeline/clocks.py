@@ -1,0 +1,68 @@
+"""Two clocks held against each other: ours, by which documents are issued, and the authority's, by which it judges.
+
+The difference is read off the `Date` of the authority's answers and kept in the ledger, so that all processes of an
+installation know it. A clock that goes wrong makes documents of a moment that is not theirs (BR-KSA-04), for good.
+"""
+
+import json
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from gateway.errors import Unavailable
+from gateway.ledger import Ledger
+
+MAX_SKEW: Final = timedelta(seconds=60)
+"""How far the two may differ before nothing is issued; an answer may be half a minute on its way."""
+MARK: Final = "authority_clock"
+_FORGOTTEN_AFTER: Final = timedelta(hours=1)
+_KEPT_EVERY: Final = timedelta(minutes=10)
+_CHANGE: Final = timedelta(seconds=5)
+
+
+class Skew(NamedTuple):
+    """How many seconds the authority's clock was ahead of ours, and when that was seen."""
+
+    seconds: float
+    at: datetime
+
+    @property
+    def is_wrong(self) -> bool:
+        return abs(self.seconds) > MAX_SKEW.total_seconds()
+
+
+class Clocks:
+    """What is known of the difference."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._kept: Skew | None = None
+
+    def saw(self, date: datetime, now: datetime) -> Skew | None:
+        """An answer said `date` when it was `now` here. The difference, if it is news and was put on record."""
+        seen, kept = Skew((date - now).total_seconds(), now), self._kept
+        if kept and now - kept.at < _KEPT_EVERY and abs(seen.seconds - kept.seconds) < _CHANGE.total_seconds():
+            return None
+        self._kept = seen
+        self._ledger.put_mark(MARK, json.dumps({"skew": seen.seconds, "at": seen.at.isoformat()}))
+        return seen
+
+    def skew(self) -> Skew | None:
+        """The last difference on record; None if none was seen yet."""
+        value = self._ledger.mark(MARK)
+        if value is None:
+            return None
+        fields = json.loads(value)
+        return Skew(float(fields["skew"]), datetime.fromisoformat(fields["at"]))
+
+    def check(self, now: datetime) -> None:
+        """Unavailable if the clock here was seen to be wrong within the hour: nothing is issued by it."""
+        skew = self.skew()
+        if skew is None or not skew.is_wrong or abs(now - skew.at) > _FORGOTTEN_AFTER:
+            return
+        late = "behind" if skew.seconds > 0 else "ahead of"
+        raise Unavailable(
+            f"The clock of this machine is {abs(skew.seconds):.0f} seconds {late} the authority's.",
+            retry_after=60,
+            fix="Set the clock right (NTP); the next answer of the authority shows that it is.",
+            ar="ساعة هذا الخادم تختلف عن ساعة الهيئة بأكثر من دقيقة. اضبط ساعة الخادم (NTP) ثم أعد المحاولة.",
+        )
