@@ -119,7 +119,7 @@ class Sending:
         assert status.is_final == (next_at is None), "a document is sent again until its status is final"
         with self._database.writing() as connection:
             row = _submission(connection, uuid)
-            answer = {"http_status": http_status, "outcome": outcome.value, "body": body, "wire": wire}
+            answer: dict[str, Any] = {"http_status": http_status, "outcome": outcome.value, "body": body, "wire": wire}
             _record(connection, row, attempt, ENDED, now, **answer)
             turns = _heed(connection, row, news, now) if news else ()
             if cleared is not None:
@@ -151,7 +151,7 @@ def _choose(
     connection: Connection, lines: Mapping[str, Breaker], *, now: datetime, limit: int, limits: Limits
 ) -> list[Row[Any]]:
     """The documents to take: whoever has reached a limit makes room for the others."""
-    busy: Counter[str] = Counter(dict(connection.execute(_UNDER_WAY, {"now": now}).tuples().all()))
+    busy: Counter[str] = Counter({row[0]: row[1] for row in connection.execute(_UNDER_WAY, {"now": now})})
     room = min(limit, limits.total - busy.total())
     if AUTHORITY in lines:
         room = min(room, 1)
