@@ -18,6 +18,7 @@ from gateway.authority import Submission
 from gateway.simulator.document import Document
 from gateway.simulator.judge import judge
 from gateway.verdict import Outcome
+from tests import published
 from tests.conftest import ROOT
 from tests.simulator import tampering
 from tests.simulator.tampering import CERTIFICATE, SIGNER, TAMPERINGS, UNREADABLE
@@ -102,6 +103,19 @@ def test_the_official_tool_finds_the_same_faults_in_them(shared: Path) -> None:
         file: {_OFFICIAL_WORDS[word] for word in (*case["qr"]["errors"], *case["signature"], *case["pih"])}
         for file, case in cases.items()
     } == TAMPERED
+
+
+@pytest.mark.parametrize(
+    ("api", "codes"),
+    [("reporting", {LATE}), ("clearance", {"invoiceHash_QRCODE_INVALID", "invalid-digital-signature"})],
+)
+def test_the_published_requests_are_read(shared: Path, api: str, codes: set[str]) -> None:
+    """The stamp of the standard one is that of another document: so it was published."""
+    request = published.request(shared, api)
+    document = Document.read(base64.b64decode(request["invoice"]))
+    own = x509.load_der_x509_certificate(base64.b64decode(document.text("//ds:X509Certificate")))
+    assert (document.hash_text, document.uuid) == (request["invoiceHash"], request["uuid"])
+    assert {remark.code for remark in judge(document, own, now=NOW)} == codes
 
 
 # --- documents that another implementation stamps ---------------------------------------------------------------------
