@@ -196,7 +196,10 @@ OTHER_CODES: Mapping[str, tuple[set[str], set[str]]] = {
     "reporting 202 reported": ({"BR-KSA-51"}, {"BR-CO-17"}),
     "reporting 400 InvalidInvoiceHash": (set(), {"invoiceHash_QRCODE_INVALID"}),
     "reporting 400 EN Rules Violation": ({"BR-KSA-EN16931-11"}, set()),
-    "reporting 400 KSA Rules Violation": ({"invoiceHash_QRCODE_INVALID", "invalid-digital-signature"}, set()),
+    "reporting 400 KSA Rules Violation": (
+        {"BR-KSA-F-06-C40", "invoiceHash_QRCODE_INVALID", "invalid-digital-signature"},
+        set(),
+    ),
     "reporting 400 Missing QR Code": ({"BR-KSA-27"}, set()),
 }
 """Codes the simulator says beyond the example, and codes of the example that it does not say: duplicates are warned of
