@@ -54,7 +54,9 @@ class Breaker:
         """Open at once, as when the authority asks for time (429), for `at_least` what it asked for."""
         opened = self.opened + 1
         until = now + max(pause(opened), at_least)
-        return replace(self, opened=opened, open_until=max(until, self.open_until or until), probe="")
+        if self.open_until and not self.probe:
+            until = max(until, self.open_until)
+        return replace(self, opened=opened, open_until=until, probe="")
 
 
 CLOSED: Final = Breaker()
