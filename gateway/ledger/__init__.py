@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.deadlines import Backlog, Band, BrokenLine, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.queries import Filter
 from gateway.ledger.rows import (
@@ -36,6 +37,7 @@ from gateway.ledger.rows import (
     TakenOff,
     Taxpayer,
 )
+from gateway.ledger.trends import WarningTrend
 
 __all__ = [
     "AllowedWarning",
@@ -44,8 +46,12 @@ __all__ = [
     "Attempt",
     "AuditBreak",
     "AuditEntry",
+    "Backlog",
+    "Band",
+    "BrokenLine",
     "Chain",
     "Cleared",
+    "Crossing",
     "CsidRecord",
     "Due",
     "DueLinkBack",
@@ -54,6 +60,8 @@ __all__ = [
     "ExternalNotes",
     "ExternalOriginal",
     "Filter",
+    "HeldUnit",
+    "LastAnswer",
     "Ledger",
     "LinkBack",
     "LinkBackState",
@@ -63,9 +71,11 @@ __all__ = [
     "Notice",
     "NoticeState",
     "Page",
+    "Part",
     "Slot",
     "Snapshot",
     "Stage",
     "TakenOff",
     "Taxpayer",
+    "WarningTrend",
 ]

@@ -1,14 +1,17 @@
 """How a document's rows become an `Issued`, and findings JSON; shared by all that read documents."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, String, func, literal, select
 
 from gateway.finding import Finding, RuleSet, Severity, Text
 from gateway.invoice.facts import Kind, Profile
 from gateway.issued import Issued, Status
-from gateway.ledger.tables import CLEARANCE, DOCUMENT, SALE, STAMP, SUBMISSION
+from gateway.ledger.tables import CLEARANCE, DOCUMENT, MARK, SALE, STAMP, SUBMISSION
+
+UNCLEARED: Final = "shared uncleared: "
+"""What the mark of a document that was shared uncleared begins with; its UUID follows."""
 
 
 def issued_rows(*more: Any) -> Select[Any]:
@@ -36,6 +39,7 @@ def issued_rows(*more: Any) -> Select[Any]:
             func.coalesce(CLEARANCE.c.qr, STAMP.c.qr).label("qr"),  # what the buyer may see: the cleared one
             SUBMISSION.c.status,
             SUBMISSION.c.findings,
+            shared_uncleared(document.uuid).label("shared_uncleared"),
             *more,
         )
         .join_from(DOCUMENT, SALE, SALE.c.id == document.sale_id)
@@ -43,6 +47,11 @@ def issued_rows(*more: Any) -> Select[Any]:
         .join(SUBMISSION, SUBMISSION.c.document_uuid == document.uuid)
         .outerjoin(CLEARANCE, CLEARANCE.c.document_uuid == document.uuid)
     )
+
+
+def shared_uncleared(uuid: Any) -> Any:
+    """Whether this document, a column or a value, was given out before it was cleared: a mark says so."""
+    return select(1).where(MARK.c.name == literal(UNCLEARED, String) + uuid).exists()
 
 
 def issued(row: Row[Any]) -> Issued:
@@ -68,6 +77,7 @@ def issued(row: Row[Any]) -> Issued:
         findings=findings_of(row.findings),
         replaces=row.replaces,
         corrects=row.corrects,
+        shared_uncleared=bool(row.shared_uncleared),
     )
 
 
