@@ -321,21 +321,22 @@ def _backlog(connection: Connection, rows: Sequence[Row[Any]]) -> Backlog:
         unit_id=one.unit_id,
         profile=profile,
         parts=tuple(Part(Status(row.status), row.held_for, row.level, row.documents) for row in rows),
-        first=_number(connection, one, first),
+        first=_number(connection, one, first, DOCUMENT.c.icv),
         first_at=first - _window(profile),
-        last=_number(connection, one, last),
+        last=_number(connection, one, last, DOCUMENT.c.icv.desc()),
         last_at=last - _window(profile),
     )
 
 
-def _number(connection: Connection, one: Row[Any], due_by: datetime) -> str:
-    """The invoice number of an open document of this unit and profile that is due then."""
+def _number(connection: Connection, one: Row[Any], due_by: datetime, order: Any) -> str:
+    """The invoice number of the open document of this unit and profile that is due then; of several, the first in this
+    order."""
     mine = (column == getattr(one, column.name) for column in _OF_ONE)
     wanted = (
         select(DOCUMENT.c.number)
         .join(SUBMISSION, SUBMISSION.c.document_uuid == DOCUMENT.c.uuid)
         .where(*mine, _OPEN, SUBMISSION.c.due_by == due_by)
-        .order_by(DOCUMENT.c.icv)
+        .order_by(order)
         .limit(1)
     )
     return str(connection.execute(wanted).scalar_one())

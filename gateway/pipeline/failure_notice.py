@@ -112,7 +112,7 @@ def _causes(gateway: Gateway, taxpayer_id: str, units: Sequence[Backlog], now: d
     waiting = sum(part.documents for each in units for part in each.parts if part.held_for == "original")
     if waiting:
         yield Text(
-            f"{waiting} notes wait until their original is accepted.",
+            f"Until their original is accepted, not sent: {_so_many(waiting, 'note')}.",
             f"عدد الإشعارات التي تنتظر قبول الفاتورة الأصلية: {waiting}.",
         )
 
@@ -133,13 +133,17 @@ def _of_answer(answer: LastAnswer) -> Text:
     status = answer.http_status
     said, said_ar = (f"HTTP {status}", f"HTTP {status}") if status else ("no answer", "دون رد")
     return Text(
-        f"The last answer about {answer.documents} documents: {answer.outcome} ({said}).",
+        f"The last answer about {_so_many(answer.documents, 'document')}: {answer.outcome} ({said}).",
         f"آخر رد على {answer.documents} من المستندات: {answer.outcome} ({said_ar}).",
     )
 
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone(RIYADH):%Y-%m-%d %H:%M}"
+
+
+def _so_many(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _english(notice: FailureNotice) -> Iterator[str]:
@@ -152,7 +156,7 @@ def _english(notice: FailureNotice) -> Iterator[str]:
     for each in notice.units:
         what = "not reported" if each.profile is Profile.SIMPLIFIED else "not cleared"
         numbers = each.first if each.count == 1 else f"{each.first} to {each.last}"
-        yield f"Unit {each.unit_id}: {each.count} {each.profile.word} documents {what} ({numbers})"
+        yield f"Unit {each.unit_id}: {_so_many(each.count, f'{each.profile.word} document')} {what} ({numbers})"
     yield f"Simplified documents past their 24 hours: {notice.late}"
     if notice.reported_late:
         yield f"Simplified documents reported after their 24 hours: {notice.reported_late}"
