@@ -176,8 +176,8 @@ def test_an_outage_by_the_hours(site):
     for minutes in range(0, 25 * 60, 30):
         site.clock.at = begun + timedelta(minutes=minutes)
         alarms, log = alarms_of(site)
-        heard |= {minutes / 60: (alarm.level, entry["log_level"], entry["left"])
-                  for alarm, entry in zip(alarms, log, strict=True)}  # fmt: skip
+        for alarm, entry in zip(alarms, log, strict=True):
+            heard[minutes / 60] = (alarm.level, entry["log_level"], entry["left"])
     assert heard == {
         6: (6, "warning", "18:00"),
         12: (12, "warning", "12:00"),
