@@ -44,9 +44,7 @@ def test_what_is_open(installed, written):
 def test_from_a_level_of_alarm_on_it_ends_with_1_and_says_what_to_do(installed, written, monkeypatch):
     run("issue", written(1), "--no-wait")
     later = datetime.now(UTC) + timedelta(hours=25, minutes=30)
-    monkeypatch.setattr(
-        "gateway.commands.units.open_gateway", lambda settings: open_gateway(settings, now=lambda: later)
-    )
+    monkeypatch.setattr("gateway.commands.units.open_gateway", partial(open_gateway, now=lambda: later))
     ended = run("deadlines")
     assert ended.code == 1
     assert "-1:30" in ended.out or "-1:29" in ended.out
