@@ -123,10 +123,9 @@ def _of_sending(gateway: Gateway, now: datetime) -> Iterator[Family]:
     yield Family("submissions", "Documents by their status with the authority.", _by("status", statuses))
     outcomes = ledger.attempts_by_outcome(since=now - _DAY)
     yield Family("attempts", "Exchanges about documents of the last 24 hours, by outcome.", _by("outcome", outcomes))
-    lines = ledger.broken_lines(now)
-    yield Family("breakers_open", "Lines to the authority that are not tried now.", [({}, len(lines))])
-    yield Family("breaker_open_seconds", "Since when such a line has stood so.",
-                 [({"scope": line.scope}, (now - line.since).total_seconds()) for line in lines])  # fmt: skip
+    lines = ledger.broken_lines()
+    yield Family("breakers_open", "Lines to the authority that are down.", [({}, len(lines))])
+    yield Family("breaker_open", "1 for each of them.", [({"scope": line.scope}, 1) for line in lines])
     yield Family("queue_depth", "Work that is not done, by kind.", _by("kind", ledger.queue_depths()))
 
 

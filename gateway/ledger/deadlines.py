@@ -52,7 +52,8 @@ class Crossing:
 
 
 class Part(NamedTuple):
-    """So many documents of one state and one level; `held_for` is `unit` or `original` of those that are held."""
+    """So many documents of one state and one level. `held_for` says what those wait for that are not sent: a person for
+    their unit or certificate, or the acceptance of their original (`original`); empty for all others."""
 
     status: Status
     held_for: str
@@ -86,17 +87,22 @@ class Backlog:
         """How many of them stand so."""
         return sum(part.documents for part in self.parts if part.status in wanted)
 
+    @property
+    def held(self) -> int:
+        """How many of them are not sent at all for now."""
+        return sum(part.documents for part in self.parts if part.held_for)
+
     def from_level(self, level: int) -> int:
         """How many of them have reached this level."""
         return sum(part.documents for part in self.parts if part.level >= level)
 
 
 class BrokenLine(NamedTuple):
-    """A line that is not tried until `until`: scope `authority` for all, `taxpayer/unit` for one unit."""
+    """A line whose breaker opened and has not closed since: scope `authority` for all, `taxpayer/unit` for one unit.
+    `tried_at` is when it failed last, `reason` how."""
 
     scope: str
-    since: datetime
-    until: datetime
+    tried_at: datetime
     reason: str
 
 
@@ -198,12 +204,12 @@ class Deadlines:
         with self._database.reading() as connection:
             return tuple(LastAnswer(row[0] or "", row[1] or 0, row[2]) for row in connection.execute(wanted))
 
-    def broken_lines(self, now: datetime) -> tuple[BrokenLine, ...]:
-        """The lines that are not tried at this moment."""
+    def broken_lines(self) -> tuple[BrokenLine, ...]:
+        """The lines that are down: nothing goes over them but a document now and then that tries them."""
         breaker = BREAKER.c
-        wanted = select(breaker.scope, breaker.changed_at, breaker.open_until, breaker.reason)
+        wanted = select(breaker.scope, breaker.changed_at, breaker.reason).where(breaker.opened > 0)
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.where(breaker.open_until > now).order_by(breaker.scope)).all()
+            rows = connection.execute(wanted.order_by(breaker.scope)).all()
         return tuple(BrokenLine(*row) for row in rows)
 
     def held_units(self, taxpayer_id: str | None = None) -> tuple[HeldUnit, ...]:

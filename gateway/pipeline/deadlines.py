@@ -147,7 +147,7 @@ def backlog_json(unit: Backlog, now: datetime) -> dict[str, Any]:
         "unit": unit.unit_id,
         "profile": unit.profile.word,
         "open": unit.count,
-        "held": unit.with_status(Status.HELD),
+        "held": unit.held,
         "rejected": unit.with_status(Status.REJECTED),
         "late": unit.from_level(LATE),
         "oldest": unit.first,

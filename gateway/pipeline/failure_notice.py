@@ -12,7 +12,7 @@ from typing import Any
 from gateway.finding import Text
 from gateway.invoice.facts import RIYADH, Profile
 from gateway.issued import Status
-from gateway.ledger import Backlog, LastAnswer, Taxpayer
+from gateway.ledger import Backlog, BrokenLine, LastAnswer, Taxpayer
 from gateway.pipeline.deadlines import LATE, backlog
 from gateway.pipeline.gateway import Gateway
 
@@ -92,17 +92,17 @@ def failure_notice(gateway: Gateway, taxpayer_id: str, *, since: datetime | None
         until=now,
         units=units,
         reported_late=late,
-        causes=tuple(_causes(gateway, taxpayer_id, units, now)),
+        causes=tuple(_causes(gateway, taxpayer_id, units)),
     )
 
 
-def _causes(gateway: Gateway, taxpayer_id: str, units: Sequence[Backlog], now: datetime) -> Iterator[Text]:
+def _causes(gateway: Gateway, taxpayer_id: str, units: Sequence[Backlog]) -> Iterator[Text]:
     """What is known of why; nothing if nothing is open."""
     if not units:
         return
-    for line in gateway.ledger.broken_lines(now):
+    for line in gateway.ledger.broken_lines():
         if line.scope == "authority" or line.scope.startswith(f"{taxpayer_id}/"):
-            yield _of_line(line.scope.rpartition("/")[2], line.since, line.reason)
+            yield _of_line(line)
     for held in gateway.ledger.held_units(taxpayer_id):
         yield Text(
             f"Unit {held.unit_id} has sent nothing since {_moment(held.since)}: {held.reason}.",
@@ -117,15 +117,17 @@ def _causes(gateway: Gateway, taxpayer_id: str, units: Sequence[Backlog], now: d
         )
 
 
-def _of_line(who: str, since: datetime, reason: str) -> Text:
-    if who == "authority":
+def _of_line(line: BrokenLine) -> Text:
+    tried = f"{_moment(line.tried_at)}: {line.reason}"
+    if line.scope == "authority":
         return Text(
-            f"The authority's service has not answered since {_moment(since)}: {reason}",
-            f"لا تستجيب خدمة الهيئة منذ {_moment(since)}: {reason}",
+            f"The authority's service does not answer; last failure {tried}.",
+            f"خدمة الهيئة لا تستجيب؛ آخر محاولة متعثرة {tried}.",
         )
+    unit = line.scope.rpartition("/")[2]
     return Text(
-        f"Unit {who} has not reached the authority since {_moment(since)}: {reason}",
-        f"تعذّر اتصال الوحدة {who} بخدمة الهيئة منذ {_moment(since)}: {reason}",
+        f"Unit {unit} does not reach the authority; last failure {tried}.",
+        f"تعذّر اتصال الوحدة {unit} بخدمة الهيئة؛ آخر محاولة متعثرة {tried}.",
     )
 
 

@@ -62,10 +62,10 @@ def _is_unanswered(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
     that is held, and a note that waits for its original, were not kept back by the authority's silence."""
     if issued.status not in (Status.ISSUED, Status.SENDING, Status.UNKNOWN):
         return False
-    if any(line.scope == AUTHORITY for line in gateway.ledger.broken_lines(gateway.now())):
+    if any(line.scope == AUTHORITY for line in gateway.ledger.broken_lines()):
         return True
-    ended = [each for each in gateway.ledger.attempts(taxpayer_id, issued.uuid) if each.phase == "ended"]
-    return issued.status is not Status.ISSUED and bool(ended) and ended[-1].outcome is Outcome.UNKNOWN
+    ended = [each.outcome for each in gateway.ledger.attempts(taxpayer_id, issued.uuid) if each.phase == "ended"]
+    return Outcome.UNKNOWN in ended and ended[-1] is not Outcome.CREDENTIALS
 
 
 def _not_cleared(issued: Issued) -> NotCleared:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from gateway.invoice.facts import Profile
 from gateway.issued import REPORTING_WINDOW
@@ -38,8 +38,12 @@ def warn(ledger: Ledger, uuid: str, rule: str, at: datetime, message: str = "be 
         connection.execute(insert(tables.WARNING), values)
 
 
-def break_line(ledger: Ledger, scope: str, *, now: datetime, until: datetime, reason: str) -> None:
-    """Open a breaker."""
-    values = {"scope": scope, "failures": 5, "opened": 1, "open_until": until, "changed_at": now, "reason": reason}
+def break_line(ledger: Ledger, scope: str, *, now: datetime, reason: str = "") -> None:
+    """Open a breaker, or with no reason close it."""
+    times = 1 if reason else 0
+    known = {"scope": scope, "failures": 10 * times, "opened": times, "changed_at": now, "reason": reason}
+    here = tables.BREAKER.c.scope == scope
     with ledger._database.writing() as connection:
-        connection.execute(insert(tables.BREAKER), values)
+        if connection.execute(update(tables.BREAKER).where(here).values(**known)).rowcount == 0:
+            empty = {column.name: None if column.nullable else "" for column in tables.BREAKER.c}
+            connection.execute(insert(tables.BREAKER), empty | known)

@@ -34,8 +34,9 @@ def outage(site):
     made = [site.issue(1), site.issue(2), site.issue(3, buyer=BUSINESS)]
     site.work()
     site.clock.move(25 * HOUR)
-    now = site.clock()
-    break_line(site.ledger, "authority", now=now - 25 * HOUR, until=now + HOUR, reason="5 times no answer (HTTP 503)")
+    break_line(site.ledger, "authority", now=site.clock() - HOUR, reason="HTTP 503")
+    break_line(site.ledger, f"{OWNER}/{UNIT.id}", now=site.clock() - HOUR, reason="no answer")
+    break_line(site.ledger, "310000000000003/other", now=site.clock() - HOUR, reason="no business of theirs")
     return made
 
 
@@ -49,7 +50,9 @@ def test_an_outage_of_the_authority(site, outage):
         for fact in (UNIT.seller.name, UNIT.seller.vat, UNIT.id, outage[0].number, outage[1].number, "HTTP 503"):
             assert fact in language
         assert BUSINESS["name"] not in language
-    assert "has not answered since" in text.en
+    assert "The authority's service does not answer; last failure" in text.en
+    assert f"Unit {UNIT.id} does not reach the authority" in text.en
+    assert "no business of theirs" not in text.en
     assert "The last answer about 3 documents: unknown (HTTP 503)." in text.en
     assert "sent again by themselves, byte for byte" in text.en
     assert "إشعار بعطل" in text.ar

@@ -122,10 +122,9 @@ def test_while_it_is_tried_again_it_is_still_unanswered(site):
 def test_documents_that_a_breaker_keeps_back_are_shared_too(site):
     share(site)
     issued = site.issue(1, buyer=BUSINESS)
-    now = site.clock()
-    break_line(site.ledger, "authority", now=now, until=now + timedelta(minutes=1), reason="no answer")
+    break_line(site.ledger, "authority", now=site.clock(), reason="no answer")
     assert copy_of(site, issued).uncleared
-    site.clock.move(timedelta(minutes=2))
+    break_line(site.ledger, "authority", now=site.clock())
     refused(site, site.issue(2, buyer=BUSINESS))
 
 
@@ -133,8 +132,18 @@ def test_a_held_unit_is_not_the_authoritys_failure(site):
     share(site)
     site.ledger.hold_unit(OWNER, UNIT.id, reason="401", now=site.clock())
     issued = site.issue(1, buyer=BUSINESS)
-    now = site.clock()
-    break_line(site.ledger, "authority", now=now, until=now + timedelta(minutes=1), reason="no answer")
+    break_line(site.ledger, "authority", now=site.clock(), reason="no answer")
+    refused(site, issued)
+
+
+def test_nor_is_a_refusal_of_its_credentials_after_a_silence(site):
+    share(site)
+    site.authority.faults.add(Fault(status=503))
+    site.authority.faults.add(Fault(status=401, body='{"status": 401, "error": "Unauthorized"}'))
+    issued = site.issue(1, buyer=BUSINESS)
+    site.work()
+    site.work_later(minutes=5)
+    assert site.outcomes(issued) == ["unknown", "credentials"]
     refused(site, issued)
 
 
