@@ -203,7 +203,12 @@ def management() -> list[Row]:
 
 # -- writing --------------------------------------------------------------------------------------------------
 
-PARTS: Final[dict[str, Callable[[], str]]] = {"commands": commands, "settings": settings, "rules": rules, "faults": faults}
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    "settings": settings,
+    "rules": rules,
+    "faults": faults,
+}
 TABLES: Final[dict[str, Callable[[], list[Row]]]] = {
     "errors": error_classes,
     "routes": routes,
