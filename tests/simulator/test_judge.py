@@ -33,6 +33,9 @@ from gateway.simulator.state import Seen
 from tests.simulator import tampering
 from tests.simulator.tampering import CERTIFICATE, SIGNER
 from tests.stamp_documents import stamped
+from tests.ubl_documents import HEADING
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def codes_of(xml: str, *, now: datetime | None = None) -> set[str]:
@@ -62,6 +65,11 @@ def test_a_foreign_stamp_is_whole(enrolled: Any) -> None:
     for profile in ("01", "02"):
         document = Document.read(till.document(profile).xml)
         assert judge(document, certificate, now=datetime.now(UTC)) == []
+
+
+@pytest.mark.parametrize("name", [file.stem for file in sorted(GOLDEN.glob("*.xml"))])
+def test_nothing_is_said_against_documents_of_ours(name: str) -> None:
+    assert codes_of((GOLDEN / f"{name}.xml").read_bytes().decode(), now=HEADING.issued_at + timedelta(hours=2)) == set()
 
 
 def test_a_simplified_document_without_stamp_or_qr_is_refused(enrolled: Any) -> None:

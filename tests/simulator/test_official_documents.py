@@ -19,12 +19,11 @@ from gateway.simulator.document import Document
 from gateway.simulator.judge import judge
 from gateway.verdict import Outcome
 from tests import published
-from tests.conftest import ROOT
 from tests.simulator import tampering
 from tests.simulator.tampering import CERTIFICATE, SIGNER, TAMPERINGS, UNREADABLE
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-SHARED = ROOT.parent / "shared" / "conformance"
+SHARED = Path(__file__).parents[3] / "shared" / "conformance"
 SAMPLES = sorted(file.name for file in (SHARED / "samples").glob("*.xml")) or ["none beside the project"]
 LATE = "BR-KSA-98"
 
