@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 
 from gateway import errors, simulator
 from gateway.__main__ import gateway
-from gateway.api import health, hooks, invoices, notes, orders, validate
+from gateway.api import deadlines, health, hooks, invoices, metrics, notes, orders, validate
 from gateway.api.access import RIGHTS
 from gateway.api.problems import STATUS
 from gateway.finding import RuleSet
@@ -88,6 +88,20 @@ def _judged(rule_set: RuleSet) -> str:
     declared = sum(rule.set is rule_set for rule in BOOK.rules)
     codes = declared or len(rule_pages.stamp_codes(rule_set))
     return f"{codes} rule{'s' if codes > 1 else ''}"
+
+
+def faults() -> str:
+    """Every named fault of the simulator."""
+    rows = [
+        {
+            "name": f"`{row.name}`",
+            "what comes": row.meaning,
+            "at": " ".join(f"`{path}`" for path in sorted(row.fault.paths)) or "every call",
+            "by chance": "yes" if row.is_survivable else "on request",
+        }
+        for row in simulator.CATALOGUE.values()
+    ]
+    return _table(rows)
 
 
 # -- tables whose words are written by hand -------------------------------------------------------------------
@@ -168,7 +182,7 @@ def _status(error: type[errors.GatewayError]) -> str:
 
 def routes() -> list[Row]:
     """Every route with the roles that may call it."""
-    rooms = (orders, notes, invoices, validate, hooks, health)
+    rooms = (orders, notes, invoices, deadlines, validate, hooks, health, metrics)
     found = (route for room in rooms for route in room.router.routes if isinstance(route, APIRoute))
     return [{"route": f"`{min(each.methods)} {each.path_format}`", "*roles*": _roles(each)} for each in found]
 
@@ -189,7 +203,12 @@ def management() -> list[Row]:
 
 # -- writing --------------------------------------------------------------------------------------------------
 
-PARTS: Final[dict[str, Callable[[], str]]] = {"commands": commands, "settings": settings, "rules": rules}
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    "settings": settings,
+    "rules": rules,
+    "faults": faults,
+}
 TABLES: Final[dict[str, Callable[[], list[Row]]]] = {
     "errors": error_classes,
     "routes": routes,

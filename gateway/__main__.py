@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "debit": "gateway.commands.notes",
     "correct": "gateway.commands.notes",
     "status": "gateway.commands.orders",
+    "deadlines": "gateway.commands.deadlines",
+    "warnings": "gateway.commands.deadlines",
     "quarantine": "gateway.commands.orders",
     "retry": "gateway.commands.orders",
     "onboard": "gateway.commands.units",

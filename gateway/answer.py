@@ -23,7 +23,7 @@ def answer(issued: Issued, *, base_url: str) -> dict[str, Any]:
         "rounding": f"{issued.rounding:.2f}",
         "currency": issued.currency,
         "order": {"connection": issued.connection, "id": issued.order_id},
-        "qr": issued.qr,
+        "qr": issued.buyers_qr or None,
         "rule_book": issued.rule_book,
         "allowed": [finding.as_json() for finding in issued.allowed],
         "findings": [finding.as_json() for finding in issued.findings],
@@ -31,4 +31,5 @@ def answer(issued: Issued, *, base_url: str) -> dict[str, Any]:
         "links": {"xml": f"{here}/xml", "qr": f"{here}/qr.svg"},
         "replaces": issued.replaces,
         "corrects": issued.corrects,
+        "shared_uncleared": issued.shared_uncleared,
     }

@@ -7,6 +7,7 @@
     │   ├── DoesNotClose      declared and computed sums differ beyond rounding            HTTP 422
     │   └── NotCompliant      the document breaks official rules (carries findings)        HTTP 422
     ├── Conflict              the same thing again with other content                      HTTP 409
+    │   └── NotCleared        the buyer's copy of a document that is not cleared             HTTP 409
     ├── Unknown               no such invoice, order, unit, connection                     HTTP 404
     ├── Unauthorised          who are you?                                                 HTTP 401
     ├── Forbidden             you may not                                                  HTTP 403
@@ -63,6 +64,10 @@ class NotCompliant(BadInput):
 
 class Conflict(GatewayError):
     """The same thing came again with other content."""
+
+
+class NotCleared(Conflict):
+    """A buyer may not have this document yet: the authority has not cleared it."""
 
 
 class Unknown(GatewayError):

@@ -40,7 +40,7 @@ class Issued:
     """One document as it stands. `total` is what the buyer pays (BT-115), `qr` the base64 TLV.
 
     `rule_book` is the release it was judged by before it was issued, `allowed` are the warnings that the taxpayer let
-    stand then; `findings` are the authority's.
+    stand then; `findings` are the authority's. `shared_uncleared`: it was given out before it was cleared.
     """
 
     uuid: str
@@ -63,6 +63,18 @@ class Issued:
     findings: tuple[Finding, ...] = ()
     replaces: str | None = None
     corrects: str | None = None
+    shared_uncleared: bool = False
+
+    @property
+    def awaits_clearance(self) -> bool:
+        """Whether it is a standard document that buyers may not have yet, for only a cleared one is theirs. Where the
+        authority has switched clearance off, it is accepted by reporting."""
+        return self.profile is Profile.STANDARD and not self.status.is_accepted
+
+    @property
+    def buyers_qr(self) -> str:
+        """The QR that a buyer may see; empty while there is none."""
+        return "" if self.awaits_clearance and not self.shared_uncleared else self.qr
 
     @property
     def deadline(self) -> datetime | None:

@@ -16,6 +16,7 @@ import structlog
 
 from gateway.errors import GatewayError
 from gateway.ledger import Due, DueLinkBack, DueNotice, Limits
+from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
@@ -31,6 +32,8 @@ LEASE_MARGIN: Final = timedelta(seconds=15)
 """How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
 SHOP_LEASE: Final = timedelta(minutes=5)
 """Longer than the four exchanges that one procedure with a shop may take."""
+WATCH: Final = 60.0
+"""Seconds between two looks at deadlines and certificates."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -81,8 +84,21 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; what is under way then is taken up again after its lease."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_watch())
             for kind in self._kinds:
                 group.create_task(self._run(kind))
+
+    async def watch(self) -> None:
+        """Look once at what nobody asks about in time: documents that are not reported yet."""
+        await self._gateway.offload(raise_alarms, self._gateway)
+
+    async def _keep_watch(self) -> None:
+        while True:
+            try:
+                await self.watch()
+            except GatewayError as error:
+                log.warning("watch_failed", error=str(error))
+            await asyncio.sleep(WATCH)
 
     async def drain(self) -> None:
         """Work until nothing is due."""

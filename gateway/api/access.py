@@ -27,6 +27,7 @@ class May(StrEnum):
     CORRECT = "correct documents"
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
+    READ_REPORTS = "read reports"
     VALIDATE = "have documents judged"
 
 
@@ -36,6 +37,7 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.READ_INVOICES: frozenset(Role),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
 }
 
 
@@ -68,15 +70,21 @@ def requires(right: May) -> Callable[[Caller], Awaitable[Caller]]:
     """A dependency: the caller, if their role has the right."""
 
     async def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
-        if who.role not in RIGHTS[right]:
-            roles = ", ".join(sorted(role.value for role in RIGHTS[right]))
-            raise Forbidden(f"A key of role {who.role.value} may not {right.value}.", fix=f"Use a key of role {roles}.")
+        demand(who, right)
         return who
 
     return check
 
 
+def demand(who: Caller, right: May) -> None:
+    """Forbidden if the caller's role does not have the right."""
+    if who.role not in RIGHTS[right]:
+        roles = ", ".join(sorted(role.value for role in RIGHTS[right]))
+        raise Forbidden(f"A key of role {who.role.value} may not {right.value}.", fix=f"Use a key of role {roles}.")
+
+
 Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
 Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
+ReportReader = Annotated[Caller, Depends(requires(May.READ_REPORTS))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]

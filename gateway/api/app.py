@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from gateway import __version__
-from gateway.api import health, hooks, invoices, notes, openapi, orders, problems, validate
+from gateway.api import deadlines, health, hooks, invoices, metrics, notes, openapi, orders, problems, validate
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -51,9 +51,10 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
+    app.state.metrics = metrics.Kept()
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, validate, hooks, health):
+    for room in (orders, notes, invoices, deadlines, validate, hooks, health, metrics):
         app.include_router(room.router)
     openapi.complete(app)
     return app

@@ -1,27 +1,36 @@
 """For accountants: what became of it."""
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
 from gateway import qr
 from gateway.answer import answer
-from gateway.api.access import Examiner, Reader, Served
+from gateway.api.access import Caller, Examiner, May, Reader, Served, demand
+from gateway.api.openapi import problem_because
 from gateway.errors import Unknown
 from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
 from gateway.issued import Status
 from gateway.ledger import Filter
+from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.share import buyers_copy
 
 router = APIRouter(tags=["invoices"])
 
-_QUARANTINE_PAGE = 100
-_DRAWN_ONCE = {"Cache-Control": "private, max-age=31536000, immutable"}
+_QUARANTINE_PAGE: Final = 100
+_DRAWN_ONCE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+_UNCLEARED: Final = {"X-Gateway-Uncleared": "true", "Cache-Control": "no-store"}
 
 
 def _as(media_type: str) -> dict[str, Any]:
-    """What a route says of itself in OpenAPI that answers with something else than JSON."""
-    return {"response_class": Response, "responses": {200: {"content": {media_type: {}}}}}
+    """What a route says of itself in OpenAPI that gives a buyer's copy, in something else than JSON."""
+    not_cleared = problem_because("A standard document that is not cleared; buyers may not have it yet")
+    return {"response_class": Response, "responses": {200: {"content": {media_type: {}}}, 409: not_cleared}}
 
 
 @router.get("/v1/invoices", summary="Documents, newest first")
@@ -65,27 +74,49 @@ async def get_invoice(uuid: str, gateway: Served, who: Reader) -> dict[str, Any]
     return answer(issued, base_url=gateway.settings.public_url)
 
 
+class Form(StrEnum):
+    """Which bytes of a document are asked for."""
+
+    SHARED = "shared"
+    STAMPED = "stamped"
+
+
 @router.get("/v1/invoices/{uuid}/xml", summary="The document itself", **_as("application/xml"))
-async def get_xml(uuid: str, gateway: Served, who: Reader) -> Response:
-    """The XML to keep and to share: the authority's cleared one where there is one."""
-    xml = await gateway.offload(gateway.ledger.xml, who.taxpayer_id, uuid)
-    return Response(xml, media_type="application/xml")
+async def get_xml(
+    uuid: str,
+    gateway: Served,
+    who: Reader,
+    form: Annotated[
+        Form, Query(description="`stamped`: as it was stamped and sent, for those who examine")
+    ] = Form.SHARED,
+) -> Response:
+    """The XML to keep and to share: of a standard document the authority's cleared one, and nothing before it is there.
+    Where the connection shares uncleared documents in an outage, `X-Gateway-Uncleared: true` says that this is one."""
+    if form is Form.STAMPED:
+        demand(who, May.READ_EXCHANGES)
+        xml = await gateway.offload(gateway.ledger.stamped_xml, who.taxpayer_id, uuid)
+        return Response(xml, media_type="application/xml")
+    copy = await gateway.offload(buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor)
+    return Response(copy.xml, media_type="application/xml", headers=_UNCLEARED if copy.uncleared else {})
 
 
 @router.get("/v1/invoices/{uuid}/qr.svg", summary="The QR as a picture (SVG)", **_as("image/svg+xml"))
 async def get_qr_svg(uuid: str, gateway: Served, who: Reader) -> Response:
-    """The picture a buyer scans."""
-    issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
-    picture = await gateway.offload(qr.svg, issued.qr)
-    return Response(picture, media_type="image/svg+xml", headers=_DRAWN_ONCE)
+    """The picture a buyer scans; of the same document as the XML."""
+    return await _picture(gateway, who, uuid, qr.svg, "image/svg+xml")
 
 
 @router.get("/v1/invoices/{uuid}/qr.png", summary="The QR as a picture (PNG)", **_as("image/png"))
 async def get_qr_png(uuid: str, gateway: Served, who: Reader) -> Response:
-    """The picture a buyer scans."""
-    issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
-    picture = await gateway.offload(qr.png, issued.qr)
-    return Response(picture, media_type="image/png", headers=_DRAWN_ONCE)
+    """The picture a buyer scans; of the same document as the XML."""
+    return await _picture(gateway, who, uuid, qr.png, "image/png")
+
+
+async def _picture(gateway: Gateway, who: Caller, uuid: str, draw: Callable[[str], bytes], media_type: str) -> Response:
+    copy = await gateway.offload(buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor)
+    picture = await gateway.offload(draw, copy.qr)
+    # A cleared document has another QR, so that of an uncleared one is not kept.
+    return Response(picture, media_type=media_type, headers=_UNCLEARED if copy.uncleared else _DRAWN_ONCE)
 
 
 @router.get("/v1/invoices/{uuid}/attempts", summary="Every exchange with the authority about it")

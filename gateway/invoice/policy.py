@@ -53,6 +53,13 @@ class Edits(StrEnum):
     PERSON = "person"
 
 
+class AuthorityDown(StrEnum):
+    """What a buyer gets of a standard document that was sent and never answered (zatca-api 4.3, R15)."""
+
+    WAIT = "wait"  # nothing before it is cleared
+    SHARE = "share"  # the uncleared document, and the cleared one later
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A connection's decisions; the fields are the names of its settings."""
@@ -63,6 +70,7 @@ class Policy:
     tips: Treatment = Treatment.TAXED
     amount_refunds: AmountRefunds = AmountRefunds.SPREAD
     edits: Edits = Edits.NOTES
+    authority_down: AuthorityDown = AuthorityDown.WAIT
 
 
 def read_policy(settings: Mapping[str, str]) -> Policy:

@@ -5,6 +5,8 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.audit import SYSTEM
+from gateway.ledger.breakers import BrokenLine
+from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.queries import Filter
 from gateway.ledger.rows import (
@@ -40,6 +42,7 @@ from gateway.ledger.rows import (
     Turn,
 )
 from gateway.ledger.sending import News
+from gateway.ledger.trends import WarningTrend
 
 __all__ = [
     "SYSTEM",
@@ -49,8 +52,12 @@ __all__ = [
     "Attempt",
     "AuditBreak",
     "AuditEntry",
+    "Backlog",
+    "Band",
+    "BrokenLine",
     "Chain",
     "Cleared",
+    "Crossing",
     "CsidRecord",
     "Due",
     "DueLinkBack",
@@ -59,6 +66,8 @@ __all__ = [
     "ExternalNotes",
     "ExternalOriginal",
     "Filter",
+    "HeldUnit",
+    "LastAnswer",
     "Ledger",
     "Limits",
     "LinkBack",
@@ -70,10 +79,12 @@ __all__ = [
     "Notice",
     "NoticeState",
     "Page",
+    "Part",
     "Slot",
     "Snapshot",
     "Stage",
     "TakenOff",
     "Taxpayer",
     "Turn",
+    "WarningTrend",
 ]

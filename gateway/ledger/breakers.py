@@ -1,8 +1,7 @@
 """The breakers of the lines to the authority, as rows: all workers of an installation see the same state."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
@@ -18,16 +17,27 @@ _THESE: Final = select(BREAKER).where(_MINE.scope.in_((bindparam("authority"), b
 _NEWS: Final = or_(_MINE.failures > 0, _MINE.opened > 0)
 
 
+class BrokenLine(NamedTuple):
+    """A line that is down: scope `authority` for all, `taxpayer/unit` for one unit. It broke `since`, failed last at
+    `tried_at`, how says `reason`; nothing goes over it before `open_until` but a document that probes it."""
+
+    scope: str
+    since: datetime
+    tried_at: datetime
+    reason: str
+    open_until: datetime
+
+
 class Breakers:
     """Which lines are broken, for operators; sending keeps the state (see below)."""
 
     _database: Database
 
-    def breakers(self) -> Mapping[str, tuple[Breaker, str]]:
-        """The lines that opened and have not closed, by their scope, with what was said last."""
+    def broken_lines(self) -> tuple[BrokenLine, ...]:
+        """The lines that broke and do not work yet."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(BREAKER).where(_MINE.opened > 0)).all()
-        return {row.scope: (_breaker(row), row.reason) for row in rows}
+            rows = connection.execute(select(BREAKER).where(_MINE.opened > 0).order_by(_MINE.scope)).all()
+        return tuple(BrokenLine(row.scope, row.since, row.changed_at, row.reason, row.open_until) for row in rows)
 
 
 def unit_scope(taxpayer_id: str, unit_id: str) -> str:
@@ -42,7 +52,15 @@ def lock_lines(connection: Connection) -> dict[str, Breaker]:
     return {row.scope: _breaker(row) for row in rows}
 
 
-def keep(connection: Connection, scope: str, breaker: Breaker, now: datetime, reason: str | None = None) -> None:
+def keep(
+    connection: Connection,
+    scope: str,
+    breaker: Breaker,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    since: datetime | None = None,
+) -> None:
     """Put a line's state on record."""
     values: dict[str, Any] = {
         "failures": breaker.failures,
@@ -53,8 +71,10 @@ def keep(connection: Connection, scope: str, breaker: Breaker, now: datetime, re
     }
     if reason is not None:
         values["reason"] = reason
+    if since is not None:
+        values["since"] = since
     if connection.execute(update(BREAKER).where(_MINE.scope == scope).values(**values)).rowcount == 0:
-        connection.execute(insert(BREAKER), {"scope": scope, "reason": "", **values})
+        connection.execute(insert(BREAKER), {"scope": scope, "reason": "", "since": now, **values})
 
 
 def heed(
@@ -78,7 +98,7 @@ def heed(
         else:
             limit = AUTHORITY_LIMIT if scope == AUTHORITY else UNIT_LIMIT
             after = before.failed(uuid, limit=limit, now=now, pause=pause)
-        keep(connection, scope, after, now, reason)
+        keep(connection, scope, after, now, reason=reason, since=now if before.is_closed else None)
         if after.opened != before.opened:
             turns.append(Turn(scope, after.open_until))
     return tuple(turns)

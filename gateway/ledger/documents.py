@@ -36,6 +36,7 @@ def issued_rows(*more: Any) -> Select[Any]:
             func.coalesce(CLEARANCE.c.qr, STAMP.c.qr).label("qr"),  # what the buyer may see: the cleared one
             SUBMISSION.c.status,
             SUBMISSION.c.findings,
+            SUBMISSION.c.shared_at,
             *more,
         )
         .join_from(DOCUMENT, SALE, SALE.c.id == document.sale_id)
@@ -68,6 +69,7 @@ def issued(row: Row[Any]) -> Issued:
         findings=findings_of(row.findings),
         replaces=row.replaces,
         corrects=row.corrects,
+        shared_uncleared=row.shared_at is not None,
     )
 
 

@@ -322,6 +322,7 @@ def _submission_values(sale: NewSale, slot: Slot, made: Made, held_for: str) -> 
         "attempts": 0,
         "findings": [],
         "alarmed": 0,
+        "shared_at": None,
     }
 
 

@@ -11,16 +11,36 @@ from gateway.ledger.audit import Auditing
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
 from gateway.ledger.database import Database
+from gateway.ledger.deadlines import Deadlines
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
+from gateway.ledger.measures import Measures
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
 from gateway.ledger.sending import Sending
+from gateway.ledger.sharing import Sharing
 from gateway.ledger.strictness import Strictness
+from gateway.ledger.trends import Trends
 
 
-class Ledger(Registry, Certificates, Strictness, Issuing, Sending, Breakers, Inbox, Leases, Queries, Auditing, Access):
+class Ledger(
+    Registry,
+    Certificates,
+    Strictness,
+    Issuing,
+    Sending,
+    Breakers,
+    Sharing,
+    Deadlines,
+    Trends,
+    Measures,
+    Inbox,
+    Leases,
+    Queries,
+    Auditing,
+    Access,
+):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 
     Methods raise Unavailable when the database is busy or its disk full, and then nothing was done.

@@ -275,7 +275,7 @@ class Stamp(Row, table=True):
 
 class Submission(Row, table=True):
     """`next_at` is when to send (again), empty when nothing is left to send; `due_by` decides who goes first. `alarmed`
-    is the last alarm raised about it, in hours after issue."""
+    is the last alarm raised about it, in hours after issue; `shared_at` is when it was given out uncleared."""
 
     __table_args__ = (
         _of_unit(),
@@ -298,6 +298,7 @@ class Submission(Row, table=True):
     attempts: int
     findings: Any = Field(sa_type=Json)
     alarmed: int
+    shared_at: datetime | None = Field(sa_type=Moment)
 
 
 class Attempt(Row, table=True):
@@ -324,6 +325,7 @@ class Breaker(Row, table=True):
     opened: int
     open_until: datetime | None = Field(sa_type=Moment)
     probe: str
+    since: datetime = Field(sa_type=Moment)
     changed_at: datetime = Field(sa_type=Moment)
     reason: str = Field(sa_type=Text)
 

@@ -47,12 +47,12 @@ class Clocks:
         return seen
 
     def skew(self) -> Skew | None:
-        """The last difference on record; None if none was seen yet."""
-        value = self._ledger.mark(MARK)
-        if value is None:
+        """The last difference on record; None where there is none that can be read."""
+        try:
+            kept = json.loads(self._ledger.mark(MARK) or "")
+            return Skew(float(kept["skew"]), datetime.fromisoformat(kept["at"]))
+        except (ValueError, TypeError, KeyError):
             return None
-        fields = json.loads(value)
-        return Skew(float(fields["skew"]), datetime.fromisoformat(fields["at"]))
 
     def check(self, now: datetime) -> None:
         """Unavailable if the clock here was seen to be wrong within the hour: nothing is issued by it."""

@@ -1,5 +1,6 @@
 """The status goes home: number, status, UUID and QR are written to the shop's order."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -20,7 +21,7 @@ async def link_back(gateway: Gateway, lines: Lines, due: DueLinkBack, again: tim
         connection = await gateway.offload(connection_with_secrets, gateway, due.taxpayer_id, due.connection_id)
         issued = await gateway.offload(gateway.ledger.invoice, due.taxpayer_id, due.uuid)
         store = stores.store_of(connection.platform)
-        receipt = await store.report(connection, lines.outside, issued.order_id, issued)
+        receipt = await store.report(connection, lines.outside, issued.order_id, replace(issued, qr=issued.buyers_qr))
     except Unavailable as failure:
         error = str(failure)
         next_at = gateway.now() + again if due.attempts < GIVE_UP_AFTER else None

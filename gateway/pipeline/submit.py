@@ -18,6 +18,7 @@ from gateway.consequence import CONSEQUENCES, Consequence, Fate, Line, status_af
 from gateway.errors import BadInput
 from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
+from gateway.pipeline.share import announce_clearance
 from gateway.verdict import Outcome, Verdict
 
 log = structlog.get_logger()
@@ -85,6 +86,8 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: R
         _isolate(gateway, due, now)
     if verdict.outcome is Outcome.DUPLICATE and attempt == 1:
         _remark_duplicate(gateway, due, verdict, now)
+    if verdict.outcome.is_accepted:
+        announce_clearance(gateway, due.taxpayer_id, due.uuid)
     _compare_clocks(gateway, verdict, now)
 
 

@@ -24,9 +24,12 @@ FOR = {
     ("get", "/v1/invoices/{uuid}/attempts"): {"accountant", "auditor", "admin"},
     ("get", "/v1/orders/{connection}/{order_id}"): EVERYONE,
     ("get", "/v1/quarantine"): EVERYONE,
+    ("get", "/v1/deadlines"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/deadlines/notice"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
     ("post", "/v1/validate"): EVERYONE,
 }
-OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz")}
+OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 
 PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1"}
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from gateway import qr, ubl
+from gateway.connection import Connection
 from gateway.demo.woocommerce import woocommerce_shop
 from gateway.invoice.facts import RIYADH
-from gateway.pipeline.connect import add_connection, register
+from gateway.pipeline.connect import add_connection, change_connection, register
 from gateway.simulator import Fault
 from gateway.stamp import qr_text
 from tests.api.conftest import problem, wait_for
@@ -105,6 +106,49 @@ def test_the_qr_that_a_buyer_scans_is_the_shared_documents_own(api):
     for number, buyer in ((1, {}), (2, BUSINESS)):
         document = api.settled(api.issue(number, buyer=buyer)["uuid"])
         assert document["qr"] == qr_text(api.get(f"/v1/invoices/{document['uuid']}/xml").content)
+
+
+def test_a_standard_document_is_not_handed_out_before_it_is_cleared(quiet):
+    made = quiet.issue(1, buyer=BUSINESS)
+    assert (made["qr"], made["shared_uncleared"]) == (None, False)
+    for view in ("/xml", "/xml?form=shared", "/qr.svg", "/qr.png"):
+        shown = problem(quiet.get(f"/v1/invoices/{made['uuid']}{view}"), 409)
+        assert shown["title"] == "Not cleared yet"
+        assert made["number"] in shown["detail"]
+        assert made["number"] in shown["detail_ar"]
+        assert shown["fix"]
+
+
+def test_in_an_outage_a_connection_may_share_the_uncleared_document(api, authority):
+    changed = Connection(CONNECTION, OWNER, UNIT.id, "api", settings={"authority_down": "share"})
+    change_connection(api.gateway, changed, actor="tests")
+    authority.faults.add(Fault(status=503, times=1000))
+    uuid = api.issue(1, buyer=BUSINESS)["uuid"]
+    where = f"/v1/invoices/{uuid}"
+    xml = wait_for(lambda: api.get(f"{where}/xml"), lambda answer: answer.status_code == 200)
+    assert xml.headers["x-gateway-uncleared"] == "true"
+    assert xml.content == api.ledger.stamped_xml(OWNER, uuid)
+    shown = api.get(where).json()
+    assert (shown["shared_uncleared"], shown["qr"]) == (True, qr_text(xml.content))
+    picture = api.get(f"{where}/qr.png")
+    assert (picture.headers["cache-control"], picture.headers["x-gateway-uncleared"]) == ("no-store", "true")
+    authority.faults.queue.clear()
+    cleared = api.settled(uuid)
+    assert (cleared["status"], cleared["shared_uncleared"]) == ("cleared", True)
+    again = api.get(f"{where}/xml")
+    assert "x-gateway-uncleared" not in again.headers
+    assert cleared["qr"] == qr_text(again.content) != shown["qr"]
+
+
+def test_who_examines_reads_the_stamped_bytes_at_any_time(quiet):
+    uuid = quiet.issue(1, buyer=BUSINESS)["uuid"]
+    where = f"/v1/invoices/{uuid}/xml?form=stamped"
+    problem(quiet.get(where), 403)
+    for role in ("accountant", "auditor", "admin"):
+        answer = quiet.as_role(role).get(where)
+        assert answer.content == quiet.ledger.stamped_xml(OWNER, uuid)
+    problem(quiet.as_role("admin").get(f"/v1/invoices/{uuid}/xml?form=other"), 422)
+    problem(quiet.as_role("admin").get(f"/v1/invoices/{NOBODYS}/xml?form=stamped"), 404)
 
 
 def test_every_exchange_word_for_word(api, authority):

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.connection import Connection
 from gateway.consequence import Line
 from gateway.issued import Status
 from gateway.ledger import Limits, News, Taxpayer
 from gateway.verdict import Outcome
-from tests.ledger.books import NOW, UNIT, Desk, csid, maker, sale
+from tests.ledger.books import NOW, UNIT, csid, maker, sale
 
 MINUTE = timedelta(minutes=1)
 SECOND_UNIT = replace(UNIT, id="jeddah", number_prefix="JED-")
@@ -64,8 +65,8 @@ def test_five_failures_in_a_row_rest_a_unit_and_not_its_neighbour(documents):
     assert turned == [set()] * 4 + [{f"tp/{UNIT.id}"}]
     documents.release_leases("w")
     assert {due.unit_id for due in claim(documents)} == {SECOND_UNIT.id}
-    ((breaker, _),) = documents.breakers().values()
-    assert (breaker.opened, breaker.open_until) == (1, NOW + MINUTE)
+    (line,) = documents.broken_lines()
+    assert (line.scope, line.since, line.open_until) == (f"tp/{UNIT.id}", NOW, NOW + MINUTE)
 
 
 def test_one_document_probes_a_line_and_its_success_lets_all_go(documents):
@@ -77,7 +78,7 @@ def test_one_document_probes_a_line_and_its_success_lets_all_go(documents):
     assert of(claim(documents, now=later), UNIT) == []
     assert end(documents, probe.uuid, Line.WORKS, now=later) == {f"tp/{UNIT.id}"}
     assert len(of(claim(documents, now=later), UNIT)) == 19
-    assert documents.breakers() == {}
+    assert documents.broken_lines() == ()
 
 
 def test_a_probe_that_fails_makes_the_rest_longer(documents):
@@ -97,7 +98,7 @@ def test_ten_failures_of_whichever_units_rest_the_authority(documents):
     assert turned[-1] == {"authority"}
     documents.release_leases("w")
     assert claim(documents) == ()
-    assert documents.breakers()["authority"][1] == "HTTP 503"
+    assert [line.reason for line in documents.broken_lines() if line.scope == "authority"] == ["HTTP 503"]
     (probe,) = claim(documents, now=NOW + MINUTE)
     assert claim(documents, now=NOW + MINUTE) == ()
     end(documents, probe.uuid, Line.WORKS, now=NOW + MINUTE)
@@ -109,7 +110,7 @@ def test_success_in_between_means_that_the_line_works(documents):
     for bad, good in zip(mine[::2], mine[1::2], strict=True):
         assert end(documents, bad.uuid, Line.FAILS) == set()
         assert end(documents, good.uuid, Line.WORKS) == set()
-    assert documents.breakers() == {}
+    assert documents.broken_lines() == ()
 
 
 def test_who_is_limited_rests_at_once_and_as_long_as_asked(documents):
@@ -140,10 +141,7 @@ def test_a_taxpayer_with_much_to_send_leaves_room_for_another(documents):
     documents.add_taxpayer(Taxpayer("small", "Small", "399999999900003"), now=NOW)
     documents.add_unit(other, now=NOW)
     documents.add_csid(csid(other, "csid-3"), now=NOW)
-    Desk(documents)
     later = NOW + timedelta(seconds=1)
-    from gateway.connection import Connection
-
     documents.add_connection(Connection("small-shop", "small", other.id, "api"), now=NOW)
     documents.append(sale("s-1", unit=other, connection_id="small-shop"), maker("small-1"), actor="t", now=later)
     taken = claim(documents, now=later, limit=10, limits=Limits(total=10, taxpayer=4))

@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.chain import walk
 from gateway.errors import Misconfigured
-from gateway.ledger import Ledger
+from gateway.invoice.facts import Profile
+from gateway.ledger import Band, Ledger
 from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
+from tests.ledger.many import warn
 
 SCHEMA = f"gateway_test_{os.getpid()}"
 
@@ -84,6 +86,37 @@ def test_two_processes_never_get_the_same_document_to_send(ledgers):
     with ThreadPoolExecutor(4) as pool:
         taken = [uuid for uuids in pool.map(work, range(4)) for uuid in uuids]
     assert len(taken) == len(set(taken)) == sum(ledgers[0].counts("tp").values())
+
+
+def test_two_processes_raise_an_alarm_once_and_see_the_same(ledgers):
+    now = NOW + timedelta(hours=7)
+    due = [Band(Profile.SIMPLIFIED, 6, now - timedelta(hours=12), now - timedelta(hours=6))]
+    assert ledgers[0].is_alarm_due(due)
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(lambda n: ledgers[n % 2].raise_alarms(due, now=now), range(4))
+    raised = [each for of_one in found for each in of_one]
+    open_now = ledgers[1].backlog(due)
+    assert sum(each.count for each in raised) == sum(each.count for each in open_now) > 0
+    assert {each.level for each in open_now} == {6}
+    assert not ledgers[1].is_alarm_due(due)
+    uuid = ledgers[0].invoices("tp").items[0].uuid
+    assert [ledger.note_shared_uncleared("tp", uuid, now=now) for ledger in ledgers] == [True, False]
+    assert ledgers[1].invoice("tp", uuid).shared_uncleared
+    assert list(ledgers[0].audit_breaks("tp")) == []
+
+
+def test_what_is_counted_is_counted_here_too(ledgers):
+    ledger, uuid = ledgers[0], ledgers[0].invoices("tp").items[0].uuid
+    warn(ledger, uuid, "BR-KSA-98", NOW)
+    (trend,) = ledger.warning_trends("tp", since=NOW, until=NOW + timedelta(days=1))
+    assert (trend.count, trend.weeks) == (1, {"2026-W48": 1})
+    assert ledger.warnings_by_rule(since=NOW) == {"BR-KSA-98": 1}
+    assert sum(ledger.submissions_by_status().values()) == sum(ledger.counts("tp").values())
+    assert ledger.queue_depths()["submissions"] > 0
+    assert {each.unit_id for each in ledger.certificate_ends()} == {UNIT.id, SECOND.id}
+    assert ledger.attempts_by_outcome(since=NOW) == {}
+    assert ledger.last_answers("tp") == ledger.held_units() == ledger.broken_lines() == ()
+    assert ledger.reported_late("tp", since=NOW, now=NOW + timedelta(days=2)) == 0
 
 
 @pytest.mark.parametrize(

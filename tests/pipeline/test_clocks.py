@@ -56,3 +56,9 @@ def test_what_was_seen_long_ago_says_nothing(site):
     site.work()
     site.clock.move(timedelta(hours=1, seconds=1))
     assert site.issue(2).icv == 2
+
+
+@pytest.mark.parametrize("value", ["", "{}", "[]", '{"skew": "x", "at": ""}', '{"skew": 3}'])
+def test_a_mark_that_cannot_be_read_says_nothing(site, value):
+    site.ledger.put_mark(MARK, value)
+    assert site.gateway.clocks.skew() is None

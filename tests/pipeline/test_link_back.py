@@ -8,6 +8,7 @@ from gateway.ledger import LinkBackState
 from gateway.pipeline import link_back
 from gateway.simulator import Fault
 from tests.installation import OWNER
+from tests.pipeline.test_submit import REFUSAL
 
 ORDER = "46"
 
@@ -92,3 +93,14 @@ def test_a_shop_that_never_comes_back_is_given_up_at_last(site, shop, accepted, 
     assert report(site, accepted).state is LinkBackState.FAILED
     assert len(shop.outage) == 7
     assert site.now(accepted).status.is_accepted
+
+
+def test_the_qr_of_a_standard_document_that_is_not_cleared_goes_nowhere(site, shop):
+    site.connect(shop)
+    site.authority.faults.add(Fault(status=400, body=REFUSAL))
+    site.hint("50")
+    site.work()
+    (issued,) = site.documents()
+    assert (issued.profile.word, issued.status.value) == ("standard", "rejected")
+    written = {each["key"]: each["value"] for each in shop.orders["50"]["meta_data"] if "zatca" in each["key"]}
+    assert (written["_zatca_status"], written["_zatca_qr"]) == ("rejected", "")

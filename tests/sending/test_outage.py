@@ -32,4 +32,4 @@ def test_after_twenty_hours_without_an_answer_all_is_reported_within_its_day(fie
     late = [each.number for each in documents if reported[each.hash] - each.issued_at > REPORTING_WINDOW]
     assert late == []
     assert len(reported) == len(field.authority.state.accepted) == queued
-    assert field.ledger.breakers() == {}
+    assert field.ledger.broken_lines() == ()

@@ -32,7 +32,7 @@ def _drain(field):
             return
         field.clock.move(seconds=30)
         field.work()
-    raise AssertionError(f"not drained in 100 minutes: {field.counts()}, {field.ledger.breakers()}")
+    raise AssertionError(f"not drained in 100 minutes: {field.counts()}, {field.ledger.broken_lines()}")
 
 
 def _accepted_once(field, documents, orders):

@@ -118,6 +118,7 @@ def _onboarding() -> None:
 
 def _sending() -> None:
     op.add_column("submission", sa.Column("alarmed", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("submission", sa.Column("shared_at", sa.String(27), nullable=True))
     op.create_index("ix_submission_status_due_by", "submission", ["status", "due_by"])
     leased = sa.text("lease_until IS NOT NULL")
     op.create_index("ix_submission_leased", "submission", ["lease_until"], sqlite_where=leased, postgresql_where=leased)
@@ -129,6 +130,7 @@ def _sending() -> None:
         sa.Column("opened", sa.Integer(), nullable=False),
         sa.Column("open_until", sa.String(27), nullable=True),
         sa.Column("probe", sa.String(), nullable=False),
+        sa.Column("since", sa.String(27), nullable=False),
         sa.Column("changed_at", sa.String(27), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope"),
@@ -136,8 +138,8 @@ def _sending() -> None:
     # This one always stands: whoever looks for documents to send takes its lock, so that limits hold.
     op.execute(
         sa.text(
-            "INSERT INTO breaker (scope, failures, opened, open_until, probe, changed_at, reason)"
-            " VALUES ('authority', 0, 0, NULL, '', '2026-01-01T00:00:00.000000Z', '')"
+            "INSERT INTO breaker (scope, failures, opened, open_until, probe, since, changed_at, reason) VALUES"
+            " ('authority', 0, 0, NULL, '', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', '')"
         )
     )
     op.create_table(
