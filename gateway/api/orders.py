@@ -17,6 +17,7 @@ from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request as IssueRequest
 from gateway.pipeline.notes import settle
 from gateway.pipeline.preview import preview_json, preview_of
+from gateway.pipeline.share import is_kept_back
 
 router = APIRouter(tags=["orders"])
 
@@ -93,6 +94,8 @@ async def _verdict(gateway: Gateway, taxpayer_id: str, issued: Issued, seconds: 
     """The document once its verdict is in, or as it stands when the wait ends."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not issued.status.is_final and asyncio.get_running_loop().time() < deadline:
+        if await gateway.offload(is_kept_back, gateway, issued):
+            break  # its verdict will not come in time, so the caller need not wait either
         await asyncio.sleep(_LOOK_EVERY)
         issued = await gateway.offload(gateway.ledger.invoice, taxpayer_id, issued.uuid)
     return issued

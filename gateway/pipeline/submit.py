@@ -16,6 +16,7 @@ from gateway.authority import Credentials, Endpoint, Submission
 from gateway.breaker import Pause
 from gateway.consequence import CONSEQUENCES, Consequence, Fate, Line, status_after
 from gateway.errors import BadInput
+from gateway.invoice.facts import Profile
 from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.pipeline.share import announce_clearance
@@ -86,7 +87,7 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: R
         _isolate(gateway, due, now)
     if verdict.outcome is Outcome.DUPLICATE and attempt == 1:
         _remark_duplicate(gateway, due, verdict, now)
-    if verdict.outcome.is_accepted:
+    if verdict.outcome.is_accepted and due.profile is Profile.STANDARD:
         announce_clearance(gateway, due.taxpayer_id, due.uuid)
     _compare_clocks(gateway, verdict, now)
 

@@ -1,6 +1,7 @@
 """An ERP sends orders: made once, answered alike, refused in words, and a refusal consumes nothing."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from gateway.pipeline.connect import register
 from gateway.simulator import Fault
 from tests.api.conftest import problem
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
+from tests.ledger.many import break_line
 
 
 def test_made_then_the_same_again(quiet):
@@ -58,6 +60,20 @@ def test_waiting_for_the_verdict(api, buyer, status):
     assert answer.json()["status"] == status
     again = api.order(1, buyer=buyer, headers={"Prefer": "respond-async, wait=20"})
     assert (again.status_code, again.json()["status"]) == (200, status)
+
+
+def test_nobody_waits_for_a_unit_that_is_held_or_an_authority_that_is_down(api):
+    api.ledger.hold_unit(OWNER, UNIT.id, reason="401", now=api.gateway.now())
+    began = time.monotonic()
+    held = api.order(1, buyer=BUSINESS, headers={"Prefer": "wait=30"})
+    api.ledger.release_unit(OWNER, UNIT.id, now=api.gateway.now())
+    break_line(api.ledger, "authority", now=api.gateway.now(), reason="HTTP 503")
+    unanswered = api.order(2, buyer=BUSINESS, headers={"Prefer": "wait=30"})
+    assert [(each.status_code, each.json()["status"]) for each in (held, unanswered)] == [
+        (202, "held"),
+        (202, "issued"),
+    ]
+    assert time.monotonic() - began < 30
 
 
 def test_a_verdict_that_is_still_open_when_the_wait_ends(api, authority):

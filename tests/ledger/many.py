@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, text
 
+from gateway.breaker import CLOSED
 from gateway.invoice.facts import Profile
 from gateway.issued import REPORTING_WINDOW
 from gateway.ledger import Ledger, tables
+from gateway.ledger.breakers import keep
 from tests.ledger.books import NOW, UNIT, Desk
 
 
@@ -39,11 +41,8 @@ def warn(ledger: Ledger, uuid: str, rule: str, at: datetime, message: str = "be 
 
 
 def break_line(ledger: Ledger, scope: str, *, now: datetime, reason: str = "") -> None:
-    """Open a breaker, or with no reason close it."""
-    times = 1 if reason else 0
-    known = {"scope": scope, "failures": 10 * times, "opened": times, "since": now, "changed_at": now, "reason": reason}
-    here = tables.BREAKER.c.scope == scope
+    """Open a breaker for five minutes, or with no reason close it."""
+    is_open = bool(reason)
+    breaker = CLOSED.paused(now, lambda _: timedelta(minutes=5)) if is_open else CLOSED
     with ledger._database.writing() as connection:
-        if connection.execute(update(tables.BREAKER).where(here).values(**known)).rowcount == 0:
-            empty = {column.name: None if column.nullable else "" for column in tables.BREAKER.c}
-            connection.execute(insert(tables.BREAKER), empty | known)
+        keep(connection, scope, breaker, now, reason=reason, since=now)
