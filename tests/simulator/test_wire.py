@@ -143,17 +143,19 @@ def test_the_port_is_shut_for_a_while_and_opens_again() -> None:
         url = f"{_base(simulator)}/compliance"
         with httpx2.Client(trust_env=False, headers=V2) as client:
             assert client.post(url, json={}).status_code == 400
-            assert _post(simulator, "/refuse", {"seconds": 0.2}).status_code == 204
+            assert _post(simulator, "/refuse", {"seconds": 60}).status_code == 204
             with pytest.raises(httpx2.RequestError):
                 client.post(url, json={})  # the connection that was kept
             with pytest.raises(httpx2.ConnectError):
                 client.post(url, json={})
+            assert _post(simulator, "/refuse", {"seconds": 0}).status_code == 204
             _opened(client, url)
-            simulator.faults.add(named("refused", refuse=0.1))
+            simulator.faults.add(named("refused", refuse=60.0))
             with pytest.raises(httpx2.RequestError):
                 client.post(url, json={})
             with pytest.raises(httpx2.ConnectError):
                 client.post(url, json={})
+            _post(simulator, "/refuse", {"seconds": 0.05})
             _opened(client, url)
 
 
