@@ -121,9 +121,9 @@ def _spoilt(state: State, path: str, fault: Fault, right: Reply | Made | None) -
         return _wired(made) if made else None
     if fault.status is None:
         return None
-    is_json = fault.body.lstrip().startswith(("{", "["))
-    kind = "application/json" if is_json else "text/html"
-    return Response(fault.body, status_code=fault.status, headers={"content-type": kind, **fault.headers})
+    kind = "application/json" if fault.body.lstrip().startswith(("{", "[")) else "text/html"
+    headers = {"content-type": kind} | {name.lower(): value for name, value in fault.headers.items()}
+    return Response(fault.body, status_code=fault.status, headers=headers)
 
 
 def _foreign(state: State, cleared: bytes) -> bytes:
