@@ -94,7 +94,7 @@ async def _verdict(gateway: Gateway, taxpayer_id: str, issued: Issued, seconds: 
     """The document once its verdict is in, or as it stands when the wait ends."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not issued.status.is_final and asyncio.get_running_loop().time() < deadline:
-        if await gateway.offload(is_kept_back, gateway, issued):
+        if await gateway.offload(is_kept_back, gateway, taxpayer_id, issued):
             break  # its verdict will not come in time, so the caller need not wait either
         await asyncio.sleep(_LOOK_EVERY)
         issued = await gateway.offload(gateway.ledger.invoice, taxpayer_id, issued.uuid)

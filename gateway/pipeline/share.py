@@ -52,10 +52,12 @@ def announce_clearance(gateway: Gateway, taxpayer_id: str, uuid: str) -> bool:
     return again
 
 
-def is_kept_back(gateway: Gateway, issued: Issued) -> bool:
-    """Whether nothing is sent for now: the unit is held, a note waits for its original, or no line to the authority
-    works."""
-    return issued.status is Status.HELD or any(line.scope == AUTHORITY for line in gateway.ledger.broken_lines())
+def is_kept_back(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
+    """Whether nothing is sent for now: the document's unit is held, or no line to the authority works."""
+    ledger = gateway.ledger
+    if issued.status is Status.HELD and ledger.held(taxpayer_id, ledger.unit_of(taxpayer_id, issued.uuid)):
+        return True
+    return any(line.scope == AUTHORITY for line in ledger.broken_lines())
 
 
 def _shares(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:

@@ -50,7 +50,7 @@ def test_an_outage_of_the_authority(site, outage):
         for fact in (UNIT.seller.name, UNIT.seller.vat, UNIT.id, outage[0].number, outage[1].number, "HTTP 503"):
             assert fact in language
         assert BUSINESS["name"] not in language
-    assert "The authority's service does not answer; last failure" in text.en
+    assert "The authority's service has not answered since" in text.en
     assert f"Unit {UNIT.id} does not reach the authority" in text.en
     assert "no business of theirs" not in text.en
     assert "The last answer about 3 documents: unknown (HTTP 503)." in text.en
