@@ -4,8 +4,11 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.audit import SYSTEM
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
+from gateway.ledger.revocations import KeptList
 from gateway.ledger.rows import (
     AllowedWarning,
     ApiKey,
@@ -38,6 +41,7 @@ from gateway.ledger.rows import (
 )
 
 __all__ = [
+    "SYSTEM",
     "AllowedWarning",
     "ApiKey",
     "Appended",
@@ -54,6 +58,7 @@ __all__ = [
     "ExternalNotes",
     "ExternalOriginal",
     "Filter",
+    "KeptList",
     "Ledger",
     "LinkBack",
     "LinkBackState",
@@ -62,10 +67,13 @@ __all__ = [
     "NewSale",
     "Notice",
     "NoticeState",
+    "OnboardingRun",
     "Page",
+    "Purpose",
     "Slot",
     "Snapshot",
     "Stage",
+    "Step",
     "TakenOff",
     "Taxpayer",
 ]

@@ -13,13 +13,28 @@ from gateway.ledger.database import Database
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
+from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
+from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
 from gateway.ledger.strictness import Strictness
 
 
-class Ledger(Registry, Certificates, Strictness, Issuing, Sending, Inbox, Leases, Queries, Auditing, Access):
+class Ledger(
+    Registry,
+    Certificates,
+    Onboardings,
+    Revocations,
+    Strictness,
+    Issuing,
+    Sending,
+    Inbox,
+    Leases,
+    Queries,
+    Auditing,
+    Access,
+):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 
     Methods raise Unavailable when the database is busy or its disk full, and then nothing was done.
