@@ -73,22 +73,64 @@ async def _work(gateway: Gateway, *, once: bool) -> None:
 
 
 @click.command("simulate", short_help="The tax authority, simulated, for tests and demos.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address both ports are on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of the authority's endpoints.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8100, show_default=True, help="The authority's six endpoints."
 )
 @click.option(
+    "--management-host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of the management port, which asks for no password.",
+)
+@click.option(
     "--management-port", type=click.IntRange(1, 65535), default=8101, show_default=True, help="To steer and to look."
 )
-def simulate_command(host: str, port: int, management_port: int) -> None:
+@click.option("--allow-name", multiple=True, help="A name besides addresses that the management port answers to.")
+@click.option("--url", default="", help="How others reach the endpoints, for the CRL's address in certificates.")
+@click.option("--latency", type=click.FloatRange(0, 600), default=0.0, help="Seconds before every answer.")
+@click.option("--strict-clients", is_flag=True, help="Answers go wrong by chance.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the chance: the same seed, the same faults.")
+@click.option(
+    "--fault-rate", type=click.FloatRange(0, 1), default=0.3, show_default=True, help="How many of all calls go wrong."
+)
+@click.option("--fault", "faults", multiple=True, help="Only this fault, by name; left out: all that need no person.")
+@click.option(
+    "--stall",
+    type=click.FloatRange(0, 600),
+    default=5.0,
+    show_default=True,
+    help="Seconds of silence of the fault `stall`.",
+)
+def simulate_command(
+    host: str,
+    port: int,
+    management_host: str,
+    management_port: int,
+    allow_name: tuple[str, ...],
+    url: str,
+    latency: float,
+    strict_clients: bool,
+    seed: int,
+    fault_rate: float,
+    faults: tuple[str, ...],
+    stall: float,
+) -> None:
     """The tax authority, simulated: for tests and demos of any e-invoicing software.
 
     It judges documents for real, with its own throw-away certificate authority, keeps everything in memory and
     forgets it when it stops. It is not the authority: nothing it accepts is reported to anyone.
     """
-    from gateway.simulator import serve
+    from gateway.simulator import SURVIVABLE, Place, Strict, create, serve
 
-    serve(host, port, management_port)
+    strict = None
+    if strict_clients:
+        try:
+            strict = Strict(seed, fault_rate, faults or SURVIVABLE, delay=0.2, stall=stall, retry_after=1)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+    place = Place(host, port, management_host, management_port, url, allow_name)
+    serve(place, create(latency=latency, strict=strict))
 
 
 @click.command("demo")

@@ -6,8 +6,23 @@ code of its own: it shares none with the rooms that make them, so that both cann
 Where the published API leaves a choice, it takes the one that forces a client to be correct.
 """
 
+from gateway.simulator.catalogue import CATALOGUE, SURVIVABLE, named
 from gateway.simulator.faults import Fault, Faults
-from gateway.simulator.server import Running, Simulator, create, serve
+from gateway.simulator.server import Place, Running, Simulator, create, serve
 from gateway.simulator.state import World
+from gateway.simulator.strict import Strict
 
-__all__ = ["Fault", "Faults", "Running", "Simulator", "World", "create", "serve"]
+__all__ = [
+    "CATALOGUE",
+    "SURVIVABLE",
+    "Fault",
+    "Faults",
+    "Place",
+    "Running",
+    "Simulator",
+    "Strict",
+    "World",
+    "create",
+    "named",
+    "serve",
+]

@@ -2,82 +2,139 @@
 
 import asyncio
 import base64
-import binascii
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from gateway.simulator.calls import CALLS, Asked, Call, Refused, Reply
-from gateway.simulator.faults import Fault
+from gateway.simulator.calls import CALLS, NOT_REPEATABLE, Asked, Call, Refused
+from gateway.simulator.catalogue import CLEARANCE, TOO_LARGE, VERSION, page, somebody_elses
+from gateway.simulator.clearing import clear
+from gateway.simulator.document import Document
+from gateway.simulator.faults import Fault, Made, Reply, Scene
 from gateway.simulator.state import Exchange, State, World
+from gateway.simulator.wire import BrokenOff, Dressed, Reset
 
 MAX_BODY: Final = 5_000_000
 """Largest request read, in bytes."""
 
-NOTICE: Final = "simulator; not the tax authority"
-
+ABOUT: Final = (
+    "This is a simulator of the tax authority's e-invoicing platform. It is NOT the authority, and nothing it accepts "
+    "is legal.\nBase addresses: /e-invoicing/developer-portal, /e-invoicing/simulation, /e-invoicing/core\n"
+)
 
 Fields = dict[str, Any] | None
 
 
-class BrokenOff(Response):
-    """An answer whose connection ends before it does."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        # A length is announced and never delivered: the server then closes the connection.
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"validationResults":', "more_body": True})
-
-
 def create_api(state: State) -> FastAPI:
     """The application that serves all three environments."""
-    app = FastAPI(title="Simulator of the tax authority (not the authority)", openapi_url=None)
+    app = FastAPI(title="Simulator of the tax authority (not the authority)", openapi_url=None, redirect_slashes=False)
     for method, path, call in CALLS:
         app.add_api_route(
             f"/e-invoicing/{{world}}/{path}", _route(state, path, call), methods=[method], response_model=None
         )
+    _add_public(app, state)
+    app.add_middleware(Dressed, clock=state.now)
     return app
+
+
+def _add_public(app: FastAPI, state: State) -> None:
+    """What anyone may fetch: who this is, and what the addresses in certificates lead to."""
+
+    @app.get("/", response_class=PlainTextResponse)
+    async def about() -> str:
+        return ABOUT
+
+    @app.get("/crl")
+    async def revocation_list() -> Response:
+        return Response(state.revocation_list(), media_type="application/pkix-crl")
+
+    @app.get("/ca.crt")
+    async def ca() -> Response:
+        return Response(state.ca.der, media_type="application/pkix-cert")
 
 
 def _route(state: State, path: str, call: Call) -> Callable[[str, Request], Awaitable[Response]]:
     async def answer(world: str, request: Request) -> Response:
         # Read before anything is waited for: a caller who gives up meanwhile has sent it all the same.
         fields = await _fields(request)
-        fault = state.faults.next(path)
-        delay = state.faults.latency + (fault.delay if fault else 0.0)
-        if delay:
-            await asyncio.sleep(delay)
-        if fault and fault.spoils_answer and not fault.accept:
-            return _recorded(state, path, fields, _faulty(fault))
-        response = _dealt_with(state, world, request, fields, call)
-        if fault and fault.spoils_answer:
-            response = _faulty(fault)
-        return _recorded(state, path, fields, response)
+        fault = state.faults.next(path, now=state.now(), is_repeatable=call not in NOT_REPEATABLE)
+        loses_answer = fault is not None and fault.spoils_answer and fault.accept
+        if not loses_answer:
+            await _wait(state, fault)
+        is_received = loses_answer or fault is None or not fault.spoils_answer
+        right = _dealt_with(state, world, request, fields, call) if is_received else None
+        response = _response(right, _spoilt(state, path, fault, right) if fault else None)
+        _record(state, world, path, fields, response, fault)
+        if loses_answer:
+            await _wait(state, fault)
+        if fault:
+            _take_effect(state, world, path, fields, response, fault)
+        return response
 
     return answer
 
 
-def _dealt_with(state: State, world: str, request: Request, fields: Fields, call: Call) -> Response:
+def _take_effect(state: State, world: str, path: str, fields: Fields, response: Response, fault: Fault) -> None:
+    """What a fault changes besides its answer."""
+    claimed = (fields or {}).get("invoiceHash")
+    if response.status_code == 303 and path == CLEARANCE and isinstance(claimed, str):
+        state.send_away(world, claimed[:100])
+    if fault.refuse:
+        state.shut(fault.refuse)
+
+
+async def _wait(state: State, fault: Fault | None) -> None:
+    delay = state.faults.latency + (fault.delay if fault else 0.0)
+    if delay:
+        await asyncio.sleep(delay)
+
+
+def _spoilt(state: State, path: str, fault: Fault, right: Reply | Made | None) -> Response | None:
+    """What comes instead of the right answer; None if that stands."""
+    if fault.reset:
+        return Reset()
+    if fault.drop:
+        return BrokenOff()
+    if fault.make is not None:
+        reply = right if isinstance(right, Reply) else None
+        scene = Scene(path, state.now(), reply, lambda cleared: _foreign(state, cleared), fault.retry_after)
+        made = fault.make(scene)
+        return _wired(made) if made else None
+    if fault.status is None:
+        return None
+    is_json = fault.body.lstrip().startswith(("{", "["))
+    kind = "application/json" if is_json else "text/html"
+    return Response(fault.body, status_code=fault.status, headers={"content-type": kind, **fault.headers})
+
+
+def _foreign(state: State, cleared: bytes) -> bytes:
+    """A cleared document of somebody else, under the authority's own stamp."""
+    return clear(Document.read(somebody_elses(cleared)), state.ca, state.now())
+
+
+def _response(right: Reply | Made | None, spoilt: Response | None) -> Response:
+    if spoilt is not None:
+        return spoilt
+    assert right is not None, "only a fault that spoils the answer keeps a call from being dealt with"
+    return _wired(right) if isinstance(right, Made) else JSONResponse(dict(right.body), status_code=right.status)
+
+
+def _wired(made: Made) -> Response:
+    return Response(made.body, status_code=made.status, headers={"content-type": made.content_type, **made.headers})
+
+
+def _dealt_with(state: State, world: str, request: Request, fields: Fields, call: Call) -> Reply | Made:
     if world not in list(World):
-        return PlainTextResponse("Not Found", status_code=404)
+        return Made(404, "Not Found", "text/plain")
     if request.headers.get("accept-version") != "V2":
-        text = "This Version is not supported or not provided in the header."
-        return PlainTextResponse(text, status_code=406)
+        return Made(406, VERSION, "text/plain;charset=UTF-8")
     if fields is None:
-        return HTMLResponse("<html><h1>413 Request Entity Too Large</h1></html>", status_code=413)
-    reply = _replied(state, _asked(World(world), request, fields), call)
-    response = JSONResponse(dict(reply.body), status_code=reply.status)
-    response.headers["X-Simulator"] = NOTICE
-    return response
-
-
-def _replied(state: State, asked: Asked, call: Call) -> Reply:
+        return page(413, TOO_LARGE)
     try:
-        return call(state, asked)
+        return call(state, _asked(World(world), request, fields))
     except Refused as refused:
         return refused.reply
 
@@ -114,21 +171,14 @@ def _basic(header: str) -> tuple[str, str] | None:
         return None
     try:
         token, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     return (token, secret) if colon else None
 
 
-def _faulty(fault: Fault) -> Response:
-    if fault.drop:
-        return BrokenOff()
-    assert fault.status is not None, "a fault that spoils an answer drops it or replaces it"
-    is_json = fault.body.lstrip().startswith(("{", "["))
-    headers = {"content-type": "application/json" if is_json else "text/html", **fault.headers}
-    return Response(fault.body, status_code=fault.status, headers=headers)
-
-
-def _recorded(state: State, path: str, fields: Fields, response: Response) -> Response:
+def _record(state: State, world: str, path: str, fields: Fields, response: Response, fault: Fault | None) -> None:
     status = 0 if isinstance(response, BrokenOff) else response.status_code
-    state.exchanges.append(Exchange(path, status, str((fields or {}).get("uuid", ""))))
-    return response
+    uuid = (fields or {}).get("uuid")
+    # A text of JSON may hold half a surrogate, which no answer of the management port could be written with.
+    text = uuid[:100].encode("utf-8", "replace").decode("utf-8") if isinstance(uuid, str) else ""
+    state.exchanges.append(Exchange(path, status, text, world[:20], fault.label if fault else "", state.now()))

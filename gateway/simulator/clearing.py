@@ -54,12 +54,10 @@ def clear(document: Document, ca: CertificateAuthority, now: datetime) -> bytes:
     signature = base64.b64encode(ca.key.sign(digest, ec.ECDSA(SHA256()))).decode("ascii")
     root = without_stamp(document.root)
     _put_first(root, _extensions(document.hash_text, signature, ca, now))
-    supplier = root.find(f"{{{CAC}}}AccountingSupplierParty")
-    assert supplier is not None, "a document that passed the schema has a supplier"
-    supplier.addprevious(_qr_reference(_qr(document, signature, ca)))
-    supplier.addprevious(_signature_reference())
+    _put_before(root, "ProjectReference", _qr_reference(_qr(document, signature, ca)))
+    _put_before(root, "AccountingSupplierParty", _signature_reference())
     assert hash_of(root) == digest, "clearing does not change what the hash covers"
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+    return bytes(etree.tostring(root.getroottree(), xml_declaration=True, encoding="UTF-8"))
 
 
 def _put_first(root: etree._Element, extensions: etree._Element) -> None:
@@ -68,19 +66,19 @@ def _put_first(root: etree._Element, extensions: etree._Element) -> None:
     root.insert(0, extensions)
 
 
+def _put_before(root: etree._Element, name: str, element: etree._Element) -> None:
+    """Where the schema has its place: before the first such element, else before the supplier, who is always there."""
+    place = root.find(f"{{{CAC}}}{name}")
+    if place is None:
+        place = root.find(f"{{{CAC}}}AccountingSupplierParty")
+    assert place is not None, "a document that passed the schema has a supplier"
+    place.addprevious(element)
+
+
 def _qr(document: Document, signature: str, ca: CertificateAuthority) -> str:
     key = ca.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    supplier = "cac:AccountingSupplierParty/cac:Party"
-    values = (
-        document.text(f"{supplier}/cac:PartyLegalEntity/cbc:RegistrationName").encode(),
-        document.vat_number("Supplier").encode(),
-        f"{document.text('cbc:IssueDate')}T{document.text('cbc:IssueTime')}".encode(),
-        document.text("cac:LegalMonetaryTotal/cbc:PayableAmount").encode(),
-        document.text("cac:TaxTotal/cbc:TaxAmount").encode(),
-        document.hash_text.encode(),
-        signature.encode(),
-        key,
-    )
+    texts = (*document.qr_facts, document.hash_text, signature)
+    values = (*(text.encode() for text in texts), key)
     return base64.b64encode(b"".join(tag_bytes(tag, value) for tag, value in enumerate(values, 1))).decode("ascii")
 
 

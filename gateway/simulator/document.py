@@ -7,12 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
-from typing import Final
+from typing import Final, NamedTuple
 
 from lxml import etree
 
 from gateway import xml
+from gateway.errors import UnreadableXml
+
+_BLANKS: Final = " \t\r\n"
 
 # Left out of the hash, each with the white space after it kept: signatures and QR (BR-KSA-26).
 _OUTSIDE_HASH: Final = etree.XPath(
@@ -22,8 +24,8 @@ _OUTSIDE_HASH: Final = etree.XPath(
 
 
 def without_stamp(root: etree._Element) -> etree._Element:
-    """A copy of the document with signatures and QR taken out."""
-    bare = copy.deepcopy(root)
+    """A copy of the document with signatures and QR taken out; what stands around the root is copied too."""
+    bare: etree._Element = copy.deepcopy(root.getroottree()).getroot()
     for element in _OUTSIDE_HASH(bare):
         _take_out(element)
     return bare
@@ -40,14 +42,25 @@ def _take_out(element: etree._Element) -> None:
 
 
 def hash_of(root: etree._Element) -> bytes:
-    """The 32 bytes that stand for a document."""
-    canonical = etree.tostring(without_stamp(root), method="c14n", exclusive=False, with_comments=False)
+    """The 32 bytes that stand for a document: of all of it, processing instructions before and after the root too."""
+    bare = without_stamp(root).getroottree()
+    canonical = etree.tostring(bare, method="c14n", exclusive=False, with_comments=False)
     return hashlib.sha256(canonical).digest()
 
 
 def hex_digest(content: bytes) -> str:
     """Base64 of the hexadecimal SHA-256: the form of all digests within the signature block."""
     return base64.b64encode(hashlib.sha256(content).hexdigest().encode("ascii")).decode("ascii")
+
+
+class QrFacts(NamedTuple):
+    """What a QR repeats of its document in the tags 1 to 5, to the last blank as it stands there."""
+
+    seller_name: str
+    seller_vat: str
+    time_stamp: str
+    total: str
+    vat_total: str
 
 
 @dataclass(frozen=True)
@@ -59,16 +72,29 @@ class Document:
 
     @classmethod
     def read(cls, source: bytes) -> "Document":
-        """UnreadableXml if it cannot be parsed."""
-        return cls(source, xml.parse(source))
+        """UnreadableXml if it cannot be parsed, or has no canonical form and so no hash."""
+        document = cls(source, xml.parse(source))
+        try:
+            assert document.hash, "a hash has 32 bytes"
+        except etree.C14NError as error:
+            raise UnreadableXml(f"The XML has no canonical form: {error}.", fix="Name namespaces in full.") from None
+        return document
+
+    def raw(self, path: str) -> str:
+        """The first text at an XPath below the root, with the blanks around it."""
+        return str(self.root.xpath(f"string(({path})[1])", namespaces=xml.NAMESPACES))
 
     def text(self, path: str) -> str:
-        """The first text at an XPath below the root."""
-        found = self.root.xpath(f"string(({path})[1])", namespaces=xml.NAMESPACES)
-        return str(found).strip()
+        """The same without the blanks."""
+        return self.raw(path).strip(_BLANKS)
 
-    def _reference(self, name: str, path: str) -> str:
-        return self.text(f"cac:AdditionalDocumentReference[normalize-space(cbc:ID) = '{name}']/{path}")
+    def first(self, path: str) -> etree._Element | None:
+        """The first element an XPath finds."""
+        return next(iter(self.root.xpath(path, namespaces=xml.NAMESPACES)), None)
+
+    def count(self, path: str) -> int:
+        """How many nodes an XPath finds."""
+        return int(self.root.xpath(f"count({path})", namespaces=xml.NAMESPACES))
 
     @cached_property
     def hash(self) -> bytes:
@@ -87,18 +113,30 @@ class Document:
     @cached_property
     def icv(self) -> int | None:
         """KSA-16; None if it is no number."""
-        text = self._reference("ICV", "cbc:UUID")
+        text = self.text(reference("ICV", "/cbc:UUID"))
         return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
     @cached_property
     def pih(self) -> str:
         """KSA-13."""
-        return self._reference("PIH", "cac:Attachment/cbc:EmbeddedDocumentBinaryObject")
+        return self.text(reference("PIH", _EMBEDDED))
 
     @cached_property
     def qr(self) -> str:
-        """KSA-14 in base64."""
-        return self._reference("QR", "cac:Attachment/cbc:EmbeddedDocumentBinaryObject")
+        """KSA-14 in base64, as it stands."""
+        return self.raw(reference("QR", _EMBEDDED))
+
+    @cached_property
+    def qr_facts(self) -> QrFacts:
+        """What the first tags of the QR have to say."""
+        seller = "cac:AccountingSupplierParty/cac:Party"
+        return QrFacts(
+            self.raw(f"{seller}/cac:PartyLegalEntity/cbc:RegistrationName"),
+            self.raw(f"{seller}/cac:PartyTaxScheme/cbc:CompanyID"),
+            f"{self.raw('cbc:IssueDate')}T{self.raw('cbc:IssueTime')}",
+            self.raw("cac:LegalMonetaryTotal/cbc:PayableAmount"),
+            self.raw("cac:TaxTotal/cbc:TaxAmount"),
+        )
 
     @cached_property
     def type_code(self) -> str:
@@ -130,6 +168,14 @@ class Document:
         return self.text(f"cac:Accounting{role}Party/cac:Party/cac:PartyTaxScheme/cbc:CompanyID")
 
 
+_EMBEDDED: Final = "/cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
+
+
+def reference(name: str, path: str = "") -> str:
+    """The XPath of an additional document reference (ICV, PIH or QR), or of something in it."""
+    return f"cac:AdditionalDocumentReference[normalize-space(cbc:ID) = '{name}']{path}"
+
+
 def compliance_steps(invoice_types: str) -> list[str]:
     """All steps a unit passes before its production CSID, by the digits TSCZ of its CSR."""
     profiles = [name for name, digit in zip(("standard", "simplified"), invoice_types, strict=False) if digit == "1"]
@@ -138,29 +184,53 @@ def compliance_steps(invoice_types: str) -> list[str]:
 
 def signed_properties_text(element: etree._Element) -> str:
     """SignedProperties as the authority's Java code prints them: every ds: element declares its own namespace."""
-    return "".join(_printed(element, frozenset()))
+    return "".join(_printed(element, {}))
 
 
-def _printed(element: etree._Element, declared: frozenset[str]) -> Iterator[str]:
+def _printed(element: etree._Element, declared: dict[str | None, str]) -> Iterator[str]:
+    """An element with its comments; `declared` are the prefixes that stand in the text already."""
+    fresh = {prefix: uri for prefix, uri in _prefixes_of(element).items() if declared.get(prefix) != uri}
     name = etree.QName(element)
     tag = f"{element.prefix}:{name.localname}" if element.prefix else name.localname
     yield f"<{tag}"
-    if name.namespace not in declared:
-        yield f' xmlns:{element.prefix}="{name.namespace}"'
-    yield from (f' {key}="{escape(value)}"' for key, value in element.attrib.items())
-    children = [child for child in element if isinstance(child.tag, str)]
-    if not children and not element.text:
+    yield from (f" xmlns{f':{prefix}' if prefix else ''}={_quoted(uri)}" for prefix, uri in fresh.items())
+    yield from (f" {key}={_quoted(value)}" for key, value in element.attrib.items())
+    if not len(element) and not element.text:
         yield "/>"
         return
-    yield ">" + escape(element.text or "", quote=False)
-    for child in children:
-        yield from _printed(child, declared | {name.namespace})
-        yield escape(child.tail or "", quote=False)
+    yield ">" + _escaped(element.text or "")
+    for child in element:
+        is_element = isinstance(child.tag, str)
+        yield from _printed(child, declared | fresh) if is_element else (_as_it_stands(child),)
+        yield _escaped(child.tail or "")
     yield f"</{tag}>"
 
 
+def _prefixes_of(element: etree._Element) -> dict[str | None, str]:
+    """The element's own prefix first, then those its tag declares in the document."""
+    above = element.getparent()
+    known = {} if above is None else above.nsmap
+    new = {prefix: uri for prefix, uri in element.nsmap.items() if known.get(prefix) != uri} if known else {}
+    return {element.prefix: etree.QName(element).namespace or "", **new}
+
+
+def _as_it_stands(comment: etree._Element) -> str:
+    return str(etree.tostring(comment, with_tail=False, encoding="unicode"))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _quoted(value: str) -> str:
+    return '"' + _escaped(value).replace('"', "&quot;") + '"'
+
+
 def tags_of(encoded: str) -> dict[int, bytes]:
-    """The tags of a QR: base64 of one-byte tag, BER length, value. ValueError if it is cut off or not base64."""
+    """The tags of a QR: base64 of one-byte tag, BER length, value, in their order.
+
+    ValueError if it is cut off, not base64 in one piece, or says a tag twice.
+    """
     content = base64.b64decode(encoded, validate=True)
     tags: dict[int, bytes] = {}
     place = 0
@@ -168,6 +238,8 @@ def tags_of(encoded: str) -> dict[int, bytes]:
         tag, (length, start) = content[place], _length(content, place + 1)
         if start + length > len(content):
             raise ValueError(f"tag {tag} is cut off")
+        if tag in tags:
+            raise ValueError(f"tag {tag} stands twice")
         tags[tag] = content[start : start + length]
         place = start + length
     return tags
@@ -181,6 +253,8 @@ def _length(content: bytes, place: int) -> tuple[int, int]:
     if first < 0x80:
         return first, place + 1
     more = first & 0x7F
+    if not more:
+        raise ValueError("a length without end")
     return int.from_bytes(content[place + 1 : place + 1 + more]), place + 1 + more
 
 

@@ -40,6 +40,11 @@ def schema_invalid(detail: str = "") -> Remark:
     return Remark("XSD_ZATCA_INVALID", "XSD validation", f"{text}. ERROR: {detail}" if detail else text)
 
 
+def not_executable() -> Remark:
+    """What comes of a document on which the official rules stop with an error of their own."""
+    return Remark("GENERAL", "BUSINESS_RULES", "Unable to execute Business Rules validation")
+
+
 _SCHEMA_VALID = {
     "type": "INFO",
     "code": "XSD_ZATCA_VALID",
