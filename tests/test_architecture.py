@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gateway"
 # From the ground up. A room may import rooms of lower floors and, where its own floor says so, its neighbours.
 CORE = frozenset(
     """errors finding verdict xml chain unit unit_file connection issued order codes invoice rules template ubl
-    stamp dom4j qr tlv csid""".split()
+    stamp dom4j qr tlv csid crl""".split()
 )
 SHELL = {
     "settings": frozenset({"unit"}),
