@@ -71,12 +71,12 @@ class UnitFile(_Model):
 def read_unit(data: bytes, environment: Environment) -> Unit:
     """The unit that a JSON text describes; BadInput lists what is missing or wrong in it."""
     with _explained():
-        return _unit(UnitFile.model_validate_json(data), environment)
+        return unit_of(UnitFile.model_validate_json(data), environment)
 
 
 def _read(described: Mapping[str, Any], environment: Environment) -> Unit:
     with _explained():
-        return _unit(UnitFile.model_validate(described), environment)
+        return unit_of(UnitFile.model_validate(described), environment)
 
 
 @contextmanager
@@ -88,7 +88,8 @@ def _explained() -> Iterator[None]:
         raise BadInput(f"This does not describe a unit: {wrong}.", fix="docs/guides/onboard.md shows one.") from None
 
 
-def _unit(described: UnitFile, environment: Environment) -> Unit:
+def unit_of(described: UnitFile, environment: Environment) -> Unit:
+    """The unit that a unit file describes."""
     taxpayer = described.taxpayer
     return Unit(
         id=described.id,

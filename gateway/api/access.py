@@ -28,6 +28,8 @@ class May(StrEnum):
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
     VALIDATE = "have documents judged"
+    SEE_UNITS = "see units"
+    RUN_UNITS = "onboard, renew and release units"
 
 
 RIGHTS: Final[dict[May, frozenset[Role]]] = {
@@ -36,6 +38,8 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.READ_INVOICES: frozenset(Role),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.SEE_UNITS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.RUN_UNITS: frozenset({Role.ADMIN}),
 }
 
 
@@ -79,4 +83,6 @@ def requires(right: May) -> Callable[[Caller], Awaitable[Caller]]:
 Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
 Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
+Overseer = Annotated[Caller, Depends(requires(May.SEE_UNITS))]
+Operator = Annotated[Caller, Depends(requires(May.RUN_UNITS))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]
