@@ -90,6 +90,20 @@ def _judged(rule_set: RuleSet) -> str:
     return f"{codes} rule{'s' if codes > 1 else ''}"
 
 
+def faults() -> str:
+    """Every named fault of the simulator."""
+    rows = [
+        {
+            "name": f"`{row.name}`",
+            "what comes": row.meaning,
+            "at": " ".join(f"`{path}`" for path in sorted(row.fault.paths)) or "every call",
+            "by chance": "yes" if row.is_survivable else "on request",
+        }
+        for row in simulator.CATALOGUE.values()
+    ]
+    return _table(rows)
+
+
 # -- tables whose words are written by hand -------------------------------------------------------------------
 
 
@@ -189,7 +203,12 @@ def management() -> list[Row]:
 
 # -- writing --------------------------------------------------------------------------------------------------
 
-PARTS: Final[dict[str, Callable[[], str]]] = {"commands": commands, "settings": settings, "rules": rules}
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    "settings": settings,
+    "rules": rules,
+    "faults": faults,
+}
 TABLES: Final[dict[str, Callable[[], list[Row]]]] = {
     "errors": error_classes,
     "routes": routes,

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 from lxml import etree
@@ -53,6 +53,12 @@ def hex_digest(content: bytes) -> str:
     return base64.b64encode(hashlib.sha256(content).hexdigest().encode("ascii")).decode("ascii")
 
 
+@cache
+def _compiled(path: str) -> etree.XPath:
+    """There are a few dozen of them, all from this package."""
+    return etree.XPath(path, namespaces=xml.NAMESPACES)
+
+
 class QrFacts(NamedTuple):
     """What a QR repeats of its document in the tags 1 to 5, to the last blank as it stands there."""
 
@@ -82,7 +88,7 @@ class Document:
 
     def raw(self, path: str) -> str:
         """The first text at an XPath below the root, with the blanks around it."""
-        return str(self.root.xpath(f"string(({path})[1])", namespaces=xml.NAMESPACES))
+        return str(_compiled(f"string(({path})[1])")(self.root))
 
     def text(self, path: str) -> str:
         """The same without the blanks."""
@@ -90,11 +96,11 @@ class Document:
 
     def first(self, path: str) -> etree._Element | None:
         """The first element an XPath finds."""
-        return next(iter(self.root.xpath(path, namespaces=xml.NAMESPACES)), None)
+        return next(iter(_compiled(path)(self.root)), None)
 
     def count(self, path: str) -> int:
         """How many nodes an XPath finds."""
-        return int(self.root.xpath(f"count({path})", namespaces=xml.NAMESPACES))
+        return int(_compiled(f"count({path})")(self.root))
 
     @cached_property
     def hash(self) -> bytes:

@@ -115,7 +115,7 @@ class Fault:
     @property
     def label(self) -> str:
         """Its name, or what a free-form one does."""
-        return self.name or ("drop" if self.breaks_off else str(self.status or "delay"))
+        return self.name or ("reset" if self.reset else "drop" if self.drop else str(self.status or "delay"))
 
     def is_for(self, path: str) -> bool:
         """Whether it may meet a call to this path."""

@@ -1,12 +1,14 @@
 """The simulator's second door: look at what it took in, and say what happens next. The real authority has none."""
 
 import base64
+import json
 import secrets
 from datetime import timedelta
 from typing import Annotated, Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from fastapi import FastAPI, HTTPException, Query, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -21,6 +23,8 @@ MAX_PAGE = 10_000
 """Most documents or calls in one answer."""
 
 _MAX_SHIFT = 100 * 366 * 86_400.0
+_YEARS = range(2000, 2200)
+_NO_MOMENT = "the clock goes from the year 2000 to 2199"
 _FREE_FORM = frozenset({"status", "body", "headers", "drop", "reset", "accept"})
 
 _Seconds = Annotated[float, Field(ge=0, le=MAX_DELAY)]
@@ -128,8 +132,17 @@ def create_management(state: State) -> FastAPI:
     _add_faults(app, state)
     _add_switches(app, state)
     _add_portal(app, state)
+    app.add_exception_handler(RequestValidationError, _refused)
     app.add_middleware(Guard, names=state.names)
     return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What is wrong with a body, without the body itself: not all that JSON can say can be said again."""
+    assert isinstance(error, RequestValidationError), "it is registered for these"
+    told = [{"loc": [str(part) for part in each["loc"]], "msg": each["msg"]} for each in error.errors()]
+    text = json.dumps({"detail": told}, ensure_ascii=True)
+    return Response(text, status_code=422, media_type="application/json")
 
 
 def _add_views(app: FastAPI, state: State) -> None:
@@ -264,7 +277,9 @@ def _add_switches(app: FastAPI, state: State) -> None:
         try:
             later = state.now() + timedelta(seconds=body.advance) if body.advance is not None else body.now
         except OverflowError:
-            raise HTTPException(422, "there is no such moment") from None
+            raise HTTPException(422, _NO_MOMENT) from None
+        if later is not None and later.year not in _YEARS:
+            raise HTTPException(422, _NO_MOMENT)
         state.set_clock(later, timedelta(seconds=body.offset or 0))
 
     @app.post("/clearance", status_code=204)
