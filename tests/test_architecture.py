@@ -20,12 +20,13 @@ SHELL = {
     "keys": CORE | {"settings"},
     "authority": CORE,
     "stores": CORE,
+    "erps": CORE,
     "simulator": {"listener"} | CORE - {"stamp", "dom4j", "qr", "tlv", "ubl", "chain", "csid", "template"},
     "answer": CORE,
     "official": CORE,
 }
 ABOVE = {
-    "pipeline": CORE | {"settings", "outbound", "ledger", "keys", "authority", "stores"},
+    "pipeline": CORE | {"settings", "outbound", "ledger", "keys", "authority", "stores", "erps"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
     "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
     "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},

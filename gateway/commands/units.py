@@ -103,6 +103,8 @@ def connect_command(
     Credentials come from a file or standard input, never from the command line, where others could read them:
       woocommerce  {"key": "ck_...", "secret": "cs_...", "webhook": "the webhook's secret"}
       salla        {"access_token": "...", "webhook": "the webhook's secret"}
+      api          none; of an Odoo that is to be asked, {"login": "...", "key": "an API key"}
+                   with --url and --settings {"erp": "odoo", "database": "..."}
     """
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)

@@ -31,7 +31,7 @@ def change_connection(gateway: Gateway, connection: Connection, *, actor: str) -
     """Give a known connection other credentials and settings; Unknown if there is none of that name."""
     gateway.ledger.connection(connection.taxpayer_id, connection.id)
     check_connection(gateway, connection)
-    if connection.platform != "api":
+    if connection.secrets:
         _seal(gateway, connection)
     gateway.ledger.change_connection(connection, actor=actor, now=gateway.now())
 
@@ -57,8 +57,11 @@ async def connect(
 
 def check_connection(gateway: Gateway, connection: Connection) -> None:
     """BadInput if a shop's connection lacks something, or names an address that is not to be called."""
+    private = gateway.settings.allow_private_shops
     if connection.platform != "api":
-        _check_shop(connection, private=gateway.settings.allow_private_shops)
+        _check_shop(connection, private=private)
+    elif connection.base_url and not private:
+        check_address(connection.base_url)
 
 
 def _seal(gateway: Gateway, connection: Connection) -> None:
@@ -70,7 +73,7 @@ def add_connection(gateway: Gateway, connection: Connection, *, actor: str) -> N
     """Enter a connection; a shop needs an address we may call, and credentials, which are sealed."""
     check_connection(gateway, connection)
     # Before the connection, which could never be used without them; but a name that is taken keeps its own.
-    if connection.platform != "api" and gateway.ledger.any_connection(connection.id) is None:
+    if connection.secrets and gateway.ledger.any_connection(connection.id) is None:
         _seal(gateway, connection)
     gateway.ledger.add_connection(connection, actor=actor, now=gateway.now())
 

@@ -1,19 +1,23 @@
 """Two issuers for one sale is the worst that can happen: nothing goes live while the shop still issues itself.
 
 Shops that tell whether they issue themselves are asked, when they are connected and again when their unit is
-onboarded. Of an ERP that sends orders this gateway sees nothing, so a person is told what to look at.
+onboarded. An ERP that sends orders is asked if it is an Odoo that may be called; of others nothing is seen here, and
+a person is told what to look at.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import httpx2
 
 from gateway.connection import Connection
+from gateway.erps import odoo
 from gateway.errors import BadInput, GatewayError
 from gateway.finding import Text
 from gateway.pipeline.gateway import Gateway, Lines
-from gateway.pipeline.intake import connection_with_secrets
+from gateway.pipeline.intake import connection_secrets
 from gateway.stores import salla, zid
 from gateway.unit import Unit
 
@@ -31,6 +35,13 @@ _PLATFORMS: Final[Mapping[str, _Platform]] = {
         Text(
             "In the shop's settings of orders and invoices, set the invoice provider to custom.",
             "في إعدادات الطلبات والفواتير في متجر سلة، اجعل مزود إصدار الفواتير «مخصص».",
+        ),
+    ),
+    "odoo": _Platform(
+        odoo.issues_itself,
+        Text(
+            f"In Odoo take the ZATCA format off the sales journals, or uninstall the module {odoo.MODULE}.",
+            f"في أودو أزل صيغة الفوترة الإلكترونية (ZATCA) من دفاتر المبيعات أو ألغِ تثبيت الوحدة {odoo.MODULE}.",
         ),
     ),
     "zid": _Platform(
@@ -58,7 +69,7 @@ async def check_issuer(
 
     BadInput: the shop issues itself, or cannot be asked. `unchecked` lets the second pass, and leaves an audit entry.
     """
-    platform = _PLATFORMS.get(connection.platform)
+    platform = _PLATFORMS.get(_name_of(connection))
     if platform is None:
         if connection.platform != "api":
             return None
@@ -67,10 +78,10 @@ async def check_issuer(
     answer, why = await _ask(platform, connection, lines)
     if answer:
         raise BadInput(
-            f"The {connection.platform} shop of connection {connection.id} issues to the authority itself, and two"
+            f"What connection {connection.id} connects ({_name_of(connection)}) issues to the authority itself, and two"
             " issuers for one sale must never be.",
             fix=f"{platform.switch.en} Then repeat the command.",
-            ar=f"المتجر يصدر الفواتير للهيئة بنفسه، ولا يجوز أن يصدر البيع الواحد جهتان. {platform.switch.ar}",
+            ar=f"النظام المربوط يصدر الفواتير للهيئة بنفسه، ولا يجوز أن يصدر البيع الواحد جهتان. {platform.switch.ar}",
         )
     if answer is None and not unchecked:
         raise _cannot_tell(connection, platform, why)
@@ -83,9 +94,16 @@ async def check_issuers_of(gateway: Gateway, lines: Lines, unit: Unit, *, actor:
     """`check_issuer` for every shop whose sales the unit issues, before it goes live."""
     connections = await gateway.offload(gateway.ledger.connections, unit.taxpayer_id)
     for each in connections:
-        if each.unit_id == unit.id and each.platform in _PLATFORMS:
-            shop = await gateway.offload(connection_with_secrets, gateway, each.taxpayer_id, each.id)
-            await check_issuer(gateway, lines, shop, actor=actor, unchecked=unchecked)
+        if each.unit_id == unit.id and _name_of(each) in _PLATFORMS:
+            secrets = await gateway.offload(gateway.safe.open, connection_secrets(each.taxpayer_id, each.id))
+            whole = replace(each, secrets=json.loads(secrets))
+            await check_issuer(gateway, lines, whole, actor=actor, unchecked=unchecked)
+
+
+def _name_of(connection: Connection) -> str:
+    """Of an ERP that sends orders, the setting `erp` says that it is an Odoo."""
+    is_odoo = connection.platform == "api" and connection.settings.get("erp") == "odoo"
+    return "odoo" if is_odoo else connection.platform
 
 
 async def _ask(platform: _Platform, connection: Connection, lines: Lines) -> tuple[bool | None, str]:
@@ -99,10 +117,10 @@ async def _ask(platform: _Platform, connection: Connection, lines: Lines) -> tup
 
 def _cannot_tell(connection: Connection, platform: _Platform, why: str) -> BadInput:
     return BadInput(
-        f"Whether the {connection.platform} shop of connection {connection.id} issues to the authority itself cannot be"
-        f" told. {why}",
+        f"Whether what connection {connection.id} connects ({_name_of(connection)}) issues to the authority itself"
+        f" cannot be told. {why}",
         fix=f"{platform.switch.en} If you have seen to it yourself, repeat the command with --unchecked-issuer.",
-        ar=f"تعذر التحقق مما إذا كان المتجر يصدر الفواتير للهيئة بنفسه. {platform.switch.ar}"
+        ar=f"تعذر التحقق مما إذا كان النظام المربوط يصدر الفواتير للهيئة بنفسه. {platform.switch.ar}"
         " بعد التأكد من ذلك بنفسك، أعد الأمر مع ‎--unchecked-issuer.",
     )
 

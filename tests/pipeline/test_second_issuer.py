@@ -15,8 +15,12 @@ from gateway.errors import BadInput, Unknown
 from gateway.pipeline.connect import add_connection, connect
 from gateway.pipeline.gateway import online
 from gateway.pipeline.second_issuer import check_issuer
+from tests.erps.test_odoo import connection as odoo_connection
+from tests.erps.test_odoo import odoo
 from tests.installation import OWNER, UNIT
 from tests.pipeline.test_onboard import take
+
+__all__ = ["odoo"]
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def test_a_shop_that_issues_itself_is_never_connected(site, salla, unchecked):
 def test_a_shop_that_begins_to_issue_itself_stops_the_next_onboarding_of_its_unit(site, salla):
     enter(site, shop_of(salla))
     salla.custom_invoices = False
-    with pytest.raises(BadInput, match="shop of connection salla-1 issues"):
+    with pytest.raises(BadInput, match="connection salla-1 connects"):
         take(site, UNIT)
     assert site.ledger.onboardings(OWNER, UNIT.id)[1:] == ()
     salla.custom_invoices = True
@@ -188,3 +192,24 @@ def test_a_connection_entered_without_asking_is_asked_at_the_onboarding(site, sa
     add_connection(site.gateway, shop_of(salla), actor="tests")
     with pytest.raises(BadInput, match="issues to the authority itself"):
         take(site, UNIT)
+
+
+# -- Odoo, an ERP that can be asked ------------------------------------------------------------------------------
+
+
+def test_an_odoo_that_is_named_is_asked_at_connecting_and_at_onboarding(site, odoo):
+    erp = replace(odoo_connection(odoo.url), id="odoo-1", taxpayer_id=OWNER, unit_id=UNIT.id)
+    with pytest.raises(BadInput, match=r"\(odoo\) issues to the authority itself") as refused:
+        enter(site, erp)
+    assert "l10n_sa_edi" in refused.value.fix
+    odoo.journals = {}
+    assert enter(site, erp) is None
+    assert dict(site.ledger.connection(OWNER, "odoo-1").secrets) == {}
+    take(site, UNIT)
+    odoo.journals = {9: "sa_zatca"}
+    with pytest.raises(BadInput, match="issues to the authority itself"):
+        take(site, UNIT)
+    odoo.status = 503
+    with pytest.raises(BadInput, match="cannot be told"):
+        take(site, UNIT)
+    take(site, UNIT, unchecked_issuer=True)
