@@ -279,6 +279,14 @@ def test_a_key_that_is_gone(site, unit):
     take(site, unit)
 
 
+def test_what_a_run_left_that_was_killed_while_it_was_closed_is_swept_up(site, unit):
+    former = broken_off(site, unit)
+    site.ledger.end_onboarding(former, error="killed right after", now=site.clock())
+    assert keys(site) == [unit.key(former.id)]
+    take(site, unit)
+    assert keys(site) == [unit.key(site.ledger.current_csid(OWNER, unit.id).id)]
+
+
 def test_documents_that_the_authority_has_forgotten_are_sent_again(site, unit):
     broken_off(site, unit, endpoint="production/csids")
     for csid in site.authority.state.csids.values():
