@@ -50,7 +50,8 @@ class Settings(BaseSettings):
     chain_after_renewal: Annotated[
         str,
         Field(
-            pattern="^(new|continue)$", description="What a renewed certificate does: new chain from 1, or continue."
+            pattern="^(new|continue)$",
+            description="After a renewal: a new chain from 1 (new), or the one before goes on (continue).",
         ),
     ] = "new"
     authority_ca: Annotated[
