@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -25,7 +26,23 @@ ABOUT: Final = (
     "is legal.\nBase addresses: /e-invoicing/developer-portal, /e-invoicing/simulation, /e-invoicing/core\n"
 )
 
-Fields = dict[str, Any] | None
+
+class Received(NamedTuple):
+    """One request: where it went, the JSON object in its body, and the SHA-256 of that body in hex.
+
+    `fields` are empty if the body is anything else, None if there is too much of it.
+    """
+
+    world: str
+    path: str
+    fields: dict[str, Any] | None
+    digest: str
+
+    def text(self, name: str) -> str:
+        """A short text of the body; empty if there is none."""
+        value = (self.fields or {}).get(name)
+        # A text of JSON may hold half a surrogate, which no answer of the management port could be written with.
+        return value[:100].encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
 
 
 def create_api(state: State) -> FastAPI:
@@ -59,29 +76,28 @@ def _add_public(app: FastAPI, state: State) -> None:
 def _route(state: State, path: str, call: Call) -> Callable[[str, Request], Awaitable[Response]]:
     async def answer(world: str, request: Request) -> Response:
         # Read before anything is waited for: a caller who gives up meanwhile has sent it all the same.
-        fields = await _fields(request)
+        received = await _received(world, path, request)
         fault = state.faults.next(path, now=state.now(), is_repeatable=call not in NOT_REPEATABLE)
         loses_answer = fault is not None and fault.spoils_answer and fault.accept
         if not loses_answer:
             await _wait(state, fault)
         is_received = loses_answer or fault is None or not fault.spoils_answer
-        right = _dealt_with(state, world, request, fields, call) if is_received else None
+        right = _dealt_with(state, received, request, call) if is_received else None
         response = _response(right, _spoilt(state, path, fault, right) if fault else None)
-        _record(state, world, path, fields, response, fault)
+        _record(state, received, response, fault)
         if loses_answer:
             await _wait(state, fault)
         if fault:
-            _take_effect(state, world, path, fields, response, fault)
+            _take_effect(state, received, response, fault)
         return response
 
     return answer
 
 
-def _take_effect(state: State, world: str, path: str, fields: Fields, response: Response, fault: Fault) -> None:
+def _take_effect(state: State, received: Received, response: Response, fault: Fault) -> None:
     """What a fault changes besides its answer."""
-    claimed = (fields or {}).get("invoiceHash")
-    if response.status_code == 303 and path == CLEARANCE and isinstance(claimed, str):
-        state.send_away(world, claimed[:100])
+    if response.status_code == 303 and received.path == CLEARANCE:
+        state.send_away(received.world, received.text("invoiceHash"))
     if fault.refuse:
         state.shut(fault.refuse)
 
@@ -105,9 +121,9 @@ def _spoilt(state: State, path: str, fault: Fault, right: Reply | Made | None) -
         return _wired(made) if made else None
     if fault.status is None:
         return None
-    is_json = fault.body.lstrip().startswith(("{", "["))
-    kind = "application/json" if is_json else "text/html"
-    return Response(fault.body, status_code=fault.status, headers={"content-type": kind, **fault.headers})
+    kind = "application/json" if fault.body.lstrip().startswith(("{", "[")) else "text/html"
+    headers = {"content-type": kind} | {name.lower(): value for name, value in fault.headers.items()}
+    return Response(fault.body, status_code=fault.status, headers=headers)
 
 
 def _foreign(state: State, cleared: bytes) -> bytes:
@@ -126,31 +142,30 @@ def _wired(made: Made) -> Response:
     return Response(made.body, status_code=made.status, headers={"content-type": made.content_type, **made.headers})
 
 
-def _dealt_with(state: State, world: str, request: Request, fields: Fields, call: Call) -> Reply | Made:
-    if world not in list(World):
+def _dealt_with(state: State, received: Received, request: Request, call: Call) -> Reply | Made:
+    if received.world not in list(World):
         return Made(404, "Not Found", "text/plain")
     if request.headers.get("accept-version") != "V2":
         return Made(406, VERSION, "text/plain;charset=UTF-8")
-    if fields is None:
+    if received.fields is None:
         return page(413, TOO_LARGE)
     try:
-        return call(state, _asked(World(world), request, fields))
+        return call(state, _asked(World(received.world), request, received.fields))
     except Refused as refused:
         return refused.reply
 
 
-async def _fields(request: Request) -> Fields:
-    """The JSON object of a request; empty if it is anything else, None if there is too much of it."""
+async def _received(world: str, path: str, request: Request) -> Received:
     body = bytearray()
     async for chunk in request.stream():
         if len(body) + len(chunk) > MAX_BODY:
-            return None
+            return Received(world[:20], path, None, "")
         body += chunk
     try:
         fields = json.loads(bytes(body))
     except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
+        fields = {}
+    return Received(world[:20], path, fields if isinstance(fields, dict) else {}, hashlib.sha256(body).hexdigest())
 
 
 def _asked(world: World, request: Request, fields: dict[str, Any]) -> Asked:
@@ -176,9 +191,15 @@ def _basic(header: str) -> tuple[str, str] | None:
     return (token, secret) if colon else None
 
 
-def _record(state: State, world: str, path: str, fields: Fields, response: Response, fault: Fault | None) -> None:
-    status = 0 if isinstance(response, BrokenOff) else response.status_code
-    uuid = (fields or {}).get("uuid")
-    # A text of JSON may hold half a surrogate, which no answer of the management port could be written with.
-    text = uuid[:100].encode("utf-8", "replace").decode("utf-8") if isinstance(uuid, str) else ""
-    state.exchanges.append(Exchange(path, status, text, world[:20], fault.label if fault else "", state.now()))
+def _record(state: State, received: Received, response: Response, fault: Fault | None) -> None:
+    state.exchanges.append(
+        Exchange(
+            endpoint=received.path,
+            status=0 if isinstance(response, BrokenOff) else response.status_code,
+            uuid=received.text("uuid"),
+            world=received.world,
+            fault=fault.label if fault else "",
+            at=state.now(),
+            sent=received.digest,
+        )
+    )

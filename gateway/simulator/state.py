@@ -109,7 +109,10 @@ class Accepted:
 
 
 class Exchange(NamedTuple):
-    """One call and how it was answered; status 0 if the connection was broken off, `fault` what went wrong."""
+    """One call and how it was answered; status 0 if the connection was broken off.
+
+    `fault` is what went wrong, `sent` the SHA-256 of the request's body in hex: the same for the same bytes only.
+    """
 
     endpoint: str
     status: int
@@ -117,6 +120,7 @@ class Exchange(NamedTuple):
     world: str = ""
     fault: str = ""
     at: datetime | None = None
+    sent: str = ""
 
 
 class State:

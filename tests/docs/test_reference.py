@@ -10,10 +10,16 @@ from gateway import errors
 from gateway.issued import Status
 from gateway.pipeline.api_keys import Role
 from gateway.rules.r3_4_8 import BOOK
+from gateway.simulator.api import MAX_BODY
+from gateway.simulator.faults import MAX_DELAY, MAX_QUEUED
+from gateway.simulator.management import MAX_PAGE
+from gateway.simulator.overnight import MAX_DOCUMENT, MAX_RULES, MAX_XPATH
+from gateway.simulator.state import DUPLICATE_MEMORY, MAX_EXCHANGES
 from gateway.stores import STORES, salla, woocommerce
 from gateway.stores.store import State
 from gateway.unit_file import UnitFile
 from gateway.verdict import Outcome
+from gateway.xml import MAX_XML_BYTES
 from tests.docs.console import ROOT
 
 DOCS = ROOT / "docs"
@@ -91,6 +97,22 @@ def test_the_answer_is_explained_field_by_field():
     fields = re.findall(r'^    "(\w+)":', shown, re.M)
     assert fields
     assert [field for field in fields if f"| `{field}` |" not in shown] == []
+
+
+def test_the_simulators_limits_are_those_of_the_code():
+    simulator = page("reference/simulator.md")
+    for said in (
+        f"| a request | {MAX_BODY:,} bytes",
+        f"| a document | {MAX_XML_BYTES:,} bytes |",
+        f"remembered {DUPLICATE_MEMORY.total_seconds() / 3600:.0f} hours",
+        f"the last {MAX_EXCHANGES:,} |",
+        f"| {MAX_QUEUED:,} and {MAX_RULES} |",
+        f"| {MAX_DELAY:.0f} seconds |",
+        f"documents above {MAX_DOCUMENT:,} bytes",
+        f"have {MAX_XPATH} characters",
+        f"`limit` (at most {MAX_PAGE:,})",
+    ):
+        assert said in simulator
 
 
 def test_every_setting_and_secret_of_a_shop_is_listed():

@@ -253,6 +253,13 @@ DIFFERENCES = (
         _stamped_anew(tampering.text("cbc:LineExtensionAmount", lambda _: "-0.00")),
         "Minus zero with decimals is below zero to the official processor. We are right, see tests/rules.",
     ),
+    Difference(
+        {"BR-KSA-82"},
+        set(),
+        _stamped_anew(tampering.text("cbc:RoundingAmount", lambda _: "-0.00", place=2)),
+        "Minus zero again, in a line of a prepayment. We are right.",
+        base="prepayments-deducted",
+    ),
 )
 
 

@@ -21,7 +21,7 @@ from gateway.simulator.document import Document
 from gateway.simulator.state import Csid, World
 
 PLANNED = {200, 202, 208, 303, 400, 401, 404, 406, 409, 413, 428}
-CALM = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+CALM = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

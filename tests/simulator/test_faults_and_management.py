@@ -56,7 +56,10 @@ def test_a_connection_breaks_off_before_or_after_accepting(talk: Any, enrolled: 
         (Outcome.ACCEPTED, 200),
         (Outcome.DUPLICATE, 208),
     ]
-    assert [exchange.status for exchange in simulator.state.exchanges][-4:] == [0, 0, 200, 208]
+    exchanges = list(simulator.state.exchanges)[-4:]
+    assert [exchange.status for exchange in exchanges] == [0, 0, 200, 208]
+    assert [each.sent for each in exchanges[:2]] == [each.sent for each in exchanges[2:]], "the same bytes again"
+    assert exchanges[0].sent != exchanges[1].sent
 
 
 def test_an_answer_slower_than_the_client_waits_is_unknown(talk: Any, enrolled: Any, simulator: Any) -> None:
@@ -100,6 +103,7 @@ def test_management_shows_what_was_accepted(talk: Any, enrolled: Any, simulator:
     assert (shown["csid"], shown["status"]) == (credentials.request_id, "REPORTED")
     assert base64.b64decode(shown["xml"]) == document.xml
     assert exchanges[-1].pop("at")
+    assert len(exchanges[-1].pop("sent")) == 64
     assert exchanges[-1] == {
         "endpoint": "invoices/reporting/single",
         "status": 200,

@@ -76,36 +76,55 @@ def test_delays_and_waits_are_those_of_the_strict_mode() -> None:
     assert drawn["limited-seconds"].retry_after == 3
 
 
-def test_a_client_that_sends_again_gets_every_document_through_once(tool: Any) -> None:
-    """60 documents at a rate of 0.4: each accepted once, though most answers of some are lost."""
-    strict = Strict(seed=3, rate=0.4, delay=0.001, stall=0.001)
-    simulator = create()
-    till = tool.Till()
+async def _deliver(authority: Any, credentials: Any, document: Any, *, is_standard: bool) -> int:
+    """How often a document was sent until it was accepted, the same bytes each time."""
+    call = authority.clear if is_standard else authority.report
+    for sendings in range(1, 50):
+        verdict = await call(credentials, document)
+        if verdict.outcome is Outcome.CLEARANCE_OFF:
+            call = authority.report
+        elif verdict.outcome.is_accepted and (not verdict.cleared_xml or document.uuid in str(verdict.cleared_xml)):
+            return sendings
+    raise AssertionError(f"document {document.uuid} never came through")
 
-    async def deliver(authority: Any, credentials: Any, number: int) -> int:
-        document = till.document("01" if number % 3 == 0 else "02")
-        call = authority.clear if number % 3 == 0 else authority.report
-        for sendings in range(1, 30):
-            verdict = await call(credentials, document)
-            if verdict.outcome is Outcome.CLEARANCE_OFF:
-                call = authority.report
-            elif verdict.outcome.is_accepted and (not verdict.cleared_xml or document.uuid in str(verdict.cleared_xml)):
-                return sendings
-        raise AssertionError(f"document {number} never came through")
+
+def _all_through(till: Any, enrol: Any, strict: Strict, count: int) -> int:
+    """Send documents, 20 at once; the most that one was sent. Each is accepted once, and all sendings are the same."""
+    simulator, at_once = create(), asyncio.Semaphore(20)
+
+    async def one(authority: Any, credentials: Any, number: int) -> int:
+        async with at_once:
+            is_standard = number % 3 == 0
+            document = till.document("01" if is_standard else "02")
+            return await _deliver(authority, credentials, document, is_standard=is_standard)
 
     async def run(url: str) -> list[int]:
         async with Authority(url, timeout=10.0) as authority:
-            credentials = await tool.enrol(authority, till)
+            credentials = await enrol(authority, till)
             simulator.faults.strict = strict
-            return [await deliver(authority, credentials, number) for number in range(60)]
+            return await asyncio.gather(*(one(authority, credentials, number) for number in range(count)))
 
     with Running(simulator) as running:
         sendings = asyncio.run(run(running.url(Environment.SANDBOX)))
-    assert len(simulator.state.accepted) == 60
-    assert len({document.uuid for document in simulator.state.accepted}) == 60
-    assert max(sendings) > 2
-    met = {exchange.fault for exchange in simulator.state.exchanges if exchange.fault}
-    assert len(met) > 15
+    sent: dict[str, set[str]] = {}
+    for exchange in simulator.state.exchanges:
+        if exchange.endpoint in (REPORTING, CLEARANCE):
+            sent.setdefault(exchange.uuid, set()).add(exchange.sent)
+    assert [len(bodies) for bodies in sent.values()] == [1] * count
+    assert sorted(sent) == sorted(document.uuid for document in simulator.state.accepted)
+    assert sorted(document.icv or 0 for document in simulator.state.accepted) == list(range(1, count + 1))
+    return max(sendings)
+
+
+def test_a_client_that_sends_again_gets_every_document_through_once(tool: Any) -> None:
+    strict = Strict(seed=3, rate=0.4, delay=0.001, stall=0.001)
+    assert _all_through(tool.Till(), tool.enrol, strict, 60) > 2
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(3))
+def test_a_thousand_documents_get_through_once(tool: Any, seed: int) -> None:
+    assert _all_through(tool.Till(), tool.enrol, Strict(seed=seed), 1000) > 2
 
 
 def test_a_reset_begins_the_series_again() -> None:

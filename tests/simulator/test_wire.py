@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from gateway.simulator import Running, create, named
+from gateway.simulator import Fault, Running, create, named
 from gateway.simulator.calls import CALLS
 from gateway.simulator.server import Place, _announcement
 from gateway.unit import Environment
@@ -39,6 +39,13 @@ def test_every_answer_tells_the_simulators_time_and_what_it_is(simulator: Any) -
         assert answer.headers.get_list("date") == ["Mon, 03 Feb 2031 01:05:06 GMT"]
         assert answer.headers["x-simulator"] == "simulator; not the tax authority"
         assert "server" not in answer.headers
+
+
+def test_a_free_form_answer_has_the_headers_it_was_given(simulator: Any) -> None:
+    simulator.faults.add(Fault(status=200, body="[]", headers={"Content-Type": "text/csv", "Date": "yesterday"}))
+    answer = httpx2.post(f"{_base(simulator)}/compliance", json={}, headers=V2, trust_env=False)
+    assert answer.headers.get_list("content-type") == ["text/csv"]
+    assert answer.headers.get_list("date") == ["yesterday"]
 
 
 def test_a_clock_that_is_wrong_runs_on(simulator: Any) -> None:
@@ -143,17 +150,19 @@ def test_the_port_is_shut_for_a_while_and_opens_again() -> None:
         url = f"{_base(simulator)}/compliance"
         with httpx2.Client(trust_env=False, headers=V2) as client:
             assert client.post(url, json={}).status_code == 400
-            assert _post(simulator, "/refuse", {"seconds": 0.2}).status_code == 204
+            assert _post(simulator, "/refuse", {"seconds": 60}).status_code == 204
             with pytest.raises(httpx2.RequestError):
                 client.post(url, json={})  # the connection that was kept
             with pytest.raises(httpx2.ConnectError):
                 client.post(url, json={})
+            assert _post(simulator, "/refuse", {"seconds": 0}).status_code == 204
             _opened(client, url)
-            simulator.faults.add(named("refused", refuse=0.1))
+            simulator.faults.add(named("refused", refuse=60.0))
             with pytest.raises(httpx2.RequestError):
                 client.post(url, json={})
             with pytest.raises(httpx2.ConnectError):
                 client.post(url, json={})
+            _post(simulator, "/refuse", {"seconds": 0.05})
             _opened(client, url)
 
 
