@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="PEM file with the authority's issuing certificates, to prove lists of revoked ones by."),
     ] = None
+    authority_crl: Annotated[
+        str, Field(description="Address of the authority's list of revoked certificates, for those that name none.")
+    ] = ""
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod

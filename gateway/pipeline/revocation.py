@@ -65,14 +65,14 @@ async def check_revocations(gateway: Gateway, csids: Sequence[CsidRecord]) -> tu
 
 async def _check(gateway: Gateway, net: "_Net", csid: CsidRecord) -> Checked:
     certificate = read_certificate(csid.certificate.encode())
-    addresses = list_addresses(certificate)
-    if csid.revoked_at or not addresses:
+    address = next(iter(list_addresses(certificate)), gateway.settings.authority_crl)
+    if csid.revoked_at or not address:
         return Checked(csid, is_revoked=csid.revoked_at is not None)
-    known = await _known(gateway, net, addresses[0], certificate)
+    known = await _known(gateway, net, address, certificate)
     since = known.list.names(certificate) if known.list else None
     if since is None:
         return Checked(csid, is_revoked=False, doubt=known.doubt)
-    detail = {"list": addresses[0], "serial": f"{certificate.serial:x}", "since": since.isoformat()}
+    detail = {"list": address, "serial": f"{certificate.serial:x}", "since": since.isoformat()}
     await gateway.offload(gateway.ledger.revoke_csid, csid, detail=detail, now=gateway.now())
     return Checked(csid, is_revoked=True)
 

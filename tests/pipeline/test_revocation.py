@@ -188,6 +188,14 @@ def test_a_certificate_that_names_no_list_is_not_looked_up(site, current, monkey
     assert list_addresses(read_certificate((CERTS / "unit.pem").read_bytes())) == ()
 
 
+def test_of_a_certificate_that_names_no_list_the_one_that_is_set_is_read(site, installation, current, monkeypatch):
+    (url,) = list_addresses(read_certificate(current.certificate.encode()))
+    monkeypatch.setattr("gateway.pipeline.revocation.list_addresses", lambda certificate: ())
+    revoke(site, current)
+    with opened(installation, authority_crl=url) as configured:
+        assert check(configured).is_revoked
+
+
 # -- how long it still holds -------------------------------------------------------------------------------------
 
 
