@@ -32,6 +32,8 @@ MAX_SECONDS: Final = 60.0
 """For one whole exchange, so that an answer that trickles in cannot hold a worker."""
 
 PORTS: Final = frozenset({443, 8443})
+PLAIN_PORTS: Final = frozenset({80, 443})
+"""Where lists of revoked certificates are published; they are signed, so plain http is as good."""
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
@@ -81,15 +83,36 @@ def client(settings: Settings) -> httpx2.AsyncClient:
     return _client(PublicAddressesOnly(_resolve) if not settings.allow_private_shops else None)
 
 
-def _client(addresses: "PublicAddressesOnly | None") -> httpx2.AsyncClient:
+def list_client(*, this_machine: bool) -> httpx2.AsyncClient:
+    """The client for what the authority publishes signed (CRLs, its issuers' certificates), over plain http too.
+
+    Only public addresses, or with `this_machine` any: for lists of a simulated authority, whose address is loopback.
+    """
+    return _client(None if this_machine else PublicAddressesOnly(_resolve), plain=True)
+
+
+def _client(addresses: "PublicAddressesOnly | None", *, plain: bool = False) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(
-        transport=_Transport(addresses),
+        transport=_Transport(addresses, plain=plain),
         timeout=TIMEOUT,
         follow_redirects=False,
         trust_env=False,
         # Compressed answers could unpack to any size.
         headers={"User-Agent": f"gateway/{__version__}", "Accept-Encoding": "identity"},
     )
+
+
+def _check_published(url: httpx2.URL) -> None:
+    """The same for what the authority publishes: its certificates carry the address."""
+    if (
+        url.scheme not in ("http", "https")
+        or not url.host
+        or url.userinfo
+        or (url.port or (80 if url.scheme == "http" else 443)) not in PLAIN_PORTS
+    ):
+        raise BadInput(f"{url.scheme}://{url.host} is not an address that lists are read from.")
+    if _is_literal(url.host) and not is_public(url.host):
+        raise _not_public(url.host)
 
 
 def _check(url: httpx2.URL) -> None:
@@ -168,8 +191,9 @@ class PublicAddressesOnly(httpcore2.AsyncNetworkBackend):
 class _Transport(httpx2.AsyncBaseTransport):
     """HTTP over `addresses` (None: any address and scheme), with limits on the answer."""
 
-    def __init__(self, addresses: PublicAddressesOnly | None) -> None:
+    def __init__(self, addresses: PublicAddressesOnly | None, *, plain: bool = False) -> None:
         self._guarded = addresses is not None
+        self._check = _check_published if plain else _check
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=_trusted(),
             network_backend=addresses,
@@ -180,7 +204,7 @@ class _Transport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         if self._guarded:
-            _check(request.url)
+            self._check(request.url)
         until = time.monotonic() + MAX_SECONDS
         with _as_httpx():
             async with asyncio.timeout(MAX_SECONDS):

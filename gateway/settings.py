@@ -51,6 +51,20 @@ class Settings(BaseSettings):
     allow_private_shops: Annotated[
         bool, Field(description="Let shop URLs point to private addresses and plain http; for tests and demos only.")
     ] = False
+    chain_after_renewal: Annotated[
+        str,
+        Field(
+            pattern="^(new|continue)$",
+            description="After a renewal: a new chain from 1 (new), or the one before goes on (continue).",
+        ),
+    ] = "new"
+    authority_ca: Annotated[
+        Path | None,
+        Field(description="PEM file with the authority's issuing certificates, to prove lists of revoked ones by."),
+    ] = None
+    authority_crl: Annotated[
+        str, Field(description="Address of the authority's list of revoked certificates, for those that name none.")
+    ] = ""
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -58,7 +72,7 @@ class Settings(BaseSettings):
         """Settings of these values and the defaults, whatever the environment says."""
         return cls(_env_prefix="GATEWAY_IGNORED_", **values)
 
-    @field_validator("home", "master_key_file")
+    @field_validator("home", "master_key_file", "authority_ca")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value

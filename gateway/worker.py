@@ -21,6 +21,7 @@ from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
+from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
 
 log = structlog.get_logger()
@@ -32,8 +33,10 @@ LEASE_MARGIN: Final = timedelta(seconds=15)
 """How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
 SHOP_LEASE: Final = timedelta(minutes=5)
 """Longer than the four exchanges that one procedure with a shop may take."""
-WATCH: Final = 60.0
-"""Seconds between two looks at deadlines and certificates."""
+DEADLINES_EVERY: Final = 60.0
+"""Seconds between two looks for documents that are not reported yet."""
+CERTIFICATES_EVERY: Final = 600.0
+"""Seconds between two looks at the certificates; their lists of revocation are fetched far more seldom."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -84,21 +87,27 @@ class Worker:
     async def run(self) -> None:
         """Work until cancelled; what is under way then is taken up again after its lease."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_watch())
+            group.create_task(self._regularly(DEADLINES_EVERY, self._watch_deadlines))
+            group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
 
-    async def watch(self) -> None:
-        """Look once at what nobody asks about in time: documents that are not reported yet."""
+    async def _watch_deadlines(self) -> None:
         await self._gateway.offload(raise_alarms, self._gateway)
 
-    async def _keep_watch(self) -> None:
+    async def _watch_certificates(self) -> None:
+        await watch_certificates(self._gateway)
+
+    async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
+        """What nobody asks about in time, looked at by itself."""
         while True:
             try:
-                await self.watch()
+                await look()
             except GatewayError as error:
-                log.warning("watch_failed", error=str(error))
-            await asyncio.sleep(WATCH)
+                log.warning("watch_failed", look=look.__name__, error=str(error))
+            except Exception:  # a watch that ended for one bad row would be missed when it is needed
+                log.exception("watch_broke", look=look.__name__)
+            await asyncio.sleep(every)
 
     async def drain(self) -> None:
         """Work until nothing is due."""

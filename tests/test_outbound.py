@@ -258,3 +258,35 @@ def test_an_answer_that_takes_too_long_is_cut_off(server: str, monkeypatch: pyte
 def test_compressed_answers_are_refused(server: str) -> None:
     with pytest.raises(Unavailable, match="compressed"):
         get(f"{server}/gzip")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/crl",
+        "http://localhost/crl",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::1]/crl",
+        "https://10.0.0.1/crl",
+        "http://lists.example:8080/crl",
+        "http://user:pass@1.1.1.1/crl",
+        "ftp://lists.example/crl",
+    ],
+)
+def test_lists_are_read_from_public_addresses_and_usual_ports_only(url: str) -> None:
+    async def get() -> None:
+        async with outbound.list_client(this_machine=False) as client:
+            await client.get(url)
+
+    with pytest.raises((BadInput, httpx2.UnsupportedProtocol)):
+        asyncio.run(get())
+
+
+def test_lists_may_come_over_plain_http(server: str) -> None:
+    async def get(*, this_machine: bool) -> int:
+        async with outbound.list_client(this_machine=this_machine) as client:
+            return (await client.get(server)).status_code
+
+    assert asyncio.run(get(this_machine=True)) == 200
+    with pytest.raises(BadInput):
+        asyncio.run(get(this_machine=False))

@@ -39,6 +39,9 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
         "AUTHORITY_TIMEOUT": "5.5",
         "SUBMISSIONS_IN_FLIGHT": "3",
         "ALLOW_PRIVATE_SHOPS": "true",
+        "CHAIN_AFTER_RENEWAL": "continue",
+        "AUTHORITY_CA": str(tmp_path / "ca.pem"),
+        "AUTHORITY_CRL": "http://lists.example/authority.crl",
         "LOG_FORMAT": "json",
     }
     assert {name.lower() for name in given} == set(Settings.model_fields), "a new setting belongs in here"

@@ -29,6 +29,8 @@ class May(StrEnum):
     READ_EXCHANGES = "read the exchanges with the authority"
     READ_REPORTS = "read reports"
     VALIDATE = "have documents judged"
+    SEE_UNITS = "see units"
+    RUN_UNITS = "onboard, renew and release units"
 
 
 RIGHTS: Final[dict[May, frozenset[Role]]] = {
@@ -38,6 +40,8 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
     May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.SEE_UNITS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.RUN_UNITS: frozenset({Role.ADMIN}),
 }
 
 
@@ -87,4 +91,6 @@ Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
 Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
 ReportReader = Annotated[Caller, Depends(requires(May.READ_REPORTS))]
+Overseer = Annotated[Caller, Depends(requires(May.SEE_UNITS))]
+Operator = Annotated[Caller, Depends(requires(May.RUN_UNITS))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from gateway import __version__
-from gateway.api import deadlines, health, hooks, invoices, metrics, notes, openapi, orders, problems, validate
+from gateway.api import deadlines, health, hooks, invoices, metrics, notes, openapi, orders, problems, units, validate
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -30,6 +30,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             # What the last `serve` held when it was stopped or killed, nobody works on any more.
             await gateway.offload(gateway.ledger.release_leases, NAME)
             app.state.worker = worker
+            app.state.lines = lines
             app.state.work = asyncio.create_task(worker.run()) if work else None
             try:
                 yield
@@ -52,9 +53,10 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
     app.state.metrics = metrics.Kept()
+    app.state.onboarding = set()  # units at this moment
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, deadlines, validate, hooks, health, metrics):
+    for room in (orders, notes, invoices, deadlines, validate, units, hooks, health, metrics):
         app.include_router(room.router)
     openapi.complete(app)
     return app

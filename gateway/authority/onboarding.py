@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 from gateway.authority import answers
 from gateway.authority.answers import Answer
@@ -38,17 +38,31 @@ class Credentials:
         return base64.b64decode(self.certificate, validate=True)
 
 
+Reason = Literal["otp", "csr", "steps", "csid", "credentials", "other"]
+"""What the authority refuses: the one-time password, the request, missing compliance checks, the CSID that a call
+names, the credentials of the call, or anything else."""
+
+
+class Refusal(BadInput):
+    """The authority's own "no" to a request for a certificate; `reason` says to what."""
+
+    def __init__(self, what: str, *, reason: Reason, fix: str = "", ar: str = "") -> None:
+        super().__init__(what, fix=fix, ar=ar)
+        self.reason = reason
+
+
 def credentials_of(status: int, headers: Mapping[str, str], body: bytes, *, is_compliance: bool) -> Credentials:
     """What an answer to a request for a CSID grants.
 
-    BadInput if the authority refuses what was handed in, Unavailable if it gives no answer that can be used.
+    Refusal if the authority refuses what was handed in, Unavailable if it gives no answer that can be used.
     """
     answer = answers.read(body)
     if status in (200, 428) and (granted := _granted(answer, is_compliance=is_compliance or status == 428)):
         return granted
     if status == 401:
-        raise BadInput(
+        raise Refusal(
             "The authority does not accept the credentials (HTTP 401).",
+            reason="credentials",
             fix="They may belong to another environment or be revoked: onboard the unit again.",
             ar="لا تقبل الهيئة بيانات الاعتماد؛ قد تكون لبيئة أخرى أو ملغاة: أعد تسجيل الوحدة.",
         )
@@ -107,14 +121,21 @@ _OTHER = Text(
 )
 
 # By a word of the code, for its ending and its case vary from answer to answer.
-_FIXES: Final = (("otp", _OTP), ("csr", _CSR), ("compliancestep", _STEPS), ("csid", _CSID))
+_FIXES: Final[tuple[tuple[str, Reason, Text], ...]] = (
+    ("otp", "otp", _OTP),
+    ("csr", "csr", _CSR),
+    ("compliancestep", "steps", _STEPS),
+    ("csid", "csid", _CSID),
+)
 
 
-def _refusal(answer: Answer) -> BadInput:
+def _refusal(answer: Answer) -> Refusal:
     codes = " ".join(f"{message.code} {message.category}" for message in answer.messages).lower()
-    fix = next((text for word, text in _FIXES if word in codes), _OTHER)
-    return BadInput(
+    fallback: tuple[Reason, Text] = ("other", _OTHER)
+    reason, fix = next(((reason, text) for word, reason, text in _FIXES if word in codes), fallback)
+    return Refusal(
         f"The authority refuses the certificate: {answer.text}.",
+        reason=reason,
         fix=fix.en,
         ar=f"رفضت الهيئة إصدار الشهادة. {fix.ar}",
     )

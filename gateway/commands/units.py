@@ -1,27 +1,24 @@
-"""Commands for whoever runs the gateway: units, connections, API keys, settings."""
+"""Commands for whoever runs the gateway: connections, API keys, settings, and what such commands begin with."""
 
 import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import click
 from pydantic import SecretStr, ValidationError
 
 from gateway.commands.console import configure_log, out, table
-from gateway.commands.streams import print_json, read_input, read_json
+from gateway.commands.streams import print_json, read_json
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
+from gateway.finding import Text
 from gateway.pipeline.api_keys import Role, add_key
-from gateway.pipeline.connect import add_connection, change_connection, register
+from gateway.pipeline.connect import connect
 from gateway.pipeline.gateway import Gateway, online, open_gateway
-from gateway.pipeline.onboard import onboard
 from gateway.settings import Settings
 from gateway.stores import STORES
-from gateway.unit import Unit
-from gateway.unit_file import read_unit
 
 ACTOR = "command line"
 
@@ -60,78 +57,6 @@ def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
     return known[0]
 
 
-@click.command("onboard", short_help="Take a unit into operation.")
-@click.argument("unit_file", metavar="UNIT.json")
-@click.option("--otp", required=True, help="The one-time password from the authority's portal; valid for an hour.")
-def onboard_command(unit_file: str, otp: str) -> None:
-    """Take a unit into operation: key, compliance checks, production certificate, a chain from 1.
-
-    UNIT.json describes the unit and its taxpayer; docs/guides/onboard.md shows one.
-    """
-    with installation() as gateway:
-        unit = read_unit(read_input(unit_file), gateway.settings.environment)
-        register(gateway, unit, actor=ACTOR)
-        asyncio.run(_onboard(gateway, unit, otp))
-
-
-async def _onboard(gateway: Gateway, unit: Unit, otp: str) -> None:
-    async with online(gateway) as lines:
-        with out.status(f"Onboarding {unit.id} ...") as status:
-            certificate = await onboard(
-                gateway, lines, unit, otp, tell=lambda step: status.update(f"Onboarding {unit.id}: {step} ...")
-            )
-    out.print(f"Unit {unit.id} may issue until {certificate.not_after:%Y-%m-%d}; its chain begins at 1.")
-
-
-@click.command("units")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a unit.")
-def units_command(as_json: bool) -> None:
-    """The units, their certificates and how far their chains go."""
-    with installation() as gateway:
-        rows = [
-            _unit_row(gateway, unit) for payer in gateway.ledger.taxpayers() for unit in gateway.ledger.units(payer.id)
-        ]
-    if as_json:
-        for row in rows:
-            print_json(row)
-        return
-    columns = ("Taxpayer", "Unit", "Environment", "Types", "Certificate until", "Documents", "Held back")
-    table("Units", columns, [tuple(row.values()) for row in rows], right=("Documents",))
-
-
-def _unit_row(gateway: Gateway, unit: Unit) -> dict[str, Any]:
-    open_chain = next(
-        (chain for chain in gateway.ledger.chains(unit.taxpayer_id, unit.id) if chain.sealed_at is None), None
-    )
-    csid = gateway.ledger.current_csid(unit.taxpayer_id, unit.id)
-    until = f"{csid.not_after:%Y-%m-%d}" if csid else "not onboarded"
-    return {
-        "taxpayer": unit.taxpayer_id,
-        "unit": unit.id,
-        "environment": unit.environment.value,
-        "invoice_types": unit.invoice_types,
-        "certificate_until": until,
-        "documents": open_chain.head.icv - 1 if open_chain else 0,
-        "held": gateway.ledger.held(unit.taxpayer_id, unit.id) or "",
-    }
-
-
-@click.command("release", short_help="Let a held unit send again.")
-@click.argument("unit_id", metavar="UNIT")
-@click.option("--taxpayer", metavar="VAT", help="Whose unit, if there are several taxpayers.")
-def release_command(unit_id: str, taxpayer: str | None) -> None:
-    """Send again what a unit holds back since the authority refused its credentials (HTTP 401).
-
-    Mend the cause first: usually the certificate was revoked, and the unit is onboarded again.
-    """
-    with installation() as gateway:
-        unit = gateway.ledger.unit(choose_taxpayer(gateway, taxpayer), unit_id)
-        if gateway.ledger.held(unit.taxpayer_id, unit.id) is None:
-            raise BadInput(f"Unit {unit_id} holds nothing back.")
-        gateway.ledger.release_unit(unit.taxpayer_id, unit.id, actor=ACTOR, now=gateway.now())
-    click.echo(f"Unit {unit_id} sends again.")
-
-
 @click.command("connect", short_help="Connect a shop, or an ERP that sends orders.")
 @click.argument("name")
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
@@ -152,6 +77,11 @@ def release_command(unit_id: str, taxpayer: str | None) -> None:
     help="Sales of a shop before this moment are not issued, e.g. 2026-12-01T00:00:00+03:00.",
 )
 @click.option("--change", is_flag=True, help="Replace the address, credentials and settings of a known connection.")
+@click.option(
+    "--unchecked-issuer",
+    is_flag=True,
+    help="Connect a shop that cannot be asked whether it issues itself; the audit log keeps it.",
+)
 @click.option("--taxpayer", metavar="VAT", help="Whose shop it is, if there are several taxpayers.")
 def connect_command(
     name: str,
@@ -162,14 +92,19 @@ def connect_command(
     settings_file: str | None,
     cutover: datetime | None,
     change: bool,
+    unchecked_issuer: bool,
     taxpayer: str | None,
 ) -> None:
     """Connect a shop, or an ERP that sends orders by the API (--platform api).
+
+    A shop that still issues to the authority itself is refused.
 
     \b
     Credentials come from a file or standard input, never from the command line, where others could read them:
       woocommerce  {"key": "ck_...", "secret": "cs_...", "webhook": "the webhook's secret"}
       salla        {"access_token": "...", "webhook": "the webhook's secret"}
+      api          none; of an Odoo that is to be asked, {"login": "...", "key": "an API key"}
+                   with --url and --settings {"erp": "odoo", "database": "..."}
     """
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
@@ -183,12 +118,18 @@ def connect_command(
             secrets=_texts(secrets_file, "secrets"),
             cutover=cutover,
         )
-        enter = change_connection if change else add_connection
-        enter(gateway, connection, actor=ACTOR)
+        left = asyncio.run(_connect(gateway, connection, change=change, unchecked_issuer=unchecked_issuer))
         public = gateway.settings.public_url
     out.print(f"Connection {name} is open.")
+    if left:
+        out.print(left.en, soft_wrap=True)
     if platform != "api":
         out.print(f"Let the shop send its webhooks to {public}/v1/hooks/{name}", soft_wrap=True)
+
+
+async def _connect(gateway: Gateway, connection: Connection, *, change: bool, unchecked_issuer: bool) -> Text | None:
+    async with online(gateway) as lines:
+        return await connect(gateway, lines, connection, actor=ACTOR, change=change, unchecked_issuer=unchecked_issuer)
 
 
 def _storable(text: str) -> bool:

@@ -58,6 +58,7 @@ class SallaShop:
                 Route("/admin/v2/orders/invoices", self._list_invoices, methods=["GET"]),
                 Route("/admin/v2/orders/invoices", self._add_invoice, methods=["POST"]),
                 Route("/admin/v2/orders/{order_id:int}", self._get, methods=["GET"]),
+                Route("/admin/v2/settings/fields/orders.invoices_customization", self._issuing, methods=["GET"]),
             ]
         )
 
@@ -100,6 +101,10 @@ class SallaShop:
     async def _items(self, request: Request) -> Response:
         order = self.orders.get(request.query_params.get("order_id", ""))
         return self._refusal(request) or (_not_found() if order is None else _success(order["items"]))
+
+    async def _issuing(self, request: Request) -> Response:
+        provider = "custom" if self.custom_invoices else "default"
+        return self._refusal(request) or _success({"invoice_provider": provider})
 
     async def _list_invoices(self, request: Request) -> Response:
         wanted = request.query_params.get("order_id", "")

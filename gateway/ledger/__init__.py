@@ -8,7 +8,9 @@ from gateway.ledger.audit import SYSTEM
 from gateway.ledger.breakers import BrokenLine
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
+from gateway.ledger.revocations import KeptList
 from gateway.ledger.rows import (
     AllowedWarning,
     ApiKey,
@@ -67,6 +69,7 @@ __all__ = [
     "ExternalOriginal",
     "Filter",
     "HeldUnit",
+    "KeptList",
     "LastAnswer",
     "Ledger",
     "Limits",
@@ -78,11 +81,14 @@ __all__ = [
     "News",
     "Notice",
     "NoticeState",
+    "OnboardingRun",
     "Page",
     "Part",
+    "Purpose",
     "Slot",
     "Snapshot",
     "Stage",
+    "Step",
     "TakenOff",
     "Taxpayer",
     "Turn",

@@ -29,22 +29,7 @@ class Certificates:
         the unit's open chain instead, where there is one.
         """
         with self._database.writing() as connection:
-            _retire(connection, csid, now)
-            chain_id = _chain_for(connection, csid, now, continues=continues) if csid.stage == "production" else None
-            state = {"created_at": now, "retired_at": None, "revoked_at": None, "chain_id": chain_id}
-            connection.execute(insert(CSID), {**asdict(csid), **state})
-            if chain_id == csid.id:
-                connection.execute(insert(CHAIN), _new_chain(csid, now))
-            note(
-                self._database,
-                connection,
-                taxpayer_id=csid.taxpayer_id,
-                actor=actor,
-                action="csid.added",
-                target=csid.id,
-                now=now,
-                detail={"unit": csid.unit_id, "stage": csid.stage, "not_after": csid.not_after.isoformat()},
-            )
+            insert_csid(self._database, connection, csid, now=now, actor=actor, continues=continues)
 
     def current_csid(self, taxpayer_id: str, unit_id: str) -> CsidRecord | None:
         """The production certificate in use; None if the unit is not onboarded."""
@@ -98,6 +83,34 @@ class Certificates:
             if len(rows) < _BATCH:
                 return
             after = rows[-1].icv
+
+
+def insert_csid(
+    database: Database,
+    connection: Connection,
+    csid: NewCsid,
+    *,
+    now: datetime,
+    actor: str = SYSTEM,
+    continues: bool = False,
+) -> None:
+    """What `Certificates.add_csid` does, within a transaction."""
+    _retire(connection, csid, now)
+    chain_id = _chain_for(connection, csid, now, continues=continues) if csid.stage == "production" else None
+    state = {"created_at": now, "retired_at": None, "revoked_at": None, "chain_id": chain_id}
+    connection.execute(insert(CSID), {**asdict(csid), **state})
+    if chain_id == csid.id:
+        connection.execute(insert(CHAIN), _new_chain(csid, now))
+    note(
+        database,
+        connection,
+        taxpayer_id=csid.taxpayer_id,
+        actor=actor,
+        action="csid.added",
+        target=csid.id,
+        now=now,
+        detail={"unit": csid.unit_id, "stage": csid.stage, "not_after": csid.not_after.isoformat()},
+    )
 
 
 def csid_record(row: Row[Any]) -> CsidRecord:

@@ -158,6 +158,13 @@ def _moment(head: Row[Any], now: datetime) -> datetime:
 
 
 def _valid(csid: CsidRecord, at: datetime) -> CsidRecord:
+    if csid.revoked_at is not None:
+        raise Unavailable(
+            f"The certificate of unit {csid.unit_id} was revoked; it was found so on {csid.revoked_at:%Y-%m-%d}.",
+            retry_after=3600,
+            fix="Onboard the unit again: `gateway onboard` with a new OTP.",
+            ar="أُلغيت شهادة وحدة الإصدار ولا يجوز الختم بها. أعد تسجيل الوحدة برمز تحقق (OTP) جديد.",
+        )
     if not csid.not_before <= at <= csid.not_after:
         raise Unavailable(
             f"The certificate of unit {csid.unit_id} is valid only from {csid.not_before:%Y-%m-%d}"

@@ -16,8 +16,10 @@ from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
 from gateway.ledger.measures import Measures
+from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
+from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
 from gateway.ledger.sharing import Sharing
 from gateway.ledger.strictness import Strictness
@@ -27,6 +29,8 @@ from gateway.ledger.trends import Trends
 class Ledger(
     Registry,
     Certificates,
+    Onboardings,
+    Revocations,
     Strictness,
     Issuing,
     Sending,

@@ -1,1 +1,1 @@
-"""One module per procedure: onboard, issue, submit, link back, take in. The only room that knows both halves."""
+"""One module per procedure: onboard, renew, issue, submit, link back, take in. The only room that knows both halves."""

@@ -4,11 +4,13 @@ import json
 
 from gateway.connection import Connection
 from gateway.errors import BadInput
+from gateway.finding import Text
 from gateway.invoice.policy import read_policy
 from gateway.ledger import Taxpayer
 from gateway.outbound import check_address
-from gateway.pipeline.gateway import Gateway, same_world
+from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.pipeline.intake import connection_secrets, issue_when
+from gateway.pipeline.second_issuer import check_issuer
 from gateway.unit import Unit
 
 
@@ -28,10 +30,38 @@ def register(gateway: Gateway, unit: Unit, *, actor: str) -> None:
 def change_connection(gateway: Gateway, connection: Connection, *, actor: str) -> None:
     """Give a known connection other credentials and settings; Unknown if there is none of that name."""
     gateway.ledger.connection(connection.taxpayer_id, connection.id)
-    if connection.platform != "api":
-        _check_shop(connection, private=gateway.settings.allow_private_shops)
+    check_connection(gateway, connection)
+    if connection.secrets:
         _seal(gateway, connection)
     gateway.ledger.change_connection(connection, actor=actor, now=gateway.now())
+
+
+async def connect(
+    gateway: Gateway,
+    lines: Lines,
+    connection: Connection,
+    *,
+    actor: str,
+    change: bool = False,
+    unchecked_issuer: bool = False,
+) -> Text | None:
+    """Enter or `change` a connection once it is sure that nobody else issues its sales; what a person has to look at.
+
+    BadInput if the shop issues itself, or cannot be asked, and `unchecked_issuer` does not let that pass.
+    """
+    check_connection(gateway, connection)
+    left = await check_issuer(gateway, lines, connection, actor=actor, unchecked=unchecked_issuer)
+    await gateway.offload(change_connection if change else add_connection, gateway, connection, actor=actor)
+    return left
+
+
+def check_connection(gateway: Gateway, connection: Connection) -> None:
+    """BadInput if a shop's connection lacks something, or names an address that is not to be called."""
+    private = gateway.settings.allow_private_shops
+    if connection.platform != "api":
+        _check_shop(connection, private=private)
+    elif connection.base_url and not private:
+        check_address(connection.base_url)
 
 
 def _seal(gateway: Gateway, connection: Connection) -> None:
@@ -41,11 +71,10 @@ def _seal(gateway: Gateway, connection: Connection) -> None:
 
 def add_connection(gateway: Gateway, connection: Connection, *, actor: str) -> None:
     """Enter a connection; a shop needs an address we may call, and credentials, which are sealed."""
-    if connection.platform != "api":
-        _check_shop(connection, private=gateway.settings.allow_private_shops)
-        # Before the connection, which could never be used without them; but a name that is taken keeps its own.
-        if gateway.ledger.any_connection(connection.id) is None:
-            _seal(gateway, connection)
+    check_connection(gateway, connection)
+    # Before the connection, which could never be used without them; but a name that is taken keeps its own.
+    if connection.secrets and gateway.ledger.any_connection(connection.id) is None:
+        _seal(gateway, connection)
     gateway.ledger.add_connection(connection, actor=actor, now=gateway.now())
 
 

@@ -358,6 +358,22 @@ def _refunds(order: Mapping[str, Any], total: Decimal) -> list[dict[str, Any]]:
     return [{"id": "money", "reason": {"code": "change_of_price"}, "money": refunded}]
 
 
+# -- who issues -----------------------------------------------------------------------------------------------
+
+_INVOICES: Final = "/settings/fields/orders.invoices_customization"  # needs the scope store-settings.read
+
+
+async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> bool | None:
+    """Whether the shop issues its invoices by a provider of Salla's, not by us; None if it does not tell.
+
+    Salla takes our figures only where its provider is "custom". Its answer's shape is not published, so only a field
+    that is named for the provider counts.
+    """
+    said = mapping(mapping(await _api(connection, client).get(_INVOICES)).get("data"))
+    provider = next((text(said[name]) for name in ("invoice_provider", "provider") if said.get(name)), "")
+    return provider.lower() != "custom" if provider else None
+
+
 # -- reporting back -------------------------------------------------------------------------------------------
 
 _REFUSED: Final = frozenset({422})

@@ -15,18 +15,21 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+import httpx2
+
 from gateway.connection import Connection
 from gateway.errors import Misconfigured
 from gateway.finding import Text
 from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, person, ship_to, somebody
+from gateway.stores.exchange import Api
 from gateway.stores.payments import is_collection, means_of
 from gateway.stores.raw import mapping, moment, number, objects, text, unusable, zone_named
 from gateway.stores.refunds import Back, refunds_of
 from gateway.stores.refusals import Problems, Shape, cut, foreign, not_an_order
 from gateway.stores.sold import Sold, explaining, lines_of, reduced, total
-from gateway.stores.store import MAX_GAP, Mapped, State, check_closes, state_set
+from gateway.stores.store import MAX_GAP, Mapped, State, check_closes, secret, state_set
 from gateway.stores.untaxed import RATES, Supply, class_of
 
 _STATES: Final = {
@@ -55,6 +58,23 @@ _SHAPES: Final = (
 )
 _SUMS: Final = ("sub_total", "taxable", "vat", "total", "products")
 """How the codes of sums begin, beside those of what is charged or taken off."""
+
+
+API: Final = "https://api.zid.sa"
+
+
+async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> bool | None:
+    """Whether Zid issues the shop's invoices itself, by the settings that every list of orders carries; None if it does
+    not tell. Secrets: `authorization` and `access_token`, the two that Zid's OAuth gives."""
+    headers = {
+        "Authorization": f"Bearer {secret(connection, 'authorization')}",
+        "X-Manager-Token": secret(connection, "access_token"),
+    }
+    api = Api(connection, client, base=connection.base_url or API, headers=headers)
+    listed = mapping(await api.get("/v1/managers/store/orders", page="1", per_page="1", payload_type="tiny"))
+    settings = mapping(listed.get("printed_invoice_settings") or listed.get("invoice_settings"))
+    answer = settings.get("is_zid_invoice_generation_enabled")
+    return answer if isinstance(answer, bool) else None
 
 
 def state(connection: Connection, raw: Mapping[str, Any]) -> State:

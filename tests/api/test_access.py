@@ -4,7 +4,7 @@ import pytest
 
 from gateway.pipeline.api_keys import Role
 from tests.api.conftest import problem
-from tests.installation import CONNECTION, OWNER
+from tests.installation import CONNECTION, OWNER, UNIT
 
 UUID = "8e6000cf-1a98-4174-b3e7-b5d5954bc10d"
 EVERYONE = {"integrator", "accountant", "auditor", "admin"}
@@ -28,10 +28,14 @@ FOR = {
     ("get", "/v1/deadlines/notice"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
     ("post", "/v1/validate"): EVERYONE,
+    ("post", "/v1/units"): {"admin"},
+    ("get", "/v1/units"): {"accountant", "auditor", "admin"},
+    ("post", "/v1/units/{unit_id}/renew"): {"admin"},
+    ("post", "/v1/units/{unit_id}/release"): {"admin"},
 }
 OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 
-PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1"}
+PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id}
 
 
 def path_of(route):

@@ -10,9 +10,9 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.chain import walk
-from gateway.errors import Misconfigured
+from gateway.errors import Conflict, Misconfigured, Unavailable
 from gateway.invoice.facts import Profile
-from gateway.ledger import Band, Ledger
+from gateway.ledger import Band, KeptList, Ledger, Step
 from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
 from tests.ledger.many import warn
 
@@ -155,3 +155,26 @@ def test_somebody_elses_database_is_left_alone(postgres):
         with engine.begin() as connection:
             connection.execute(text(f"DROP SCHEMA {SCHEMA}_other CASCADE"))
         engine.dispose()
+
+
+def test_of_two_processes_at_one_run_the_second_is_refused(ledgers):
+    first, second = ledgers
+    facts = {"taxpayer_id": "tp", "unit_id": SECOND.id, "purpose": "renew", "request_digest": "d", "now": NOW}
+    run = first.begin_onboarding("run-1", **facts)
+    with pytest.raises(Conflict):
+        second.begin_onboarding("run-2", **facts)
+    passed = ({"name": "simplified invoice", "hash": "h"},)
+    run = first.move_onboarding(run, replace(run, step=Step.CHECKS, passed=passed), now=NOW)
+    with pytest.raises(Conflict):
+        second.move_onboarding(replace(run, passed=()), run, now=NOW)
+    done = replace(run, step=Step.DONE)
+    second.finish_onboarding(run, done, csid(SECOND, "run-1"), now=NOW, actor="t", continues=True)
+    with pytest.raises(Conflict):
+        first.finish_onboarding(run, done, csid(SECOND, "run-2"), now=NOW, actor="t", continues=True)
+    current = first.current_csid("tp", SECOND.id)
+    assert (current.id, current.chain_id) == ("run-1", "csid-2")
+    assert first.revoke_csid(current, detail={}, now=NOW)
+    with pytest.raises(Unavailable, match="was revoked"):
+        second.append(sale("z-1", unit=SECOND), maker("z-1"), actor="t", now=NOW)
+    first.keep_revocation_list(KeptList("http://a.example/crl", NOW, NOW, b"\x00\xff"))
+    assert second.revocation_list("http://a.example/crl").body == b"\x00\xff"

@@ -51,7 +51,7 @@ def test_an_outage_of_the_authority(site, outage):
             assert fact in language
         assert BUSINESS["name"] not in language
     assert "The authority's service has not answered since" in text.en
-    assert f"Unit {UNIT.id} does not reach the authority" in text.en
+    assert f"Unit {UNIT.id} has not reached the authority since" in text.en
     assert "no business of theirs" not in text.en
     assert "The last answer about 3 documents: unknown (HTTP 503)." in text.en
     assert "sent again by themselves, byte for byte" in text.en
