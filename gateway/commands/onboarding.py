@@ -210,8 +210,7 @@ def units_command(check: bool, as_json: bool) -> None:
 
 async def _check(gateway: Gateway) -> list[str]:
     """Look at the lists now; the doubts about them."""
-    async with online(gateway) as lines:
-        watched = await watch_certificates(gateway, lines)
+    watched = await watch_certificates(gateway)
     return [f"{each.csid.unit_id}: {each.doubt.en}" for each in watched.doubts if each.doubt]
 
 

@@ -14,7 +14,6 @@ from gateway.crl import list_addresses, read_revocation_list
 from gateway.csid import read_certificate
 from gateway.errors import Unavailable
 from gateway.ledger import KeptList
-from gateway.pipeline.gateway import online
 from gateway.pipeline.revocation import check_revocations
 from gateway.pipeline.validity import certificate_warnings, certificates_in_use, watch_certificates
 from gateway.simulator.ca import CertificateAuthority
@@ -230,11 +229,7 @@ def test_a_revoked_one_is_said_to_be_revoked_however_long_it_would_hold(current,
 
 
 def watch(site):
-    async def run():
-        async with online(site.gateway) as lines:
-            return await watch_certificates(site.gateway)
-
-    return asyncio.run(run())
+    return asyncio.run(watch_certificates(site.gateway))
 
 
 def test_each_warning_is_logged_once_a_level(site, current, log):
