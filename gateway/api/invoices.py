@@ -134,6 +134,7 @@ async def get_attempts(uuid: str, gateway: Served, who: Examiner) -> dict[str, A
                 "http_status": each.http_status,
                 "outcome": each.outcome.value if each.outcome else None,
                 "answer": each.body.decode("utf-8", "replace") if each.body else None,
+                "wire": dict(each.wire),
             }
             for each in attempts
         ]

@@ -7,6 +7,8 @@ import re
 import pytest
 
 from gateway import errors
+from gateway.authority.outcomes import ROWS
+from gateway.consequence import CONSEQUENCES, Line
 from gateway.issued import Status
 from gateway.pipeline.api_keys import Role
 from gateway.rules.r3_4_8 import BOOK
@@ -89,6 +91,19 @@ def test_statuses_outcomes_roles_and_states_are_all_explained():
     assert [each.value for each in Outcome if f"`{each.value}`" not in answers] == []
     assert [each.value for each in Role if f"| `{each.value}` |" not in page("explanation/security.md")] == []
     assert [each.value for each in State if f"`{each.value}`" not in page("reference/shops.md")] == []
+
+
+def test_the_outcome_table_says_what_the_code_does():
+    words = {Line.WORKS: "works", Line.FAILS: "fails", Line.LIMITED: "rests", Line.ISOLATED: "isolated"}
+    rows = re.findall(r"^\| ([^|]*\d{3}[^|]*) \| `(\w+)` \| .* \| ([^|]+) \|$", page(ANSWERS), re.M)
+    told = {int(status): Outcome(outcome) for statuses, outcome, _ in rows for status in re.findall(r"\d{3}", statuses)}
+    assert told == {row.status: row.outcome for row in ROWS}
+    assert {outcome for _, outcome, _ in rows} == {each.value for each in Outcome}
+    for _, outcome, line in rows:
+        assert words[CONSEQUENCES[Outcome(outcome)].line] in line
+
+
+ANSWERS = "explanation/what-the-authority-answers.md"
 
 
 def test_the_answer_is_explained_field_by_field():
