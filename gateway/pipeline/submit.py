@@ -19,6 +19,7 @@ from gateway.errors import BadInput
 from gateway.invoice.facts import Profile
 from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
+from gateway.pipeline.objections import understood
 from gateway.pipeline.share import announce_clearance
 from gateway.verdict import Outcome, Verdict
 
@@ -73,7 +74,7 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: R
         outcome=verdict.outcome,
         body=verdict.body,
         status=status_after(verdict.outcome, before=due.status, endpoint=due.endpoint),
-        findings=verdict.findings,
+        findings=understood(verdict.findings, due.xml),
         cleared=_cleared(due, verdict.cleared_xml),
         next_at=_next(now, attempt, verdict, retry),
         # The authority's own switch: the same document goes to reporting, same identity, same bytes.

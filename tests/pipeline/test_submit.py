@@ -116,6 +116,9 @@ def test_a_rejected_document_keeps_its_place_and_the_next_one_follows_it(site, b
     shown = site.now(rejected)
     assert shown.status is Status.REJECTED
     assert [(finding.rule, finding.is_error) for finding in shown.findings] == [("BR-KSA-15", True)]
+    (finding,) = shown.findings
+    assert (finding.term, finding.order_field, finding.message.en) == ("KSA-5", "supply_date", "no supply date")
+    assert finding.fix.ar != finding.fix.en
     following = site.issue(2, buyer=buyer)
     site.work()
     assert site.now(following).status.is_accepted
