@@ -43,5 +43,10 @@ def parse(data: bytes, *, limit: int = MAX_XML_BYTES) -> etree._Element:
 
 
 def canonical(root: etree._Element) -> bytes:
-    """Inclusive C14N without comments; 1.0 and 1.1 differ only in xml:* attributes, which UBL has none of."""
-    return bytes(etree.tostring(root, method="c14n", with_comments=False))
+    """Inclusive C14N without comments; 1.0 and 1.1 differ only in xml:* attributes, which UBL has none of.
+
+    Of a whole document, processing instructions beside its root are part of it.
+    """
+    document = root.getroottree()
+    whole = document if document.getroot() is root else root
+    return bytes(etree.tostring(whole, method="c14n", with_comments=False))

@@ -1,6 +1,6 @@
 """What the authority objects to, in our own terms: the business term, what to mend, and the field of the order.
 
-The authority names a rule and says a sentence. Where the rule is one of the official book, the book knows more about it.
+The authority names a rule and says a sentence. Where the rule is one of the official book, the book knows more of it.
 """
 
 from collections.abc import Iterable, Mapping
