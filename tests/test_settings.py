@@ -38,6 +38,7 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
         "MAX_BODY": "1000",
         "AUTHORITY_TIMEOUT": "5.5",
         "SUBMISSIONS_IN_FLIGHT": "3",
+        "SUBMISSIONS_OF_TAXPAYER": "2",
         "ALLOW_PRIVATE_SHOPS": "true",
         "CHAIN_AFTER_RENEWAL": "continue",
         "AUTHORITY_CA": str(tmp_path / "ca.pem"),
