@@ -37,9 +37,10 @@ class Clocks:
         self._ledger = ledger
         self._kept: Skew | None = None
 
-    def saw(self, date: datetime, now: datetime) -> Skew | None:
-        """An answer said `date` when it was `now` here. The difference, if it is news and was put on record."""
-        seen, kept = Skew((date - now).total_seconds(), now), self._kept
+    def saw(self, date: datetime, now: datetime, *, began: datetime | None = None) -> Skew | None:
+        """An answer said `date`; its exchange `began` here and was over by `now`. The difference, if it is news and was
+        put on record: none where the answer may have been written in between, however late it came to be looked at."""
+        seen, kept = Skew(_apart(date, min(began or now, now), now), now), self._kept
         if kept and now - kept.at < _KEPT_EVERY and abs(seen.seconds - kept.seconds) < _CHANGE.total_seconds():
             return None
         self._kept = seen
@@ -66,3 +67,8 @@ class Clocks:
             fix="Set the clock right (NTP); the next answer of the authority shows that it is.",
             ar="ساعة هذا الخادم تختلف عن ساعة الهيئة بأكثر من دقيقة. اضبط ساعة الخادم (NTP) ثم أعد المحاولة.",
         )
+
+
+def _apart(date: datetime, began: datetime, now: datetime) -> float:
+    """How many seconds a moment lies before (negative) or after the time from `began` to `now`."""
+    return (date - min(max(date, began), now)).total_seconds()

@@ -42,11 +42,13 @@ async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verd
     credentials = await gateway.offload(_credentials, gateway, due)
     endpoint = Endpoint.CLEARANCE if due.endpoint == "clearance" else Endpoint.REPORTING
     dispatch = lines.authority.dispatch(endpoint, Submission(due.uuid, due.hash, due.xml))
+    began = gateway.now()
     attempt = await gateway.offload(
-        gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now(), wire=dispatch.wire
+        gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=began, wire=dispatch.wire
     )
     verdict = _about_ours(due, await lines.authority.send(dispatch, credentials))
     await gateway.offload(_record, gateway, due, attempt, verdict, retry)
+    await gateway.offload(_compare_clocks, gateway, verdict, began)
     return verdict
 
 
@@ -90,7 +92,6 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: R
         _remark_duplicate(gateway, due, verdict, now)
     if verdict.outcome.is_accepted and due.profile is Profile.STANDARD:
         announce_clearance(gateway, due.taxpayer_id, due.uuid)
-    _compare_clocks(gateway, verdict, now)
 
 
 def _news(consequence: Consequence, verdict: Verdict, retry: Retry) -> News:
@@ -145,9 +146,9 @@ def _remark_duplicate(gateway: Gateway, due: Due, verdict: Verdict, now: datetim
     )
 
 
-def _compare_clocks(gateway: Gateway, verdict: Verdict, now: datetime) -> None:
+def _compare_clocks(gateway: Gateway, verdict: Verdict, began: datetime) -> None:
     """The authority judges by its own clock, so ours is held against it."""
-    skew = gateway.clocks.saw(verdict.date, now) if verdict.date else None
+    skew = gateway.clocks.saw(verdict.date, gateway.now(), began=began) if verdict.date else None
     if skew and skew.is_wrong:
         log.error("clock_differs", seconds=round(skew.seconds), fix="Set the clock of this machine right (NTP).")
 

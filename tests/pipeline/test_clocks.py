@@ -62,3 +62,17 @@ def test_what_was_seen_long_ago_says_nothing(site):
 def test_a_mark_that_cannot_be_read_says_nothing(site, value):
     site.ledger.put_mark(MARK, value)
     assert site.gateway.clocks.skew() is None
+
+
+@pytest.mark.parametrize(("date", "seconds"), [(-90, -90), (0, 0), (60, 0), (120, 0), (200, 80)])
+def test_an_answer_that_is_looked_at_late_does_not_make_the_clock_wrong(site, date, seconds):
+    """It was written at some moment of its exchange: two minutes here, while a machine was suspended or a disk slow."""
+    began = site.clock()
+    skew = site.gateway.clocks.saw(began + timedelta(seconds=date), began + timedelta(seconds=120), began=began)
+    assert skew.seconds == seconds
+
+
+def test_a_clock_that_was_set_back_during_an_exchange_is_compared_as_it_is_now(site):
+    now = site.clock()
+    skew = site.gateway.clocks.saw(now, now, began=now + timedelta(hours=2))
+    assert skew.seconds == 0
