@@ -121,6 +121,13 @@ class Registry:
             row = transaction.execute(wanted).first()
         return str(row.held_reason) if row and row.held_at else None
 
+    def holds_back(self, taxpayer_id: str, unit_id: str) -> bool:
+        """Whether `release_unit` would let anything go: the unit is isolated, or what an older certificate stamped."""
+        stamped = (*_sent_by(taxpayer_id, unit_id), SUBMISSION.c.held_for == "csid")
+        with self._database.reading() as transaction:
+            waits = transaction.execute(select(1).where(*stamped).limit(1)).first() is not None
+        return waits or self.held(taxpayer_id, unit_id) is not None
+
     def add_connection(self, connection: Connection, *, now: datetime, actor: str = SYSTEM) -> None:
         """Its secrets are not kept here. Ids are unique in the installation: a webhook's address names nothing else."""
         _usable(connection.id, _CONNECTION_ID)

@@ -63,7 +63,8 @@ def unit_status(gateway: Gateway, unit: Unit) -> UnitStatus:
 
 
 def release(gateway: Gateway, unit: Unit, *, actor: str) -> None:
-    """Let a unit that the authority's 401 isolated send again; BadInput if it holds nothing back."""
-    if gateway.ledger.held(unit.taxpayer_id, unit.id) is None:
+    """Let a unit send again what the authority's 401 held back, all or what an older certificate stamped; BadInput if
+    it holds nothing back."""
+    if not gateway.ledger.holds_back(unit.taxpayer_id, unit.id):
         raise BadInput(f"Unit {unit.id} holds nothing back.", ar=f"الوحدة {unit.id} لا تحتجز أي مستند.")
     gateway.ledger.release_unit(unit.taxpayer_id, unit.id, actor=actor, now=gateway.now())

@@ -11,10 +11,12 @@ import pytest
 from gateway.authority import Authority
 from gateway.chain import first_link
 from gateway.errors import BadInput, Conflict, Misconfigured, Unavailable
+from gateway.issued import Status
 from gateway.ledger import Ledger, Step
 from gateway.pipeline.connect import register
 from gateway.pipeline.gateway import online
 from gateway.pipeline.renew import renew
+from gateway.pipeline.unit_status import release
 from gateway.simulator import Fault
 from gateway.unit import Environment
 from tests.installation import OWNER, UNIT
@@ -453,3 +455,17 @@ def test_compliance_documents_are_in_no_list_and_have_a_chain_of_their_own(site,
     assert site.accepted() == [first.hash]
     audited = json.dumps([entry.detail for entry in site.ledger.audit_log(OWNER)], default=str)
     assert "COMPLIANCE-" not in audited
+
+
+def test_what_an_older_certificate_stamped_is_let_go_by_a_person_too(site):
+    """Its 401 says nothing about the unit, which goes on; what waits for a person can be released all the same."""
+    old = site.issue(1)
+    take_renewal(site)
+    site.authority.faults.add(Fault(status=401, body=""))
+    site.work()
+    assert (site.now(old).status, site.ledger.held(OWNER, UNIT.id)) == (Status.HELD, None)
+    release(site.gateway, UNIT, actor="tests")
+    site.work()
+    assert site.now(old).status is Status.REPORTED
+    with pytest.raises(BadInput, match="holds nothing back"):
+        release(site.gateway, UNIT, actor="tests")
