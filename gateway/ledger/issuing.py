@@ -323,7 +323,7 @@ def _submission_values(sale: NewSale, slot: Slot, made: Made, held_for: str) -> 
         "status": (Status.HELD if held_for else Status.ISSUED).value,
         "held_for": held_for,
         "due_by": made.issued_at + window,
-        "next_at": None if held_for == "original" else slot.at,
+        "next_at": None if held_for == "original" else max(slot.at, made.sent_from or slot.at),
         "lease_until": None,
         "lease_by": None,
         "attempts": 0,

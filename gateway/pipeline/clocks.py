@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from gateway.errors import Unavailable
+from gateway.invoice.facts import RIYADH
 from gateway.ledger import Ledger
 
 MAX_SKEW: Final = timedelta(seconds=60)
@@ -17,6 +18,8 @@ MARK: Final = "authority_clock"
 _FORGOTTEN_AFTER: Final = timedelta(hours=1)
 _KEPT_EVERY: Final = timedelta(minutes=10)
 _CHANGE: Final = timedelta(seconds=5)
+_SECOND: Final = 1.0
+"""An answer's date has whole seconds, so a clock that is right seems up to one ahead of it."""
 
 
 class Skew(NamedTuple):
@@ -54,6 +57,15 @@ class Clocks:
             return Skew(float(kept["skew"]), datetime.fromisoformat(kept["at"]))
         except (ValueError, TypeError, KeyError):
             return None
+
+    def sent_from(self, issued_at: datetime) -> datetime | None:
+        """When a document of this moment may be sent, if by the authority's clock its day has yet to begin: one from
+        tomorrow would be rejected for good (BR-KSA-04). None if there is nothing to wait for."""
+        day = issued_at.astimezone(RIYADH).replace(hour=0, minute=0, second=0, microsecond=0)
+        skew = self.skew() if issued_at - day <= MAX_SKEW else None
+        if skew is None or skew.seconds > -_SECOND:
+            return None
+        return day + timedelta(seconds=-skew.seconds) + _CHANGE
 
     def check(self, now: datetime) -> None:
         """Unavailable if the clock here was seen to be wrong within the hour: nothing is issued by it."""
