@@ -15,7 +15,7 @@ from gateway import stamp
 from gateway.authority import Credentials, Endpoint, Submission
 from gateway.breaker import Pause
 from gateway.consequence import CONSEQUENCES, Consequence, Fate, Line, status_after
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
 from gateway.invoice.facts import Profile
 from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 LONGEST_ASKED: Final = timedelta(hours=1)
 """The longest wait that the authority is granted when it asks for one (Retry-After)."""
+NOT_READY: Final = timedelta(minutes=5)
+"""Until a document is looked at again whose unit's credentials cannot be used."""
 
 
 class Retry(NamedTuple):
@@ -39,7 +41,7 @@ class Retry(NamedTuple):
 
 async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verdict:
     """Send one due document and record what came back. Conflict: another worker has it by now."""
-    credentials = await gateway.offload(_credentials, gateway, due)
+    credentials = await _ready(gateway, due)
     endpoint = Endpoint.CLEARANCE if due.endpoint == "clearance" else Endpoint.REPORTING
     dispatch = lines.authority.dispatch(endpoint, Submission(due.uuid, due.hash, due.xml))
     attempt = await gateway.offload(
@@ -48,6 +50,16 @@ async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verd
     verdict = _about_ours(due, await lines.authority.send(dispatch, credentials))
     await gateway.offload(_record, gateway, due, attempt, verdict, retry)
     return verdict
+
+
+async def _ready(gateway: Gateway, due: Due) -> Credentials:
+    """The credentials to send with. Where there are none, the document waits and keeps nobody from being sent."""
+    try:
+        return await gateway.offload(_credentials, gateway, due)
+    except GatewayError:
+        now = gateway.now()
+        await gateway.offload(gateway.ledger.give_back, due.uuid, worker=due.worker, next_at=now + NOT_READY, now=now)
+        raise
 
 
 def _about_ours(due: Due, verdict: Verdict) -> Verdict:
