@@ -47,8 +47,10 @@ async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verd
     attempt = await gateway.offload(
         gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now(), wire=dispatch.wire
     )
-    verdict = _about_ours(due, await lines.authority.send(dispatch, credentials))
+    answered = await lines.authority.send(dispatch, credentials)
+    came_at, verdict = gateway.now(), _about_ours(due, answered)
     await gateway.offload(_record, gateway, due, attempt, verdict, retry)
+    await gateway.offload(_compare_clocks, gateway, verdict, came_at)
     return verdict
 
 
@@ -102,7 +104,6 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: R
         _remark_duplicate(gateway, due, verdict, now)
     if verdict.outcome.is_accepted and due.profile is Profile.STANDARD:
         announce_clearance(gateway, due.taxpayer_id, due.uuid)
-    _compare_clocks(gateway, verdict, now)
 
 
 def _news(consequence: Consequence, verdict: Verdict, retry: Retry) -> News:
@@ -157,9 +158,12 @@ def _remark_duplicate(gateway: Gateway, due: Due, verdict: Verdict, now: datetim
     )
 
 
-def _compare_clocks(gateway: Gateway, verdict: Verdict, now: datetime) -> None:
-    """The authority judges by its own clock, so ours is held against it."""
-    skew = gateway.clocks.saw(verdict.date, now) if verdict.date else None
+def _compare_clocks(gateway: Gateway, verdict: Verdict, came_at: datetime) -> None:
+    """The authority judges by its own clock, so ours is held against it. The clock of a proxy on the way is not that:
+    only an answer that its application gave counts."""
+    if verdict.date is None or CONSEQUENCES[verdict.outcome].line not in (Line.WORKS, Line.ISOLATED):
+        return
+    skew = gateway.clocks.saw(verdict.date, came_at)
     if skew and skew.is_wrong:
         log.error("clock_differs", seconds=round(skew.seconds), fix="Set the clock of this machine right (NTP).")
 

@@ -10,9 +10,13 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.chain import walk
+from gateway.consequence import Line
 from gateway.errors import Conflict, Misconfigured, Unavailable
 from gateway.invoice.facts import Profile
-from gateway.ledger import Band, KeptList, Ledger, Step
+from gateway.issued import Status
+from gateway.ledger import Band, KeptList, Ledger, News, Step
+from gateway.ledger.tables import BREAKER
+from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
 from tests.ledger.many import warn
 
@@ -86,6 +90,29 @@ def test_two_processes_never_get_the_same_document_to_send(ledgers):
     with ThreadPoolExecutor(4) as pool:
         taken = [uuid for uuids in pool.map(work, range(4)) for uuid in uuids]
     assert len(taken) == len(set(taken)) == sum(ledgers[0].counts("tp").values())
+
+
+def test_claims_and_answers_of_many_take_their_locks_in_one_order(ledgers):
+    """A deadlock would end one of the two, and an answer of the authority would be lost."""
+
+    def work(n):
+        ledger, name = ledgers[n % 2], f"s{n}"
+        for turn in range(40):
+            now = NOW + timedelta(minutes=turn)
+            lease = {"now": now, "limit": 3, "lease_until": now + timedelta(hours=1), "worker": name}
+            for due in ledger.claim_submissions(**lease):
+                number = ledger.begin_attempt(due.uuid, worker=name, now=now)
+                line = Line.WORKS if (n + turn) % 7 == 0 else Line.FAILS
+                answer = {"http_status": 500, "outcome": Outcome.UNKNOWN, "body": b"", "status": Status.UNKNOWN}
+                news = News(line, lambda _: timedelta())
+                ledger.end_attempt(due.uuid, number, next_at=now, news=news, now=now, **answer)
+
+    for n in range(4):
+        ledgers[0].release_leases(f"w{n}")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    with ledgers[0]._database.writing() as connection:
+        connection.execute(BREAKER.update().values(opened=0, failures=0, open_until=None, probe=""))
 
 
 def test_two_processes_raise_an_alarm_once_and_see_the_same(ledgers):
