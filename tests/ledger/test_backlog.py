@@ -25,7 +25,7 @@ def furnish_units(ledger, count):
 def test_each_unit_has_its_first_and_its_last_number(ledger):
     furnish_units(ledger, 2)
     shown = [(each.unit_id, each.count, each.first, each.last) for each in ledger.backlog(BANDS)]
-    assert shown == [("u-0", 3, "U0-1", "U0-3"), ("u-1", 3, "U1-1", "U1-3")]
+    assert shown == [("u-0", 3, "U0-000001", "U0-000003"), ("u-1", 3, "U1-000001", "U1-000003")]
 
 
 def test_one_document_is_the_first_and_the_last(ledger):
