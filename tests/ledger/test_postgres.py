@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,6 @@ from gateway.errors import Conflict, Misconfigured, Unavailable
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import Band, KeptList, Ledger, News, Step
-from gateway.ledger.tables import BREAKER
 from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
 from tests.ledger.many import warn
@@ -26,6 +26,12 @@ SCHEMA = f"gateway_test_{os.getpid()}"
 @pytest.fixture(scope="module")
 def postgres():
     """A URL that leads into a schema of our own."""
+    with _schema(SCHEMA) as url:
+        yield url
+
+
+@contextmanager
+def _schema(name):
     given = os.environ.get("GATEWAY_TEST_POSTGRES")
     if not given:
         pytest.skip("GATEWAY_TEST_POSTGRES does not name a database")
@@ -33,9 +39,9 @@ def postgres():
     url = make_url(given).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
-        yield url.update_query_dict({"options": f"-csearch_path={SCHEMA}"}).render_as_string(hide_password=False)
-        connection.execute(text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+        yield url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
     engine.dispose()
 
 
@@ -92,7 +98,7 @@ def test_two_processes_never_get_the_same_document_to_send(ledgers):
     assert len(taken) == len(set(taken)) == sum(ledgers[0].counts("tp").values())
 
 
-def test_claims_and_answers_of_many_take_their_locks_in_one_order(ledgers):
+def test_claims_and_answers_of_many_take_their_locks_in_one_order():
     """A deadlock would end one of the two, and an answer of the authority would be lost."""
 
     def work(n):
@@ -106,13 +112,21 @@ def test_claims_and_answers_of_many_take_their_locks_in_one_order(ledgers):
                 answer = {"http_status": 500, "outcome": Outcome.UNKNOWN, "body": b"", "status": Status.UNKNOWN}
                 news = News(line, lambda _: timedelta())
                 ledger.end_attempt(due.uuid, number, next_at=now, news=news, now=now, **answer)
+                done.append(due.uuid)
 
-    for n in range(4):
-        ledgers[0].release_leases(f"w{n}")
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(4)))
-    with ledgers[0]._database.writing() as connection:
-        connection.execute(BREAKER.update().values(opened=0, failures=0, open_until=None, probe=""))
+    done = []
+    with _schema(f"{SCHEMA}_storm") as url, Ledger.open(url) as first, Ledger.open(url) as second:
+        furnish(first)
+        first.add_unit(SECOND, now=NOW)
+        first.add_csid(csid(SECOND, "csid-2"), now=NOW)
+        for n in range(40):
+            unit = (UNIT, SECOND)[n % 2]
+            first.append(sale(f"{n}", unit=unit), maker(f"storm-{n}"), actor="t", now=NOW)
+        ledgers = (first, second)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert len(done) > 40
+        assert sum(first.attempts_by_outcome(since=NOW).values()) == len(done)
 
 
 def test_two_processes_raise_an_alarm_once_and_see_the_same(ledgers):
