@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -102,7 +102,7 @@ def test_claims_and_answers_of_many_take_their_locks_in_one_order():
     """A deadlock would end one of the two, and an answer of the authority would be lost."""
 
     def work(n):
-        ledger, name = ledgers[n % 2], f"s{n}"
+        ledger, name = ledgers[n], f"s{n}"
         for turn in range(40):
             now = NOW + timedelta(minutes=turn)
             lease = {"now": now, "limit": 3, "lease_until": now + timedelta(hours=1), "worker": name}
@@ -115,14 +115,15 @@ def test_claims_and_answers_of_many_take_their_locks_in_one_order():
                 done.append(due.uuid)
 
     done = []
-    with _schema(f"{SCHEMA}_storm") as url, Ledger.open(url) as first, Ledger.open(url) as second:
+    with _schema(f"{SCHEMA}_storm") as url, ExitStack() as stack:
+        ledgers = [stack.enter_context(Ledger.open(url)) for _ in range(4)]
+        first = ledgers[0]
         furnish(first)
         first.add_unit(SECOND, now=NOW)
         first.add_csid(csid(SECOND, "csid-2"), now=NOW)
         for n in range(40):
             unit = (UNIT, SECOND)[n % 2]
             first.append(sale(f"{n}", unit=unit), maker(f"storm-{n}"), actor="t", now=NOW)
-        ledgers = (first, second)
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(work, range(4)))
         assert len(done) > 40
