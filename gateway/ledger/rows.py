@@ -117,7 +117,7 @@ class Made:
 
     `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand. `takes` is what
     a credit note takes of its original (JSON), `external` the original from elsewhere that a note corrects,
-    `deductions` what is taken off of prepayments; `sent_from` is when it may be sent, if not at once.
+    `deductions` what is taken off of prepayments.
     """
 
     uuid: str
@@ -140,7 +140,6 @@ class Made:
     takes: Mapping[str, Any] = field(default_factory=dict)
     external: "ExternalOriginal | None" = None
     deductions: tuple["TakenOff", ...] = ()
-    sent_from: datetime | None = None
 
 
 class ExternalOriginal(NamedTuple):

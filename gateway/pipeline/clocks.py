@@ -38,15 +38,16 @@ class Clocks:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._kept: Skew | None = None
 
     def saw(self, date: datetime, now: datetime, *, began: datetime | None = None) -> Skew | None:
         """An answer said `date`; its exchange `began` here and was over by `now`. The difference, if it is news and was
         put on record: none where the answer may have been written in between, however late it came to be looked at."""
-        seen, kept = Skew(_apart(date, min(began or now, now), now), now), self._kept
-        if kept and now - kept.at < _KEPT_EVERY and abs(seen.seconds - kept.seconds) < _CHANGE.total_seconds():
+        # Compared with what is on record, not with what this process saw last: another may have seen a clock that is
+        # right by now, and nothing is issued until that is on record.
+        seen, kept = Skew(_apart(date, min(began or now, now), now), now), self.skew()
+        is_recent = kept is not None and timedelta() <= now - kept.at < _KEPT_EVERY
+        if kept and is_recent and abs(seen.seconds - kept.seconds) < _CHANGE.total_seconds():
             return None
-        self._kept = seen
         self._ledger.put_mark(MARK, json.dumps({"skew": seen.seconds, "at": seen.at.isoformat()}))
         return seen
 
@@ -58,9 +59,9 @@ class Clocks:
         except (ValueError, TypeError, KeyError):
             return None
 
-    def sent_from(self, issued_at: datetime) -> datetime | None:
-        """When a document of this moment may be sent, if by the authority's clock its day has yet to begin: one from
-        tomorrow would be rejected for good (BR-KSA-04). None if there is nothing to wait for."""
+    def day_begins(self, issued_at: datetime) -> datetime | None:
+        """When, by our clock, the authority's day is that of a document issued in its first minute, which would be
+        rejected for good before (BR-KSA-04). None if there is nothing to wait for."""
         day = issued_at.astimezone(RIYADH).replace(hour=0, minute=0, second=0, microsecond=0)
         skew = self.skew() if issued_at - day <= MAX_SKEW else None
         if skew is None or skew.seconds > -_SECOND:

@@ -180,13 +180,7 @@ def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, 
     allowed = partial(allowed_rules, gateway, unit.taxpayer_id)
     proof = prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at, allowed=allowed)
     made = made_of(document, invoice, heading, proof)
-    return replace(
-        made,
-        takes=drawing.takes,
-        external=drawing.external,
-        deductions=drawing.deductions,
-        sent_from=gateway.clocks.sent_from(heading.issued_at),
-    )
+    return replace(made, takes=drawing.takes, external=drawing.external, deductions=drawing.deductions)
 
 
 def _of_bearable_size(body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from gateway import stamp
 from gateway.authority import Credentials, Endpoint, Submission
 from gateway.breaker import Pause
 from gateway.consequence import CONSEQUENCES, Consequence, Fate, Line, status_after
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError, Unavailable
 from gateway.invoice.facts import Profile
 from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 LONGEST_ASKED: Final = timedelta(hours=1)
 """The longest wait that the authority is granted when it asks for one (Retry-After)."""
+NOT_READY: Final = timedelta(minutes=5)
+"""Until a document is looked at again whose unit's credentials cannot be used."""
 
 
 class Retry(NamedTuple):
@@ -39,17 +41,42 @@ class Retry(NamedTuple):
 
 async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verdict:
     """Send one due document and record what came back. Conflict: another worker has it by now."""
-    credentials = await gateway.offload(_credentials, gateway, due)
+    credentials = await _ready(gateway, due)
     endpoint = Endpoint.CLEARANCE if due.endpoint == "clearance" else Endpoint.REPORTING
     dispatch = lines.authority.dispatch(endpoint, Submission(due.uuid, due.hash, due.xml))
     began = gateway.now()
     attempt = await gateway.offload(
         gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=began, wire=dispatch.wire
     )
-    verdict = _about_ours(due, await lines.authority.send(dispatch, credentials))
+    answered = await lines.authority.send(dispatch, credentials)
+    came_at, verdict = gateway.now(), _about_ours(due, answered)
     await gateway.offload(_record, gateway, due, attempt, verdict, retry)
-    await gateway.offload(_compare_clocks, gateway, verdict, began)
+    await gateway.offload(_compare_clocks, gateway, verdict, began, came_at)
     return verdict
+
+
+async def _ready(gateway: Gateway, due: Due) -> Credentials:
+    """The credentials to send with. Where there are none, or the authority's day is not yet that of the document, this
+    waits and keeps nobody from being sent."""
+    try:
+        await gateway.offload(_in_its_day, gateway, due)
+        return await gateway.offload(_credentials, gateway, due)
+    except GatewayError as error:
+        now = gateway.now()
+        wait = timedelta(seconds=error.retry_after) if isinstance(error, Unavailable) else NOT_READY
+        await gateway.offload(gateway.ledger.give_back, due.uuid, worker=due.worker, next_at=now + wait, now=now)
+        raise
+
+
+def _in_its_day(gateway: Gateway, due: Due) -> None:
+    """Unavailable if by the authority's clock, which is behind ours, the document would be of tomorrow."""
+    now, begins = gateway.now(), gateway.clocks.day_begins(due.issued_at)
+    if begins is not None and now < begins:
+        raise Unavailable(
+            f"Document {due.number} is not sent yet: by the authority's clock its day has not begun.",
+            retry_after=(begins - now).total_seconds(),
+            ar=f"لم يُرسل المستند {due.number} بعد؛ لم يبدأ يوم إصداره بحسب ساعة الهيئة.",
+        )
 
 
 def _about_ours(due: Due, verdict: Verdict) -> Verdict:
@@ -146,9 +173,12 @@ def _remark_duplicate(gateway: Gateway, due: Due, verdict: Verdict, now: datetim
     )
 
 
-def _compare_clocks(gateway: Gateway, verdict: Verdict, began: datetime) -> None:
-    """The authority judges by its own clock, so ours is held against it."""
-    skew = gateway.clocks.saw(verdict.date, gateway.now(), began=began) if verdict.date else None
+def _compare_clocks(gateway: Gateway, verdict: Verdict, began: datetime, came_at: datetime) -> None:
+    """The authority judges by its own clock, so ours is held against it. The clock of a proxy on the way is not that:
+    only an answer that its application gave counts."""
+    if verdict.date is None or CONSEQUENCES[verdict.outcome].line not in (Line.WORKS, Line.ISOLATED):
+        return
+    skew = gateway.clocks.saw(verdict.date, came_at, began=began)
     if skew and skew.is_wrong:
         log.error("clock_differs", seconds=round(skew.seconds), fix="Set the clock of this machine right (NTP).")
 

@@ -304,8 +304,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-7200, -59, -40, -5, 0, 5, 40, 59]))
     def clock_steps(self, seconds):
-        """Our clock is so far ahead of the authority's now, or behind it. That it is ahead, an answer has shown: of what
-        none has shown, nobody can know that it is tomorrow here and not there."""
+        """Our clock is so far ahead of the authority's now, or behind it. That it is ahead, an answer has shown: before
+        one has, nobody can know that it is tomorrow here and not there."""
         self.clock.skew = timedelta(seconds=seconds)
         if seconds >= 0:
             self.gateway.clocks.saw(self.clock.true(), self.clock())
