@@ -65,7 +65,8 @@ def complete(app: FastAPI, *bodies: type[BaseModel]) -> None:
 
 def _schemas(bodies: Iterable[type[BaseModel]]) -> dict[str, Any]:
     described: dict[str, Any] = {"Problem": _PROBLEM}
-    for model in (Order, Refund, Addition, *bodies):
+    models: tuple[type[BaseModel], ...] = (Order, Refund, Addition, *bodies)
+    for model in models:
         schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
         described |= schema.pop("$defs", {})
         described[model.__name__] = schema
