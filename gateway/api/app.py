@@ -61,7 +61,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in (orders, notes, invoices, deadlines, validate, units, hooks, health, metrics):
         app.include_router(room.router)
-    openapi.complete(app)
+    openapi.complete(app, *units.BODIES)
     return app
 
 
