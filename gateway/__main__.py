@@ -39,6 +39,7 @@ _COMMANDS: Final = {
     "keys": "gateway.commands.units",
     "rules": "gateway.commands.rules",
     "settings": "gateway.commands.units",
+    "doctor": "gateway.commands.doctor",
 }
 
 EXIT_UNUSABLE: Final = 2

@@ -6,8 +6,10 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 
 from gateway.ledger.audit import SYSTEM
 from gateway.ledger.breakers import BrokenLine
+from gateway.ledger.columns import canonical_json
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
 from gateway.ledger.revocations import KeptList
@@ -47,6 +49,7 @@ from gateway.ledger.sending import News
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "ISSUED",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
@@ -58,6 +61,8 @@ __all__ = [
     "Band",
     "BrokenLine",
     "Chain",
+    "ChainHead",
+    "Claim",
     "Cleared",
     "Crossing",
     "CsidRecord",
@@ -65,16 +70,19 @@ __all__ = [
     "DueLinkBack",
     "DueNotice",
     "Endpoint",
+    "Entry",
     "ExternalNotes",
     "ExternalOriginal",
     "Filter",
     "HeldUnit",
+    "Kept",
     "KeptList",
     "LastAnswer",
     "Ledger",
     "Limits",
     "LinkBack",
     "LinkBackState",
+    "Loose",
     "Made",
     "NewCsid",
     "NewSale",
@@ -93,4 +101,6 @@ __all__ = [
     "Taxpayer",
     "Turn",
     "WarningTrend",
+    "Witnessed",
+    "canonical_json",
 ]
