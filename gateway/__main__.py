@@ -40,6 +40,8 @@ _COMMANDS: Final = {
     "rules": "gateway.commands.rules",
     "settings": "gateway.commands.units",
     "doctor": "gateway.commands.doctor",
+    "backup": "gateway.commands.backup",
+    "restore": "gateway.commands.backup",
 }
 
 EXIT_UNUSABLE: Final = 2

@@ -5,9 +5,12 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.audit import SYSTEM
+from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine
 from gateway.ledger.columns import canonical_json
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.fencing import Fenced
+from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
@@ -64,6 +67,7 @@ __all__ = [
     "ChainHead",
     "Claim",
     "Cleared",
+    "Copied",
     "Crossing",
     "CsidRecord",
     "Due",
@@ -73,7 +77,9 @@ __all__ = [
     "Entry",
     "ExternalNotes",
     "ExternalOriginal",
+    "Fenced",
     "Filter",
+    "Head",
     "HeldUnit",
     "Kept",
     "KeptList",
@@ -102,5 +108,8 @@ __all__ = [
     "Turn",
     "WarningTrend",
     "Witnessed",
+    "back_up",
     "canonical_json",
+    "put_back",
+    "read_heads",
 ]

@@ -21,7 +21,7 @@ import structlog
 
 from gateway.chain import Link, Linked, first_link, walk
 from gateway.errors import Unavailable
-from gateway.ledger import ChainHead, Kept, Ledger
+from gateway.ledger import ChainHead, Kept, Ledger, read_heads
 from gateway.pipeline.examine import examine, where
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.recorded import Reader
@@ -56,6 +56,11 @@ class Look:
 
     def symptoms(self) -> Iterator[Symptom]:
         """Everything that is wrong, as it is found. Unavailable or Misconfigured: it could not be looked at."""
+        heads = read_heads(self.settings.journal_file)  # first: it is never ahead of the ledger
+        for chain in self.ledger.every_chain():
+            known = heads.get(chain.id)
+            if known and self.ledger.hash_at(chain.id, known.icv) != known.hash:
+                yield symptom("chain.journal", {**_place(chain), "icv": known.icv}, there=known.icv)
         with _workers(self.jobs) as workers:
             for chain in self.ledger.every_chain():
                 self.chains += 1
@@ -70,10 +75,9 @@ class Look:
         yield from file_symptoms(self.ledger, self.settings)
 
     def _chain(self, chain: ChainHead, workers: "_Workers") -> Iterator[Symptom]:
-        place: dict[str, str | int] = {"taxpayer": chain.taxpayer_id, "chain": chain.id}
         due, lost = self._beginning(chain)
         if lost:
-            yield symptom("bookmark.lost", {**place, "icv": lost}, icv=lost)
+            yield symptom("bookmark.lost", {**_place(chain), "icv": lost}, icv=lost)
         strand = _Strand(self.ledger, chain, due)
         for batch, found in workers.examined(self.ledger.kept(chain.id, due.icv - 1)):
             strand.sound = strand.sound and not any(found)
@@ -130,8 +134,7 @@ class _Strand:
             grown = now.head_icv >= last.icv >= head.icv and ends == now.head_hash
             head = last if grown else Link(now.head_icv, now.head_hash)
         if last != head:
-            place: dict[str, str | int] = {"taxpayer": chain.taxpayer_id, "chain": chain.id, "icv": last.icv}
-            yield symptom("chain.head", place, last=last.icv, head=head.icv)
+            yield symptom("chain.head", {**_place(chain), "icv": last.icv}, last=last.icv, head=head.icv)
         elif self.sound and last.icv:
             self._mark()
 
@@ -150,6 +153,10 @@ class _Strand:
     def _mark(self) -> None:
         place = {"icv": self._due.icv - 1, "hash": self._due.pih}
         self._ledger.put_mark(_bookmark(self._chain.id), json.dumps(place))
+
+
+def _place(chain: ChainHead) -> dict[str, str | int]:
+    return {"taxpayer": chain.taxpayer_id, "chain": chain.id}
 
 
 def _bookmark(chain_id: str) -> str:

@@ -14,6 +14,11 @@ _LOOK: Final = Text(
     "Look at the answers of the authority (GET /v1/invoices/{uuid}/attempts) and report this with them.",
     "راجع ردود الهيئة على هذا المستند ثم أبلغ الدعم الفني بها.",
 )
+_RESTORED: Final = Text(
+    "If an older backup was restored, see `gateway restore --reconcile`; else the end of the chain was cut off: keep"
+    " the file as it is and restore the newest backup.",
+    "إذا استُعيدت نسخة احتياطية قديمة فراجع دليل الاستعادة، وإلا فقد حُذف آخر السلسلة: احتفظ بالملف واستعد أحدث نسخة.",
+)
 _WORKER: Final = Text(
     "See that `gateway serve` or `gateway work` is running; it takes the row up again by itself.",
     "تأكد من تشغيل النظام؛ فهو يستأنف الإرسال من تلقاء نفسه.",
@@ -41,6 +46,11 @@ _FORMS: Final = {
     "chain.head": _Form(
         "The chain ends at {last}, but its head says {head}: documents at its end are missing or were put there.",
         "تنتهي السلسلة عند {last} بينما يشير رأسها إلى {head}: مستندات في آخرها ناقصة أو دخيلة.",
+    ),
+    "chain.journal": _Form(
+        "The head journal knows document {there} of this chain with another hash than the ledger, or it is not there.",
+        "يذكر سجل رؤوس السلاسل المستند {there} ولا يوجد في السجل أو يخالفه.",
+        _RESTORED,
     ),
     "chain.missing": _Form("The document is in a chain that does not exist.", "المستند في سلسلة غير موجودة."),
     "chain.time": _Form(
