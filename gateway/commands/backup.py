@@ -41,7 +41,8 @@ def _existing(ledger: Path) -> Path:
 
 def _dump(settings: Settings, file: Path) -> None:
     """By the tool that belongs to the server; the password goes by its environment, never by the command line."""
-    if not shutil.which("pg_dump"):
+    tool = shutil.which("pg_dump")
+    if tool is None:
         raise Misconfigured("There is no pg_dump here.", fix="Install PostgreSQL's client programs.")
     if file.exists():
         raise BadInput(f"{file} exists already.", fix="Give a backup a name of its own, such as one with the date.")
@@ -50,7 +51,7 @@ def _dump(settings: Settings, file: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "PGPASSWORD": url.password or ""}
     file.touch(mode=0o600)
     ended = subprocess.run(
-        ["pg_dump", "--format=custom", f"--file={file}", where], env=environment, capture_output=True, check=False
+        [tool, "--format=custom", f"--file={file}", where], env=environment, capture_output=True, check=False
     )
     if ended.returncode:
         file.unlink(missing_ok=True)
@@ -109,6 +110,6 @@ def _told(fenced: Fenced, settings: Settings) -> tuple[str, str, str]:
         ar = f"فسلسلتها هنا تنتهي عند {fenced.icv} وفي سجل رؤوس السلاسل عند {fenced.journal.icv}"
     return (
         f"Unit {fenced.unit_id} of {fenced.taxpayer_id} issues nothing: {why}.",
-        "  Restore a newer backup, or bring the journal of the lost machine (GATEWAY_JOURNAL), or onboard the unit anew.",
+        "  Restore a newer backup, or bring the lost machine's journal (GATEWAY_JOURNAL), or onboard the unit anew.",
         f"  الوحدة {fenced.unit_id} موقوفة عن الإصدار، {ar}. استعد نسخة أحدث أو سجّل الوحدة من جديد.",
     )

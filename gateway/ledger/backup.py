@@ -1,4 +1,4 @@
-"""A copy of an embedded ledger, taken while it is in use, and the way back. PostgreSQL has tools of its own for both."""
+"""A copy of an embedded ledger, taken while it is in use, and the way back. PostgreSQL has tools of its own."""
 
 import os
 import sqlite3

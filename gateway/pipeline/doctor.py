@@ -8,7 +8,7 @@ chains and audit logs: bookmarks in the ledger say how far it was sound. They sp
 import json
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ import structlog
 
 from gateway.chain import Link, Linked, first_link, walk
 from gateway.errors import Unavailable
-from gateway.ledger import ChainHead, Kept, Ledger, read_heads
+from gateway.ledger import ChainHead, Head, Kept, Ledger, read_heads
 from gateway.pipeline.examine import examine, where
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.recorded import Reader
@@ -57,10 +57,7 @@ class Look:
     def symptoms(self) -> Iterator[Symptom]:
         """Everything that is wrong, as it is found. Unavailable or Misconfigured: it could not be looked at."""
         heads = read_heads(self.settings.journal_file)  # first: it is never ahead of the ledger
-        for chain in self.ledger.every_chain():
-            known = heads.get(chain.id)
-            if known and self.ledger.hash_at(chain.id, known.icv) != known.hash:
-                yield symptom("chain.journal", {**_place(chain), "icv": known.icv}, there=known.icv)
+        yield from self._journal(heads)
         with _workers(self.jobs) as workers:
             for chain in self.ledger.every_chain():
                 self.chains += 1
@@ -73,6 +70,15 @@ class Look:
             yield symptom(loose.code, {"taxpayer": loose.taxpayer_id, "row": loose.key})
         yield from beyond_sums(self.ledger)
         yield from file_symptoms(self.ledger, self.settings)
+
+    def _journal(self, heads: Mapping[str, Head]) -> Iterator[Symptom]:
+        """Documents that the head journal knows and the ledger does not."""
+        fenced = {each.chain for each in self.ledger.fenced()}
+        for chain in self.ledger.every_chain():
+            known = heads.get(chain.id)
+            if known and self.ledger.hash_at(chain.id, known.icv) != known.hash:
+                code = "chain.fenced" if chain.id in fenced else "chain.journal"
+                yield symptom(code, {**_place(chain), "icv": known.icv}, there=known.icv)
 
     def _chain(self, chain: ChainHead, workers: "_Workers") -> Iterator[Symptom]:
         due, lost = self._beginning(chain)

@@ -19,6 +19,10 @@ _RESTORED: Final = Text(
     " the file as it is and restore the newest backup.",
     "إذا استُعيدت نسخة احتياطية قديمة فراجع دليل الاستعادة، وإلا فقد حُذف آخر السلسلة: احتفظ بالملف واستعد أحدث نسخة.",
 )
+_FENCED: Final = Text(
+    "Onboard the unit anew if it was not yet; buyers and the authority have the missing documents.",
+    "سجّل الوحدة من جديد إن لم يحدث ذلك؛ والمستندات الناقصة لدى المشترين والهيئة.",
+)
 _WORKER: Final = Text(
     "See that `gateway serve` or `gateway work` is running; it takes the row up again by itself.",
     "تأكد من تشغيل النظام؛ فهو يستأنف الإرسال من تلقاء نفسه.",
@@ -51,6 +55,13 @@ _FORMS: Final = {
         "The head journal knows document {there} of this chain with another hash than the ledger, or it is not there.",
         "يذكر سجل رؤوس السلاسل المستند {there} ولا يوجد في السجل أو يخالفه.",
         _RESTORED,
+    ),
+    "chain.fenced": _Form(
+        "Documents up to {there} were made in this chain and are not in this ledger, which was restored from a backup;"
+        " no more are made in it.",
+        "صدرت في هذه السلسلة مستندات حتى {there} ليست في هذا السجل المستعاد من نسخة احتياطية، ولا يصدر فيها غيرها.",
+        _FENCED,
+        Severity.WARNING,
     ),
     "chain.missing": _Form("The document is in a chain that does not exist.", "المستند في سلسلة غير موجودة."),
     "chain.time": _Form(

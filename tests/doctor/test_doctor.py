@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.finding import Severity
 from gateway.ledger import Ledger
@@ -40,7 +41,7 @@ def test_every_symptom_says_in_two_languages_what_is_wrong_and_what_to_do():
         made = symptom(code, {"icv": 3}, **values, **more)
         assert all((*made.message, *made.fix))
         assert made.as_json()["where"] == {"icv": 3}
-        assert (made.severity is Severity.WARNING) == (code in ("lease.overdue", "sqlite.version"))
+        assert (made.severity is Severity.WARNING) == (code in ("chain.fenced", "lease.overdue", "sqlite.version"))
 
 
 def test_a_bookmark_spares_what_was_sound(books, hand):
@@ -118,8 +119,9 @@ def test_which_sqlite_is_mended(version, is_sound):
     assert _is_sound(tuple(map(int, version.split(".")))) is is_sound
 
 
-def test_the_nightly_look_logs_what_it_finds(books, hand, capsys):
+def test_the_nightly_look_logs_what_it_finds(books, hand):
     hand.db.execute("UPDATE document SET total = '1.00' WHERE icv = 3")
-    with open_gateway(books) as gateway:
+    with open_gateway(books) as gateway, capture_logs() as logged:
         assert "document.facts" in {each.code for each in watch_books(gateway)}
-    assert "document.facts" in capsys.readouterr().out
+    assert ("error", "document.facts", 3) in {(each["log_level"], each.get("code"), each.get("icv")) for each in logged}
+    assert logged[-1]["documents"] == DOCUMENTS
