@@ -28,7 +28,7 @@ def backup_command(file: Path) -> None:
         click.echo(f"The database was dumped to {file}.")
         return
     copied = back_up(_existing(Path(str(url.database))), file)
-    click.echo(f"{copied.documents} documents were copied to {file}.")
+    click.echo(f"Documents copied to {file}: {copied.documents}.")
     if copied.key_check:
         click.echo(f"It opens with the master key whose check value is {copied.key_check}.")
 
@@ -47,7 +47,7 @@ def _dump(settings: Settings, file: Path) -> None:
     if file.exists():
         raise BadInput(f"{file} exists already.", fix="Give a backup a name of its own, such as one with the date.")
     url = make_url(settings.database_url)
-    where = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    where = url._replace(drivername="postgresql", password=None).render_as_string(hide_password=False)
     environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "PGPASSWORD": url.password or ""}
     file.touch(mode=0o600)
     ended = subprocess.run(
@@ -76,7 +76,7 @@ def restore_command(file: Path | None, reconcile: bool) -> None:
         ledger = Path(str(url.database))
         if file:
             copied = put_back(file, ledger)
-            click.echo(f"{copied.documents} documents were put back into {ledger}.")
+            click.echo(f"Documents put back into {ledger}: {copied.documents}.")
         else:
             _existing(ledger)
     elif file:

@@ -77,7 +77,8 @@ def _sum_up(look: Look, found: list[Symptom], seconds: float, *, as_json: bool) 
         print_json({**seen, "errors": errors, "warnings": len(found) - errors, "seconds": round(seconds, 3)})
         return
     click.echo(
-        f"{look.documents} documents in {look.chains} chains and {look.entries} entries of the audit log were examined"
-        f" in {seconds:.1f} s ({look.documents / max(seconds, 0.001):.0f} documents/s)."
+        f"Examined: documents {look.documents}, chains {look.chains}, entries of the audit log {look.entries};"
+        f" {seconds:.1f} s, {look.documents / max(seconds, 0.001):.0f} documents/s."
     )
-    click.echo(f"Wrong: {errors}. Warnings: {len(found) - errors}." if found else "The books are sound.")
+    warnings = f" Warnings: {len(found) - errors}." if len(found) > errors else ""
+    click.echo((f"Wrong: {errors}." if errors else "The books are sound.") + warnings)

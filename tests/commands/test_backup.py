@@ -22,7 +22,7 @@ def lose(home):
 def test_there_and_back(home, tmp_path):
     ended = run("backup", tmp_path / "b")
     assert ended.code == 0, ended
-    assert "3 documents were copied" in ended.out
+    assert "b: 3." in ended.out
     assert "check value" in ended.out
     assert (tmp_path / "b").stat().st_mode & 0o077 == 0
     lose(home)

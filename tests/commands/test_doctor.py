@@ -17,7 +17,8 @@ def books(installed):
 def test_sound_books(books):
     ended = run("doctor")
     assert ended.code == 0, ended
-    assert "3 documents in 1 chains" in ended.out
+    assert "documents 3, chains 1" in ended.out
+    assert "The books are sound." in ended.out
     assert run("doctor", "--json", "--since", "2026-11-01").rows[-1]["errors"] == 0
 
 
