@@ -238,7 +238,11 @@ def _is_sound(version: tuple[int, ...]) -> bool:
 
 
 def watch_books(gateway: Gateway, *, since: Since = LAST) -> list[Symptom]:
-    """Look at what is new and log what is wrong, each a line; for a worker to call every night."""
+    """Look at what is new and log what is wrong, each a line; for a worker to call every night.
+
+    Documents from before the last look are not proved again, nor their status: let one night a week see
+    all of them (`since=None`).
+    """
     look = Look(gateway.ledger, gateway.settings, since=since, now=gateway.now)
     found = []
     for each in look.symptoms():
