@@ -39,6 +39,9 @@ _COMMANDS: Final = {
     "keys": "gateway.commands.units",
     "rules": "gateway.commands.rules",
     "settings": "gateway.commands.units",
+    "doctor": "gateway.commands.doctor",
+    "backup": "gateway.commands.backup",
+    "restore": "gateway.commands.backup",
 }
 
 EXIT_UNUSABLE: Final = 2

@@ -40,9 +40,12 @@ class Break(NamedTuple):
     why: str
 
 
-def walk(documents: Iterable[Linked]) -> Iterator[Break]:
-    """Every place where documents, in counter order, do not follow from one another; nothing if the chain holds."""
-    due = first_link()
+def walk(documents: Iterable[Linked], due: Link | None = None) -> Iterator[Break]:
+    """Every place where documents, in counter order, do not follow from one another; nothing if the chain holds.
+
+    `due` is the place of the first of them, where it is not the chain's first.
+    """
+    due = due or first_link()
     for found in documents:
         if found.link.icv != due.icv:
             yield Break(due.icv, found, f"counter {due.icv} was due, {found.link.icv} stands there")

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     authority_crl: Annotated[
         str, Field(description="Address of the authority's list of revoked certificates, for those that name none.")
     ] = ""
+    journal: Annotated[
+        Path | None,
+        Field(description="File with the head of each chain, best on another disk; empty: heads.journal in the home."),
+    ] = None
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -72,7 +76,7 @@ class Settings(BaseSettings):
         """Settings of these values and the defaults, whatever the environment says."""
         return cls(_env_prefix="GATEWAY_IGNORED_", **values)
 
-    @field_validator("home", "master_key_file", "authority_ca")
+    @field_validator("home", "master_key_file", "authority_ca", "journal")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -81,3 +85,8 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """Where the ledger is."""
         return self.database_url or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def journal_file(self) -> Path:
+        """Where the head journal is."""
+        return self.journal or self.home / "heads.journal"

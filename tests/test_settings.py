@@ -43,6 +43,7 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
         "CHAIN_AFTER_RENEWAL": "continue",
         "AUTHORITY_CA": str(tmp_path / "ca.pem"),
         "AUTHORITY_CRL": "http://lists.example/authority.crl",
+        "JOURNAL": str(tmp_path / "heads"),
         "LOG_FORMAT": "json",
     }
     assert {name.lower() for name in given} == set(Settings.model_fields), "a new setting belongs in here"

@@ -5,9 +5,14 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.audit import SYSTEM
+from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine
+from gateway.ledger.columns import canonical_json
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.fencing import Fenced
+from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
 from gateway.ledger.revocations import KeptList
@@ -47,6 +52,7 @@ from gateway.ledger.sending import News
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "ISSUED",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
@@ -58,23 +64,31 @@ __all__ = [
     "Band",
     "BrokenLine",
     "Chain",
+    "ChainHead",
+    "Claim",
     "Cleared",
+    "Copied",
     "Crossing",
     "CsidRecord",
     "Due",
     "DueLinkBack",
     "DueNotice",
     "Endpoint",
+    "Entry",
     "ExternalNotes",
     "ExternalOriginal",
+    "Fenced",
     "Filter",
+    "Head",
     "HeldUnit",
+    "Kept",
     "KeptList",
     "LastAnswer",
     "Ledger",
     "Limits",
     "LinkBack",
     "LinkBackState",
+    "Loose",
     "Made",
     "NewCsid",
     "NewSale",
@@ -93,4 +107,9 @@ __all__ = [
     "Taxpayer",
     "Turn",
     "WarningTrend",
+    "Witnessed",
+    "back_up",
+    "canonical_json",
+    "put_back",
+    "read_heads",
 ]

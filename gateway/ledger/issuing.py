@@ -17,8 +17,8 @@ from gateway.issued import REPORTING_WINDOW, Issued, Status
 from gateway.ledger import tables as t
 from gateway.ledger.audit import note
 from gateway.ledger.certificates import csid_record
-from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json, issued, issued_rows
+from gateway.ledger.fencing import Fencing
 from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot, TakenOff
 from gateway.ledger.sales import existing_document, key_values, standing_document
 
@@ -61,17 +61,17 @@ _NEW_STAMP, _NEW_SUBMISSION, _NEW_LINK_BACK = insert(t.STAMP), insert(t.SUBMISSI
 _NEW_DEDUCTION = insert(t.DEDUCTION)
 
 
-class Issuing:
+class Issuing(Fencing):
     """Making documents."""
-
-    _database: Database
 
     def append(self, sale: NewSale, make: Callable[[Slot], Made], *, actor: str, now: datetime) -> Appended:
         """The sale's document: the one it has, or a new one at the head of the unit's chain.
 
         Conflict: the sale was issued with other content, the Idempotency-Key served another request, the number is
-        taken. Unavailable: no certificate in use, or the clock runs back. If `make` raises, nothing is consumed.
+        taken. Unavailable: no certificate in use, the clock runs back, the chain is fenced; then, and if `make` raises,
+        nothing is consumed. Unavailable too if a document was made and the head journal cannot be written: it stays.
         """
+        self._settle()
         with self._database.writing() as connection:
             head = _lock_head(connection, sale)
             standing = standing_document(connection, sale)
@@ -79,6 +79,7 @@ class Issuing:
                 return Appended(standing, created=False)
             if head is None:
                 raise _not_onboarded(sale)
+            self._admit(head.chain_id)
             slot = _slot(connection, sale, head, now)
             made = make(slot)
             assert made.kind is sale.kind, "the document made is of the kind the sale asked for"
@@ -86,10 +87,12 @@ class Issuing:
             status = _insert(connection, sale, slot, made, held=head.held_at is not None)
             _move_head(connection, slot, made)
             self._note_issue(connection, sale, slot, made, actor)
+        self._acknowledge(head.chain_id, slot.link.icv, made.hash, slot.at)
         return Appended(_issued(sale, slot, made, status), created=True)
 
     def find_sale(self, sale: NewSale) -> Appended | None:
         """The document the sale has already, without waiting for the chain; Conflict as `append` would raise it."""
+        self._settle()
         with self._database.reading() as connection:
             found = existing_document(connection, sale)
         return Appended(found, created=False) if found else None

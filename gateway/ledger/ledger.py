@@ -15,6 +15,7 @@ from gateway.ledger.deadlines import Deadlines
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
+from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
 from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.queries import Queries
@@ -41,6 +42,7 @@ class Ledger(
     Measures,
     Inbox,
     Leases,
+    Looking,
     Queries,
     Auditing,
     Access,

@@ -66,6 +66,7 @@ def open_gateway(
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     ledger = Ledger.open(settings.ledger_url)
     try:
+        ledger.keep_journal(settings.journal_file)
         stamper, safe = open_keys(settings, ledger)
         yield Gateway(settings, ledger, stamper, safe, Clocks(ledger), now, new_id)
     finally:

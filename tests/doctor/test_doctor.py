@@ -1,0 +1,127 @@
+"""What the doctor says of sound books and of others, and where it begins."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.finding import Severity
+from gateway.ledger import Ledger
+from gateway.pipeline.doctor import LAST, Look, _is_sound, read_bookmark, watch_books
+from gateway.pipeline.gateway import open_gateway
+from gateway.pipeline.symptoms import CODES, symptom
+from tests.doctor.patient import DOCUMENTS, Superuser, found, make_books
+
+
+class Anything(dict):
+    def __missing__(self, key):
+        return "?"
+
+
+@pytest.fixture
+def hand(books):
+    opened = Superuser(books.home / "ledger.db")
+    yield opened
+    opened.close()
+
+
+def codes(settings, **how):
+    return {each.code for each in found(settings, **how)}
+
+
+def test_sound_books_are_sound_with_one_process_or_two(books):
+    assert found(books) == found(books, jobs=2) == []
+
+
+def test_every_symptom_says_in_two_languages_what_is_wrong_and_what_to_do():
+    for code in CODES:
+        values = Anything(what="w", last=1, head=2, icv=3, made_at="m", found="f", kept="k", at="a", start="s", end="e")
+        more = {"status": "s", "counted": 1, "begun": 2, "seq": 4, "taken": 5, "worth": 6, "file": "f", "version": "v"}
+        more["there"] = 7
+        made = symptom(code, {"icv": 3}, **values, **more)
+        assert all((*made.message, *made.fix))
+        assert made.as_json()["where"] == {"icv": 3}
+        assert (made.severity is Severity.WARNING) == (code in ("chain.fenced", "lease.overdue", "sqlite.version"))
+
+
+def test_a_bookmark_spares_what_was_sound(books, hand):
+    look = _look(books, since=LAST)
+    assert look.documents == DOCUMENTS  # nothing was looked at before
+    assert _look(books, since=LAST).documents == 0
+    make_books(books, DOCUMENTS + 2, sent=False)
+    assert _look(books, since=LAST).documents == 2
+    hand.db.execute("UPDATE document SET total = '1.00' WHERE icv = 3")
+    assert codes(books, since=LAST) == set()  # it lies before the bookmark
+    assert codes(books) == {"document.facts"}
+
+
+def _look(settings, **how):
+    with Ledger.open(settings.ledger_url) as ledger:
+        look = Look(ledger, settings, **how)
+        assert [each.code for each in look.symptoms() if each.is_error] == []
+        return look
+
+
+def test_a_bookmark_never_passes_what_is_wrong(books, hand):
+    hand.db.execute("UPDATE document SET total = '1.00' WHERE icv = 3")
+    assert codes(books, since=LAST) == codes(books, since=LAST) == {"document.facts"}
+    with Ledger.open(books.ledger_url) as ledger:
+        assert all(read_bookmark(ledger, each.id) is None for each in ledger.every_chain())
+
+
+def test_a_bookmark_whose_document_changed_is_said_to_be_lost(books, hand):
+    assert codes(books) == set()
+    hand.db.execute("UPDATE document SET hash = 'x' WHERE icv = ?", (DOCUMENTS,))
+    assert {"bookmark.lost", "document.hash"} <= codes(books, since=LAST)
+
+
+def test_a_moment_to_begin_from(books):
+    now = datetime.now(UTC)
+    assert _look(books, since=now - timedelta(days=1)).documents == DOCUMENTS
+    assert _look(books, since=now + timedelta(days=1)).documents == 0
+
+
+def test_what_contradicts_the_answers_and_leases_left_behind(books, hand):
+    hand.db.execute("UPDATE submission SET status = 'reported' WHERE status = 'issued'")
+    assert codes(books) == {"status.unproved"}
+    hand.db.execute("UPDATE submission SET status = 'issued' WHERE attempts = 0")
+    hand.db.execute("UPDATE submission SET lease_until = '2020-01-01T00:00:00.000000Z' WHERE next_at IS NOT NULL")
+    assert codes(books) == {"lease.overdue"}
+    hand.db.execute("UPDATE submission SET lease_until = NULL")
+    hand.db.execute("UPDATE submission SET status = 'unknown' WHERE status = 'reported'")
+    assert codes(books) == {"status.ignored"}
+
+
+def test_a_certificate_changed_on_record(books, hand):
+    hand.db.execute("UPDATE csid SET not_after = '2020-01-01T00:00:00.000000Z' WHERE stage = 'production'")
+    assert codes(books) == {"document.certificate"}
+
+
+def test_more_taken_of_a_prepayment_than_it_is(books, hand):
+    first, second = (row[0] for row in hand.db.execute("SELECT uuid FROM document ORDER BY icv LIMIT 2"))
+    put = "INSERT INTO deduction SELECT ?, ?, taxpayer_id, ? FROM document WHERE uuid = ?"
+    hand.db.execute(put, (second, first, '[{"taxable":"100.00","vat":"15.00"}]', first))
+    assert codes(books) == set()
+    hand.db.execute("""UPDATE deduction SET parts = '[{"taxable":"100.01","vat":"15.00"}]'""")
+    assert codes(books) == {"deduction.beyond"}
+
+
+def test_files_that_others_may_read(books):
+    (books.home / "ledger.db").chmod(0o644)
+    assert found(books)[0].where == {"file": str(books.home / "ledger.db")}
+
+
+@pytest.mark.parametrize(
+    ("version", "is_sound"),
+    [("3.40.1", False), ("3.51.2", False), ("3.51.3", True), ("3.53.0", True), ("3.50.7", True), ("3.50.6", False)],
+)
+def test_which_sqlite_is_mended(version, is_sound):
+    assert _is_sound(tuple(map(int, version.split(".")))) is is_sound
+
+
+def test_the_nightly_look_logs_what_it_finds(books, hand):
+    hand.db.execute("UPDATE document SET total = '1.00' WHERE icv = 3")
+    with open_gateway(books) as gateway, capture_logs() as logged:
+        assert "document.facts" in {each.code for each in watch_books(gateway)}
+    assert ("error", "document.facts", 3) in {(each["log_level"], each.get("code"), each.get("icv")) for each in logged}
+    assert logged[-1]["documents"] == DOCUMENTS
