@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
 
 from gateway.breaker import AUTHORITY_LIMIT, CLOSED, UNIT_LIMIT, Breaker, Pause
 from gateway.consequence import Line
@@ -13,7 +13,12 @@ from gateway.ledger.tables import BREAKER
 
 AUTHORITY: Final = "authority"
 _MINE = BREAKER.c
-_THESE: Final = select(BREAKER).where(_MINE.scope.in_((bindparam("authority"), bindparam("unit"))))
+# The authority's first, as claims lock them: whoever locked them the other way round could block both for good.
+_THESE: Final = (
+    select(BREAKER)
+    .where(_MINE.scope.in_((bindparam("authority"), bindparam("unit"))))
+    .order_by(case((_MINE.scope == bindparam("authority"), 0), else_=1))
+)
 _NEWS: Final = or_(_MINE.failures > 0, _MINE.opened > 0)
 
 
