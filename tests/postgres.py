@@ -222,4 +222,4 @@ def _lay(table: str) -> str:
         if isinstance(METADATA.tables[table].c.get("id", _NO_COLUMN).type, Integer)
         else ""
     )
-    return f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM kept."{table}"; {sequence}'
+    return f'DELETE FROM public."{table}"; INSERT INTO public."{table}" SELECT * FROM kept."{table}"; {sequence}'  # noqa: S608

@@ -8,9 +8,11 @@ from gateway.ledger.audit import SYSTEM
 from gateway.ledger.breakers import BrokenLine
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.moving import Moved, move
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
 from gateway.ledger.revocations import KeptList
+from gateway.ledger.role import role_sql
 from gateway.ledger.rows import (
     AllowedWarning,
     ApiKey,
@@ -76,6 +78,7 @@ __all__ = [
     "LinkBack",
     "LinkBackState",
     "Made",
+    "Moved",
     "NewCsid",
     "NewSale",
     "News",
@@ -93,4 +96,6 @@ __all__ = [
     "Taxpayer",
     "Turn",
     "WarningTrend",
+    "move",
+    "role_sql",
 ]

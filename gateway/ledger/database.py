@@ -34,6 +34,9 @@ WRITERS: Final = 4
 """Connections that write at the same time on PostgreSQL, where only those wait for one another that have to."""
 
 VERSION_TABLE: Final = "ledger_version"
+MOVED: Final = "moved"
+"""The version of a ledger that went on elsewhere; no gateway works with it."""
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
@@ -51,7 +54,7 @@ class Database:
     @classmethod
     def open(cls, url: str) -> "Database":
         """Connect, create what is missing, migrate; Misconfigured or Unavailable says why it cannot be."""
-        parsed = _checked(url)
+        parsed = checked(url)
         if parsed.get_backend_name() == "sqlite":
             _prepare_file(Path(str(parsed.database)))
         database = cls(parsed)
@@ -61,6 +64,11 @@ class Database:
             database.close()
             raise
         return database
+
+    def rest(self) -> None:
+        """Close the connections that nobody uses; they come back when they are needed."""
+        self._reader.dispose()
+        self._writer.dispose()
 
     def close(self) -> None:
         """Let go of all connections; a transaction still running is rolled back."""
@@ -104,7 +112,8 @@ class Database:
                 _upgrade(connection, version, self.name)
 
 
-def _checked(url: str) -> URL:
+def checked(url: str) -> URL:
+    """What a ledger's URL names; Misconfigured if no ledger can be kept there."""
     try:
         parsed = postgresql.with_driver(make_url(url))
         parsed.get_dialect()
@@ -202,6 +211,11 @@ def _upgrade(connection: Connection, version: str | None, name: str) -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
+    if version == MOVED:
+        raise Misconfigured(
+            f"The ledger {name} was moved to another database, where it goes on.",
+            fix="Let GATEWAY_DATABASE_URL name that one.",
+        )
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -11,8 +11,14 @@ OLDEST: Final = 15
 """The oldest release that is tried."""
 
 CONNECT_SECONDS: Final = 10
+APPLICATION: Final = "gateway"
+"""How the server's operators, and a ledger that is to be moved, tell our connections from others."""
+
 _DRIVER: Final = "postgresql+psycopg"
 _SCHEMA_LOCK: Final = 7466001
+_DURABLE: Final = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 
 
 def with_driver(url: URL) -> URL:
@@ -30,7 +36,7 @@ def engine(url: URL, size: int, *, writes: bool, patience: float) -> Engine:
             pool_timeout=patience,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
-            connect_args={"connect_timeout": CONNECT_SECONDS},
+            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": APPLICATION},
         )
     except ImportError as error:
         raise Misconfigured(f"The database driver is missing: {error}.", fix="Install it beside gateway.") from None
@@ -40,9 +46,7 @@ def engine(url: URL, size: int, *, writes: bool, patience: float) -> Engine:
         connection.execute(f"SET lock_timeout = {int(patience * 1000)}")
         if writes:
             # A server may be set to acknowledge what is not on its disk yet; here that would lose documents.
-            connection.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-            )
+            connection.execute(_DURABLE)
         connection.commit()
 
     if not writes:

@@ -1,4 +1,4 @@
-"""What only a ledger on PostgreSQL has to prove: several processes that write at the same time, and its server's ways."""
+"""What only a ledger on PostgreSQL has to prove: several processes that write at once, and its server's ways."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def test_the_same_order_is_one_document_whichever_process_takes_it(ledgers):
 
 @pytest.mark.parametrize("same", [{"idempotency_key": "k"}, {"invoice_number": "INV-1"}], ids=str)
 def test_what_two_units_draw_at_the_same_time_is_had_by_one(ledgers, same):
-    """Different chains do not wait for one another, so only the constraint is in the way, and the second looks again."""
+    """Different chains do not wait for one another: only the constraint is in the way, and the second looks again."""
     both = threading.Barrier(2)
 
     def work(n):
@@ -359,7 +359,7 @@ def test_a_killed_server_loses_nothing_that_was_acknowledged(own_server):
 
 def _issue_until_refused(ledger, run):
     told = []
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not answer"):  # noqa: PT012, whichever is under way then
         for n in range(100_000):
             issued = ledger.append(sale(f"{run}-{n}"), maker(f"{run}-{n}"), actor="t", now=NOW).issued
             told.append(issued)
