@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.ledger import Ledger
+from tests.commands.conftest import run
 from tests.ledger.books import Desk, furnish
 
 
@@ -16,7 +17,7 @@ def places(tmp_path):
     return source, target
 
 
-def test_a_ledger_is_moved_and_the_operator_told_what_arrived(run, places):
+def test_a_ledger_is_moved_and_the_operator_told_what_arrived(places):
     source, target = places
     ended = run("db", "move", "--from", source, "--to", target)
     assert (ended.code, "1 documents, 1 chains with 1 links and 5 audit entries" in ended.out) == (0, True), ended
@@ -27,7 +28,7 @@ def test_a_ledger_is_moved_and_the_operator_told_what_arrived(run, places):
     assert (again.code, "was moved to another database" in again.err) == (2, True)
 
 
-def test_a_ledger_in_use_is_not_moved(run, places):
+def test_a_ledger_in_use_is_not_moved(places):
     source, target = places
     with Ledger.open(source) as ledger:
         assert ledger.taxpayers()
@@ -35,7 +36,7 @@ def test_a_ledger_in_use_is_not_moved(run, places):
     assert (ended.code, "Stop `gateway serve`" in ended.err) == (2, True)
 
 
-def test_the_role_is_sql_to_look_at(run):
+def test_the_role_is_sql_to_look_at():
     ended = run("db", "role", "gateway_app", "--database", "books")
     assert ended.code == 0
     assert 'GRANT SELECT, INSERT ON "document" TO gateway_app;' in ended.out
