@@ -1,14 +1,17 @@
 """Several workers on one ledger on PostgreSQL: they share what is due, and a killed one is taken over."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gateway.api.app import create_app
 from gateway.issued import Status
 from gateway.order import read_order
 from gateway.pipeline.gateway import online, open_gateway
@@ -43,8 +46,6 @@ def settings(tmp_path_factory):
 
 
 def issued(gateway, name):
-    import json
-
     for n in range(DOCUMENTS):
         body = json.dumps(order(f"{name}-{n}")).encode()
         issue(gateway, Request(OWNER, "tests", read_order(body)))
@@ -98,6 +99,24 @@ def test_a_killed_worker_is_taken_over_when_its_leases_end(settings):
         asyncio.run(_work_until_sent(gateway, before + DOCUMENTS))
         assert len(sendings(gateway)) == before + DOCUMENTS
         assert max(sendings(gateway)) == 2
+
+
+def test_a_second_serve_leaves_what_the_first_has_in_hand(settings):
+    found, _ = settings
+    now = datetime.now(UTC)
+
+    async def start_and_stop(app):
+        async with app.router.lifespan_context(app):
+            pass
+
+    with open_gateway(found) as gateway:
+        issued(gateway, "c")
+        taken = gateway.ledger.claim_submissions(
+            now=now, limit=3, lease_until=now + timedelta(minutes=1), worker="serve"
+        )
+        asyncio.run(start_and_stop(create_app(gateway, work=False)))
+        for due in taken:
+            assert gateway.ledger.begin_attempt(due.uuid, worker="serve", now=now) == 1
 
 
 def _until(holds, patience=30.0):

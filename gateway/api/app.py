@@ -26,9 +26,11 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with online(gateway) as lines:
-            worker = Worker(gateway, lines, name=NAME)
-            # What the last `serve` held when it was stopped or killed, nobody works on any more.
-            await gateway.offload(gateway.ledger.release_leases, NAME)
+            # Of an embedded ledger there is one `serve`: what the last one held nobody works on any more. On
+            # PostgreSQL another may be at work, so leases are left to end by themselves.
+            name = NAME if gateway.settings.is_embedded else f"{NAME}-{gateway.new_id()}"
+            worker = Worker(gateway, lines, name=name)
+            await gateway.offload(gateway.ledger.release_leases, name)
             app.state.worker = worker
             app.state.lines = lines
             app.state.work = asyncio.create_task(worker.run()) if work else None
