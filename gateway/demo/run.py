@@ -44,6 +44,8 @@ Shop = WooCommerceShop | SallaShop
 Orders = dict[str, dict[str, Any]]
 _EVENT: Final = "order.created"  # both platforms call it so
 _WRONG: Final = "does_not_close"
+_RETURNED: Final = ("woocommerce", "several_lines")
+"""Of this order one piece of the first line comes back."""
 _OTP: Final = "123456"
 ACTOR: Final = "demo"
 _PATIENCE: Final = 60.0
@@ -93,7 +95,7 @@ def run_demo(*, orders: int | None = None, keep: bool = False) -> Result:
             "salla": stack.enter_context(salla_shop(salla)),
         }
         gateway = stack.enter_context(open_gateway(_settings(home, authority)))
-        result = asyncio.run(_run(gateway, authority, shops, console))
+        result = asyncio.run(_run(gateway, authority, shops, console, refunds=orders is None))
     result.kept = home if keep else None
     return result
 
@@ -137,7 +139,9 @@ def _copy(platform: str, order: dict[str, Any], generation: int) -> dict[str, An
 # -- the run --------------------------------------------------------------------------------------------------
 
 
-async def _run(gateway: Gateway, authority: Running, shops: dict[str, Shop], console: Console) -> Result:
+async def _run(
+    gateway: Gateway, authority: Running, shops: dict[str, Shop], console: Console, *, refunds: bool
+) -> Result:
     unit = read_unit((files("gateway.demo") / "unit.json").read_bytes(), Environment.SANDBOX)
     console.print(f"Simulated authority at {authority.url(Environment.SANDBOX)}", soft_wrap=True)
     register(gateway, unit, actor=ACTOR)
@@ -148,8 +152,12 @@ async def _run(gateway: Gateway, authority: Running, shops: dict[str, Shop], con
         console.print(f"{name} shop with {len(shop.orders)} orders at {shop.url}", soft_wrap=True)
     async with _serving(gateway) as address:
         await _announce(shops, address)
-        await _watch(gateway, unit, shops, console)
-    return _result(gateway, authority, unit, shops)
+        orders = sum(len(shop.orders) for shop in shops.values())
+        await _watch(gateway, unit, orders, console, "Issued, accepted and linked back")
+        returned = await _give_back(shops, address) if refunds else []
+        if returned:
+            await _watch(gateway, unit, orders + len(returned), console, "A refund in the shop becomes a credit note")
+    return _result(gateway, authority, unit, shops, returned)
 
 
 @asynccontextmanager
@@ -174,11 +182,21 @@ async def _announce(shops: dict[str, Shop], address: str) -> None:
             assert statuses == [200, 200], f"the gateway answered {statuses} to {name}'s webhook"
 
 
-async def _watch(gateway: Gateway, unit: Unit, shops: dict[str, Shop], console: Console) -> None:
-    """Show progress until every order is settled, or nothing moves any more."""
-    total = sum(len(shop.orders) for shop in shops.values())
+async def _give_back(shops: dict[str, Shop], address: str) -> list[str]:
+    """A buyer sends something back, and the shop refunds it; the orders this was done to."""
+    name, sample = _RETURNED
+    shop, order_id = shops[name], str(demo.orders(name)[sample]["id"])
+    if not isinstance(shop, WooCommerceShop) or order_id not in shop.orders:
+        return []
+    shop.give_back(order_id, shop.orders[order_id]["line_items"][0], 1)
+    await asyncio.to_thread(shop.deliver, "order.updated", order_id, f"{address}/v1/hooks/{name}", times=2)
+    return [order_id]
+
+
+async def _watch(gateway: Gateway, unit: Unit, total: int, console: Console, what: str) -> None:
+    """Show progress until so many are settled, or nothing moves any more."""
     with _progress(console) as progress:
-        bar = progress.add_task("Issued, accepted and linked back", total=total)
+        bar = progress.add_task(what, total=total)
         done, patience = 0, _PATIENCE
         while done < total and patience > 0:
             await asyncio.sleep(0.1)
@@ -221,7 +239,7 @@ def _is_linked(gateway: Gateway, unit: Unit, issued: Issued) -> bool:
 # -- what became of it ----------------------------------------------------------------------------------------
 
 
-def _result(gateway: Gateway, authority: Running, unit: Unit, shops: dict[str, Shop]) -> Result:
+def _result(gateway: Gateway, authority: Running, unit: Unit, shops: dict[str, Shop], returned: list[str]) -> Result:
     documents = _documents(gateway, unit)
     result = Result(
         rows=[_row(gateway, unit, each) for each in documents],
@@ -231,7 +249,8 @@ def _result(gateway: Gateway, authority: Running, unit: Unit, shops: dict[str, S
         ],
     )
     checks = (
-        _each_once(documents, result, shops),
+        _each_once([each for each in documents if each.corrects is None], result, shops),
+        *_given_back(documents, returned),
         _all_accepted(documents, authority),
         _chain_holds(gateway, unit, documents),
         _documents_hold(gateway, unit, documents),
@@ -275,6 +294,15 @@ def _each_once(documents: list[Issued], result: Result, shops: dict[str, Shop]) 
     )
 
 
+def _given_back(documents: list[Issued], returned: list[str]) -> Iterator[Check]:
+    """Each refund has one credit note, about the invoice of its order."""
+    for order_id in returned:
+        mine = [each for each in documents if (each.connection, each.order_id) == (_RETURNED[0], order_id)]
+        invoices, notes = ([each for each in mine if (each.corrects is None) is kind] for kind in (True, False))
+        held = [each.corrects for each in notes] == [each.uuid for each in invoices]
+        yield f"the refund of order {order_id} is one credit note", "" if held else f"{len(notes)} credit notes"
+
+
 def _all_accepted(documents: list[Issued], authority: Running) -> Check:
     theirs = sorted(accepted.hash for accepted in authority.state.accepted)
     held = all(each.status.is_accepted for each in documents) and theirs == sorted(each.hash for each in documents)
@@ -313,6 +341,7 @@ def _knows(shop: Shop, issued: Issued) -> bool:
     """Whether the shop itself has the document's identity, in the way of its platform."""
     if isinstance(shop, WooCommerceShop):
         meta = {each["key"]: each["value"] for each in shop.orders[issued.order_id]["meta_data"]}
-        return meta.get("_zatca_uuid") == issued.uuid and meta.get("_zatca_number") == issued.number
+        name = f"_zatca_{issued.kind.word}" if issued.kind.is_note else "_zatca"
+        return meta.get(f"{name}_uuid") == issued.uuid and meta.get(f"{name}_number") == issued.number
     mine = [each for each in shop.invoices if str(each["order_id"]) == issued.order_id]
     return [each["invoice_number"] for each in mine] == [issued.number]

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 import httpx2
@@ -54,6 +55,17 @@ class WooCommerceShop:
         """A connection that may use this shop."""
         known = {"key": self._key, "secret": self._secret, "webhook": self._webhook}
         return Connection(id, taxpayer_id, unit_id, "woocommerce", self.url, settings=settings, secrets=known)
+
+    def give_back(self, order_id: str, line: dict[str, Any], quantity: int) -> None:
+        """Refund so many pieces of a line, as the shop's owner does when a parcel comes back."""
+        part = Decimal(quantity) / line["quantity"]
+        net, vat = (_money(Decimal(line[name]) * part) for name in ("total", "total_tax"))
+        refunded = {**line, "id": 9000 + line["id"], "quantity": -quantity, "total": f"-{net}", "total_tax": f"-{vat}"}
+        refunded["meta_data"] = [{"id": 1, "key": "_refunded_item_id", "value": str(line["id"])}]
+        refund = {"id": 9000 + int(order_id), "amount": f"{net + vat}", "reason": "المقاس غير مناسب"}
+        self.refunds[order_id].append({**refund, "line_items": [refunded], "shipping_lines": [], "fee_lines": []})
+        order = self.orders[order_id]
+        order["refunds"] = [*order["refunds"], {**refund, "total": f"-{net + vat}"}]
 
     # -- webhooks ---------------------------------------------------------------------------------------------
 
@@ -154,6 +166,10 @@ def woocommerce_shop(orders: Mapping[str, dict[str, Any]] | None = None) -> Iter
     with listening(shop.app) as url, httpx2.Client(timeout=30.0) as sender:
         shop.url, shop.sender = url, sender
         yield shop
+
+
+def _money(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def _id(request: Request) -> str:

@@ -24,14 +24,15 @@ def test_the_sample_orders_of_every_shop(capsys):
     result = run_demo()
     assert result.problems == []
     assert result.held
-    assert len(result.rows) == 13
+    assert len(result.rows) == 14
     assert sorted(order for order, _ in result.waiting) == ["salla order 710000099", "woocommerce order 99"]
     assert all("does not close" in reason for _, reason in result.waiting)
-    assert [row.icv for row in result.rows] == [str(icv) for icv in range(1, 14)]
+    assert [row.icv for row in result.rows] == [str(icv) for icv in range(1, 15)]
+    assert (result.rows[-1].order, result.rows[-1].kind) == ("woocommerce/46", "simplified credit note")
     assert {row.status for row in result.rows} == {"cleared", "reported"}
     assert {row.linked_back for row in result.rows} == {"yes"}
     assert {row.order.split("/")[0] for row in result.rows} == {"woocommerce", "salla"}
-    assert len(result.proofs) == 5
+    assert len(result.proofs) == 6
     assert result.kept is None
     assert capsys.readouterr().out == "", "what programs read comes from the command"
 
