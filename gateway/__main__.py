@@ -38,6 +38,7 @@ _COMMANDS: Final = {
     "connect": "gateway.commands.units",
     "keys": "gateway.commands.units",
     "rules": "gateway.commands.rules",
+    "db": "gateway.commands.database",
     "settings": "gateway.commands.units",
     "doctor": "gateway.commands.doctor",
     "backup": "gateway.commands.backup",

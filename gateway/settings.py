@@ -18,7 +18,8 @@ class Settings(BaseSettings):
         ".gateway"
     )
     database_url: Annotated[
-        str, Field(description="SQLAlchemy URL of the ledger; empty: SQLite in the home folder.")
+        str,
+        Field(description="Where the ledger is: sqlite:///... or postgresql://...; empty: SQLite in the home folder."),
     ] = ""
     master_key_file: Annotated[
         Path | None, Field(description="File with the 32-byte master key in base64; mandatory in production.")
@@ -90,3 +91,8 @@ class Settings(BaseSettings):
     def journal_file(self) -> Path:
         """Where the head journal is."""
         return self.journal or self.home / "heads.journal"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the ledger is a file, which one machine and one `serve` works on."""
+        return self.ledger_url.startswith("sqlite")

@@ -1,8 +1,6 @@
 """The application that `serve` runs: routes, limits, problems, and the embedded worker."""
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -28,9 +26,10 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with online(gateway) as lines:
-            name = _name(gateway)
+            # Of an embedded ledger there is one `serve`: what the last one held nobody works on any more. On
+            # PostgreSQL another may be at work, so leases are left to end by themselves.
+            name = NAME if gateway.settings.is_embedded else f"{NAME}-{gateway.new_id()}"
             worker = Worker(gateway, lines, name=name)
-            # What the last `serve` held when it was stopped or killed, nobody works on any more.
             await gateway.offload(gateway.ledger.release_leases, name)
             app.state.worker = worker
             app.state.lines = lines
@@ -63,9 +62,3 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
         app.include_router(room.router)
     openapi.complete(app, *units.BODIES)
     return app
-
-
-def _name(gateway: Gateway) -> str:
-    """A server may be shared by several processes: one that starts does not take from another what that one holds."""
-    alone = gateway.settings.ledger_url.startswith("sqlite")
-    return NAME if alone else f"{NAME}-{socket.gethostname()}-{os.getpid()}"

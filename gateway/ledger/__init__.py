@@ -13,9 +13,11 @@ from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
+from gateway.ledger.moving import Moved, move
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
 from gateway.ledger.revocations import KeptList
+from gateway.ledger.role import role_sql
 from gateway.ledger.rows import (
     AllowedWarning,
     ApiKey,
@@ -90,6 +92,7 @@ __all__ = [
     "LinkBackState",
     "Loose",
     "Made",
+    "Moved",
     "NewCsid",
     "NewSale",
     "News",
@@ -110,6 +113,8 @@ __all__ = [
     "Witnessed",
     "back_up",
     "canonical_json",
+    "move",
     "put_back",
     "read_heads",
+    "role_sql",
 ]

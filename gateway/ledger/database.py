@@ -15,8 +15,11 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from gateway.errors import GatewayError, Misconfigured, Unavailable
+from gateway.errors import Misconfigured
+from gateway.ledger import postgresql
+from gateway.ledger.faults import busy, explanation
 
 HEAD: Final = "r0005"
 """The schema this code works with: the newest file in migrations/versions."""
@@ -27,25 +30,31 @@ BUSY_SECONDS: Final = 10.0
 READERS: Final = 8
 """Connections that read at the same time."""
 
+WRITERS: Final = 4
+"""Connections that write at the same time on PostgreSQL, where only those wait for one another that have to."""
+
 VERSION_TABLE: Final = "ledger_version"
+MOVED: Final = "moved"
+"""The version of a ledger that went on elsewhere; no gateway works with it."""
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """One ledger's connections: a single one that writes, in turn, and several that only read."""
+    """One ledger's connections: those that write (in SQLite a single one, in turn), and several that only read."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
         self.name = url.database or "?"
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._turn = threading.Lock()
+        self._turns = threading.Semaphore(1 if self.is_sqlite else WRITERS)
         self._writer = _engine(url, writes=True)
         self._reader = _engine(url, writes=False)
 
     @classmethod
     def open(cls, url: str) -> "Database":
         """Connect, create what is missing, migrate; Misconfigured or Unavailable says why it cannot be."""
-        parsed = _checked(url)
+        parsed = checked(url)
         if parsed.get_backend_name() == "sqlite":
             _prepare_file(Path(str(parsed.database)))
         database = cls(parsed)
@@ -56,6 +65,11 @@ class Database:
             raise
         return database
 
+    def rest(self) -> None:
+        """Close the connections that nobody uses; they come back when they are needed."""
+        self._reader.dispose()
+        self._writer.dispose()
+
     def close(self) -> None:
         """Let go of all connections; a transaction still running is rolled back."""
         self._reader.dispose()
@@ -64,13 +78,13 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: it commits at the end of the block, an exception undoes all of it."""
-        if not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise _busy(self.name)
+        if not self._turns.acquire(timeout=BUSY_SECONDS):
+            raise busy(self.name)
         try:
             with _explained(self.name), self._writer.begin() as connection:
                 yield connection
         finally:
-            self._turn.release()
+            self._turns.release()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -86,27 +100,31 @@ class Database:
 
     def _migrate(self) -> None:
         with self.reading() as connection:
+            if not self.is_sqlite:
+                postgresql.check(connection, self.name)
             if _version(connection, self.name) == HEAD:
                 return
         with self.writing() as connection:
             if not self.is_sqlite:  # SQLite has let only one in by now
-                connection.execute(text("SELECT pg_advisory_xact_lock(7466001)"))
+                postgresql.lock_schema(connection)
             version = _version(connection, self.name)
             if version != HEAD:
                 _upgrade(connection, version, self.name)
 
 
-def _checked(url: str) -> URL:
+def checked(url: str) -> URL:
+    """What a ledger's URL names; Misconfigured if no ledger can be kept there."""
     try:
-        parsed = make_url(url)
+        parsed = postgresql.with_driver(make_url(url))
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError):
         raise Misconfigured(
-            "The database URL cannot be read.", fix="Write it like sqlite:////var/lib/gateway/ledger.db."
+            "The database URL cannot be read.",
+            fix="Write it like sqlite:////var/lib/gateway/ledger.db or postgresql://user:password@host/gateway.",
         ) from None
     backend = parsed.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
-        raise Misconfigured(f"A ledger cannot be kept in {backend}.", fix="Use a sqlite:/// URL.")
+        raise Misconfigured(f"A ledger cannot be kept in {backend}.", fix="Use a sqlite:/// or a postgresql:// URL.")
     if backend == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise Misconfigured("A ledger in memory would be lost.", fix="Name a file: sqlite:////path/ledger.db.")
     return parsed
@@ -125,18 +143,9 @@ def _prepare_file(path: Path) -> None:
 
 
 def _engine(url: URL, *, writes: bool) -> Engine:
-    size = 1 if writes else READERS
     if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, size, writes=writes)
-    try:
-        engine = create_engine(
-            url, pool_size=size, max_overflow=0, pool_pre_ping=True, isolation_level="READ COMMITTED"
-        )
-    except ImportError as error:
-        raise Misconfigured(f"The database driver is missing: {error}.", fix="Install it beside gateway.") from None
-    if not writes:
-        engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return engine
+        return _sqlite_engine(url, 1 if writes else READERS, writes=writes)
+    return postgresql.engine(url, WRITERS if writes else READERS, writes=writes, patience=BUSY_SECONDS)
 
 
 def _enter_wal(connection: sqlite3.Connection) -> str:
@@ -202,6 +211,11 @@ def _upgrade(connection: Connection, version: str | None, name: str) -> None:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
+    if version == MOVED:
+        raise Misconfigured(
+            f"The ledger {name} was moved to another database, where it goes on.",
+            fix="Let GATEWAY_DATABASE_URL name that one.",
+        )
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -221,33 +235,7 @@ def _explained(name: str) -> Iterator[None]:
         yield
     except IntegrityError:
         raise
+    except NoConnectionFree:
+        raise busy(name) from None
     except DBAPIError as error:
-        raise _explanation(error, name) from None
-
-
-def _explanation(error: DBAPIError, name: str) -> GatewayError:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if code is None:
-        return Unavailable(f"The database {name} does not answer.", fix="See that it runs and is reachable.")
-    primary = code & 0xFF
-    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return _busy(name)
-    if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM):
-        return Unavailable(f"The ledger {name} cannot be written: {error.orig}.", fix="Free space on its disk.")
-    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
-        return Misconfigured(
-            f"The ledger {name} cannot be opened: {error.orig}.", fix="See that its folder is writable."
-        )
-    if primary == sqlite3.SQLITE_NOTADB:
-        return Misconfigured(f"{name} is not a ledger.", fix="Let GATEWAY_DATABASE_URL name another file.")
-    if primary == sqlite3.SQLITE_CORRUPT:
-        return Misconfigured(f"The ledger {name} is damaged.", fix="Restore the last backup.")
-    raise error
-
-
-def _busy(name: str) -> Unavailable:
-    return Unavailable(
-        f"The ledger {name} is busy; nothing was done.",
-        fix="Try again in a moment.",
-        ar="قاعدة البيانات مشغولة الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل.",
-    )
+        raise explanation(error, name) from None

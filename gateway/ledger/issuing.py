@@ -36,7 +36,7 @@ _HEAD: Final = (
     .join(t.UNIT, (_UNIT.taxpayer_id == _CSID.taxpayer_id) & (_UNIT.id == _CSID.unit_id))
     .where(_CSID.taxpayer_id == bindparam("taxpayer"), _CSID.unit_id == bindparam("unit"))
     .where(_CSID.stage == "production", _CSID.retired_at.is_(None), _CHAIN.sealed_at.is_(None))
-    .with_for_update(of=(t.CHAIN, t.UNIT), key_share=True)
+    .with_for_update(of=(t.CSID, t.CHAIN, t.UNIT), key_share=True)
 )
 _MOVE: Final = (
     update(t.CHAIN)
@@ -124,7 +124,9 @@ class Issuing(Fencing):
 
 def _lock_head(connection: Connection, sale: NewSale) -> Row[Any] | None:
     """The unit with its certificate in use and its open chain, held until the transaction ends."""
-    return connection.execute(_HEAD, {"taxpayer": sale.taxpayer_id, "unit": sale.unit_id}).first()
+    of_unit = {"taxpayer": sale.taxpayer_id, "unit": sale.unit_id}
+    # PostgreSQL finds nothing where the certificate it waited for was retired meanwhile; the next one stands then.
+    return connection.execute(_HEAD, of_unit).first() or connection.execute(_HEAD, of_unit).first()
 
 
 def _not_onboarded(sale: NewSale) -> Unavailable:

@@ -10,6 +10,7 @@ from gateway.ledger.access import Access
 from gateway.ledger.audit import Auditing
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
+from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
 from gateway.ledger.inbox import Inbox
@@ -27,6 +28,7 @@ from gateway.ledger.strictness import Strictness
 from gateway.ledger.trends import Trends
 
 
+@persistent
 class Ledger(
     Registry,
     Certificates,

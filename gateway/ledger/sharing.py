@@ -26,7 +26,6 @@ class Sharing:
         """Put on record that the uncleared document was given out; False if it was before."""
         mine = (SUBMISSION.c.taxpayer_id == taxpayer_id, SUBMISSION.c.document_uuid == uuid)
         with self._database.writing() as connection:
-            self._database.lock_taxpayer(connection, taxpayer_id)
             first = update(SUBMISSION).where(*mine, SUBMISSION.c.shared_at.is_(None))
             if connection.execute(first.values(shared_at=now)).rowcount == 0:
                 return False

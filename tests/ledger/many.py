@@ -17,8 +17,9 @@ def add_many(ledger: Ledger, count: int, *, issued_at: datetime = NOW, every: ti
     """Put `count` simplified documents beside one that is issued here, each `every` after the one before."""
     first = Desk(ledger).issue("many").issued
     with ledger._database.writing() as connection:
-        for trigger in ("document_link", "document_anew", "submission_anew"):
-            connection.execute(text(f"DROP TRIGGER {trigger}"))
+        for table, trigger in (("document", "link"), ("document", "anew"), ("submission", "anew")):
+            on = "" if ledger._database.is_sqlite else f" ON {table}"
+            connection.execute(text(f"DROP TRIGGER {table}_{trigger}{on}"))
         document = dict(connection.execute(tables.DOCUMENT.select()).mappings().first())
         submission = dict(connection.execute(tables.SUBMISSION.select()).mappings().first())
         rows = [_rows(document, submission, n, issued_at + n * every) for n in range(2, count + 1)]

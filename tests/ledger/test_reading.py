@@ -1,6 +1,5 @@
 """What can be asked: lists and their pages, one taxpayer's rows only, notices, keys, the audit log."""
 
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -251,13 +250,10 @@ def test_who_changed_what_is_in_the_audit_log(ledger, desk):
         ("UPDATE audit SET previous = hash WHERE seq = 4", [4, 4]),
     ],
 )
-def test_a_superusers_changes_of_the_audit_log_are_found(ledger, url, attack, seq):
-    raw = sqlite3.connect(url.removeprefix("sqlite:///"))
-    for trigger in ("audit_change", "audit_delete"):
-        raw.execute(f"DROP TRIGGER {trigger}")
-    raw.execute(attack)
-    raw.commit()
-    raw.close()
+def test_a_superusers_changes_of_the_audit_log_are_found(ledger, raw_of, attack, seq):
+    for trigger in ("change", "delete"):
+        raw_of.drop_trigger("audit", trigger)
+    raw_of.execute(attack)
     assert [found.seq for found in ledger.audit_breaks("tp")] == seq
 
 
