@@ -12,6 +12,9 @@ from gateway.ledger import Ledger, read_heads
 from gateway.ledger.journal import Journal, head
 from tests.ledger.books import NOW, UNIT, Desk, csid, sale
 
+# Backups and the files of a home are those of an embedded ledger.
+pytestmark = pytest.mark.only("sqlite")
+
 
 @pytest.fixture
 def file(tmp_path) -> Path:
