@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +11,12 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.chain import walk
+from gateway.consequence import Line
 from gateway.errors import Conflict, Misconfigured, Unavailable
 from gateway.invoice.facts import Profile
-from gateway.ledger import Band, KeptList, Ledger, Step
+from gateway.issued import Status
+from gateway.ledger import Band, KeptList, Ledger, News, Step
+from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
 from tests.ledger.many import warn
 
@@ -22,6 +26,12 @@ SCHEMA = f"gateway_test_{os.getpid()}"
 @pytest.fixture(scope="module")
 def postgres():
     """A URL that leads into a schema of our own."""
+    with _schema(SCHEMA) as url:
+        yield url
+
+
+@contextmanager
+def _schema(name):
     given = os.environ.get("GATEWAY_TEST_POSTGRES")
     if not given:
         pytest.skip("GATEWAY_TEST_POSTGRES does not name a database")
@@ -29,9 +39,9 @@ def postgres():
     url = make_url(given).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
-        yield url.update_query_dict({"options": f"-csearch_path={SCHEMA}"}).render_as_string(hide_password=False)
-        connection.execute(text(f"DROP SCHEMA {SCHEMA} CASCADE"))
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+        yield url.update_query_dict({"options": f"-csearch_path={name}"}).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
     engine.dispose()
 
 
@@ -86,6 +96,38 @@ def test_two_processes_never_get_the_same_document_to_send(ledgers):
     with ThreadPoolExecutor(4) as pool:
         taken = [uuid for uuids in pool.map(work, range(4)) for uuid in uuids]
     assert len(taken) == len(set(taken)) == sum(ledgers[0].counts("tp").values())
+
+
+def test_claims_and_answers_of_many_take_their_locks_in_one_order():
+    """A deadlock would end one of the two, and an answer of the authority would be lost."""
+
+    def work(n):
+        ledger, name = ledgers[n], f"s{n}"
+        for turn in range(40):
+            now = NOW + timedelta(minutes=turn)
+            lease = {"now": now, "limit": 3, "lease_until": now + timedelta(hours=1), "worker": name}
+            for due in ledger.claim_submissions(**lease):
+                number = ledger.begin_attempt(due.uuid, worker=name, now=now)
+                line = Line.WORKS if (n + turn) % 7 == 0 else Line.FAILS
+                answer = {"http_status": 500, "outcome": Outcome.UNKNOWN, "body": b"", "status": Status.UNKNOWN}
+                news = News(line, lambda _: timedelta())
+                ledger.end_attempt(due.uuid, number, next_at=now, news=news, now=now, **answer)
+                done.append(due.uuid)
+
+    done = []
+    with _schema(f"{SCHEMA}_storm") as url, ExitStack() as stack:
+        ledgers = [stack.enter_context(Ledger.open(url)) for _ in range(4)]
+        first = ledgers[0]
+        furnish(first)
+        first.add_unit(SECOND, now=NOW)
+        first.add_csid(csid(SECOND, "csid-2"), now=NOW)
+        for n in range(40):
+            unit = (UNIT, SECOND)[n % 2]
+            first.append(sale(f"{n}", unit=unit), maker(f"storm-{n}"), actor="t", now=NOW)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert len(done) > 40
+        assert sum(first.attempts_by_outcome(since=NOW).values()) == len(done)
 
 
 def test_two_processes_raise_an_alarm_once_and_see_the_same(ledgers):
