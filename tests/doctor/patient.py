@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.ledger import Ledger
 from gateway.order import read_order
 from gateway.pipeline.doctor import Look
 from gateway.pipeline.gateway import online, open_gateway
@@ -41,10 +42,13 @@ async def _send(gateway) -> None:
 
 def found(settings: Settings, **how) -> list:
     """What the doctor finds wrong, but for what is this machine's."""
-    from gateway.ledger import Ledger
-
     with Ledger.open(settings.ledger_url) as ledger:
-        return [each for each in Look(ledger, settings, **how).symptoms() if each.code not in HARMLESS]
+        return wrong_in(ledger, settings, **how)
+
+
+def wrong_in(ledger: Ledger, settings: Settings, **how) -> list:
+    """The same of a ledger that is open."""
+    return [each for each in Look(ledger, settings, **how).symptoms() if each.code not in HARMLESS]
 
 
 class Superuser:
