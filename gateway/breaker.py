@@ -50,6 +50,13 @@ class Breaker:
             return counted
         return counted.paused(now, pause) if self.opened or counted.failures >= limit else counted
 
+    def limited(self, uuid: str, *, now: datetime, pause: Pause, asked: timedelta) -> "Breaker":
+        """After the authority asked for so much time (429). Many that were under way together are told so together:
+        that is one event, and the pause grows by the probe alone."""
+        if self.opened and uuid != self.probe:
+            return replace(self, open_until=max(self.open_until or now, now + asked))
+        return self.paused(now, pause, asked)
+
     def paused(self, now: datetime, pause: Pause, at_least: timedelta = timedelta()) -> "Breaker":
         """Open at once, as when the authority asks for time (429), for `at_least` what it asked for."""
         opened = self.opened + 1

@@ -36,19 +36,26 @@ class RevocationList:
     _crl: x509.CertificateRevocationList = field(repr=False)
 
     def names(self, certificate: Certificate) -> datetime | None:
-        """Since when the certificate is revoked by this list; None if it is not."""
-        entry = self._crl.get_revoked_certificate_by_serial_number(certificate.serial)
+        """Since when the certificate is revoked by this list; None if it is not. BadInput if its entries cannot be
+        read; of an entry that only gives no reason that can be read, the revocation counts."""
+        try:
+            entry = self._crl.get_revoked_certificate_by_serial_number(certificate.serial)
+        except _UNREADABLE:
+            raise _no_list() from None
         if entry is None:
             return None
         try:
             reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
-        except x509.ExtensionNotFound:
+        except (x509.ExtensionNotFound, *_UNREADABLE):
             return entry.revocation_date_utc
         return None if reason is x509.ReasonFlags.remove_from_crl else entry.revocation_date_utc
 
     def is_of_issuer(self, certificate: Certificate) -> bool:
         """Whether it bears the name of the certificate's issuer, which proves nothing yet."""
-        return self._crl.issuer == _x509(certificate).issuer
+        try:
+            return self._crl.issuer == _x509(certificate).issuer
+        except _UNREADABLE:
+            return False
 
     def is_signed_by(self, issuer: x509.Certificate) -> bool:
         """Whether this issuer signed it."""
@@ -67,7 +74,11 @@ def read_revocation_list(data: bytes) -> RevocationList:
         crl = x509.load_der_x509_crl(data)
         return RevocationList(crl.last_update_utc, crl.next_update_utc, crl)
     except _UNREADABLE:
-        raise BadInput("This is not a list of revoked certificates that can be read.") from None
+        raise _no_list() from None
+
+
+def _no_list() -> BadInput:
+    return BadInput("This is not a list of revoked certificates that can be read.")
 
 
 def list_addresses(certificate: Certificate) -> tuple[str, ...]:

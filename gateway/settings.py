@@ -82,8 +82,3 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """Where the ledger is."""
         return self.database_url or f"sqlite:///{self.home / 'ledger.db'}"
-
-    @property
-    def is_embedded(self) -> bool:
-        """Whether the ledger is a file, which one machine and one `serve` works on."""
-        return self.ledger_url.startswith("sqlite")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from gateway.codes import SELLER_ID_SCHEMES
 from gateway.errors import BadInput
@@ -64,7 +64,7 @@ class UnitFile(_Model):
     branch: Name
     industry: Name
     location: Short
-    number_prefix: Annotated[str, Field(max_length=40)] = ""
+    number_prefix: Annotated[str, StringConstraints(max_length=40, pattern=r"^[^\p{C}\p{Zl}\p{Zp}]*$")] = ""
     invoice_types: Literal["1000", "0100", "1100"] = "1100"
 
 
@@ -158,8 +158,8 @@ def read_units(data: bytes, environment: Environment) -> tuple[UnitRow, ...]:
         raise BadInput("The table of units is not UTF-8.", fix="Save it as CSV in UTF-8.") from None
     head = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text), delimiter=";" if head.count(";") > head.count(",") else ",")
-    _check_columns([name.strip() for name in reader.fieldnames or ()])
     try:
+        _check_columns([name.strip() for name in reader.fieldnames or ()])
         rows = [(reader.line_num, row) for row in reader if any(_cells(row).values())]
     except csv.Error as error:
         raise BadInput(f"The table of units cannot be read: {error}.", fix="Save it as CSV in UTF-8.") from None

@@ -131,6 +131,8 @@ class Worker:
         except GatewayError as error:
             # A busy ledger or a full disk passes; a worker that ended for it would miss every deadline after.
             log.warning("claim_failed", work=kind.work.__name__, error=str(error))
+        except Exception:  # nor for what nobody thought of
+            log.exception("claim_broke", work=kind.work.__name__)
 
     async def _pause(self, kind: _Kind[Any]) -> None:
         """Until a row is finished, the bell rings, or it is time to look again."""

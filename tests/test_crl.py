@@ -1,6 +1,8 @@
 """Lists of revoked certificates: what they say of a certificate, and whose they are."""
 
+import random
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +62,40 @@ def test_a_certificate_on_the_list_is_named_with_its_moment(ca, unit):
 )
 def test_an_entry_may_take_another_back(ca, unit, reason, is_revoked):
     assert (listed(ca, unit.serial, reason=reason).names(unit) is not None) is is_revoked
+
+
+def broken_list(ca, serial, find, put):
+    """A list whose bytes are whole to a first look, and not where it is read in detail."""
+    entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW)
+    entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ca.name).last_update(NOW)
+    builder = builder.next_update(NOW + timedelta(days=6)).add_revoked_certificate(entry.build())
+    der = builder.sign(ca.key, SHA256()).public_bytes(Encoding.DER)
+    assert der.count(find) == 1
+    return read_revocation_list(der.replace(find, put))
+
+
+REASON = b"\x55\x1d\x15\x04\x03\x0a\x01\x01"
+
+
+def test_an_entry_whose_reason_cannot_be_read_is_revoked(ca, unit):
+    for put in (REASON[:-1] + b"\x31", REASON[:-2] + b"\x05\x01"):
+        assert broken_list(ca, unit.serial, REASON, put).names(unit) == NOW
+
+
+def test_whatever_a_list_hides_is_told_as_a_list_that_cannot_be_read(ca, unit):
+    der = listed(ca, unit.serial, reason=x509.ReasonFlags.key_compromise)._crl.public_bytes(Encoding.DER)
+    chance, read = random.Random(7), 0
+    for _ in range(4000):
+        spoilt = bytearray(der)
+        spoilt[chance.randrange(len(der))] = chance.randrange(256)
+        with suppress(BadInput):
+            found = read_revocation_list(bytes(spoilt))
+            read += 1
+            found.is_of_issuer(unit)
+            found.is_signed_by(ca.certificate)
+            found.names(unit)
+    assert read > 100
 
 
 def test_a_list_is_its_issuers_by_signature_and_not_by_name(ca, unit):

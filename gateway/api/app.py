@@ -1,6 +1,8 @@
 """The application that `serve` runs: routes, limits, problems, and the embedded worker."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -12,7 +14,7 @@ from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
 NAME = "serve"
-"""The worker inside the API process; an installation on SQLite has one such process."""
+"""The worker inside the API process where there is one such process."""
 
 _DESCRIPTION = """Saudi e-invoicing for online shops. Send an order, get its legal document and what became of it.
 
@@ -26,10 +28,9 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with online(gateway) as lines:
-            # Of an embedded ledger there is one `serve`: what the last one held nobody works on any more. On
-            # PostgreSQL another may be at work, so leases are left to end by themselves.
-            name = NAME if gateway.settings.is_embedded else f"{NAME}-{gateway.new_id()}"
+            name = _name(gateway)
             worker = Worker(gateway, lines, name=name)
+            # What the last `serve` held when it was stopped or killed, nobody works on any more.
             await gateway.offload(gateway.ledger.release_leases, name)
             app.state.worker = worker
             app.state.lines = lines
@@ -60,5 +61,11 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in (orders, notes, invoices, deadlines, validate, units, hooks, health, metrics):
         app.include_router(room.router)
-    openapi.complete(app)
+    openapi.complete(app, *units.BODIES)
     return app
+
+
+def _name(gateway: Gateway) -> str:
+    """A server may be shared by several processes: one that starts does not take from another what that one holds."""
+    alone = gateway.settings.ledger_url.startswith("sqlite")
+    return NAME if alone else f"{NAME}-{socket.gethostname()}-{os.getpid()}"

@@ -1,8 +1,10 @@
 """What /openapi.json says beyond the routes' signatures: the order's schema, and that every failure is a problem."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from gateway.order import Addition, Order, Refund
 
@@ -49,22 +51,23 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 """What every call can answer."""
 
 
-def complete(app: FastAPI) -> None:
-    """Have the app describe itself with the schemas that no signature names."""
+def complete(app: FastAPI, *bodies: type[BaseModel]) -> None:
+    """Have the app describe itself with the schemas that no signature names: those of orders and notes, and these."""
     describe = app.openapi
 
     def completed() -> dict[str, Any]:
         described = describe()
-        described.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+        described.setdefault("components", {}).setdefault("schemas", {}).update(_schemas(bodies))
         return described
 
     app.openapi = completed  # type: ignore[method-assign]
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas(bodies: Iterable[type[BaseModel]]) -> dict[str, Any]:
     described: dict[str, Any] = {"Problem": _PROBLEM}
-    for model in (Order, Refund, Addition):
+    models: tuple[type[BaseModel], ...] = (Order, Refund, Addition, *bodies)
+    for model in models:
         schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
-        described |= schema.pop("$defs")
+        described |= schema.pop("$defs", {})
         described[model.__name__] = schema
     return described

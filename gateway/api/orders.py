@@ -23,7 +23,10 @@ router = APIRouter(tags=["orders"])
 
 LONGEST_WAIT: Final = 30.0
 """Seconds that `Prefer: wait` may ask for at most."""
-_LOOK_EVERY: Final = 0.05
+_FIRST_LOOK: Final = 0.05
+_LOOK_EVERY: Final = 0.5
+"""Seconds between two looks for a verdict, after the first ones: many may wait at once, and each look is a read of the
+ledger that the sending itself has to share."""
 
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
@@ -92,11 +95,12 @@ async def answered(request: Request, taxpayer_id: str, appended: Appended, prefe
 
 async def _verdict(gateway: Gateway, taxpayer_id: str, issued: Issued, seconds: float) -> Issued:
     """The document once its verdict is in, or as it stands when the wait ends."""
-    deadline = asyncio.get_running_loop().time() + seconds
+    deadline, pause = asyncio.get_running_loop().time() + seconds, _FIRST_LOOK
     while not issued.status.is_final and asyncio.get_running_loop().time() < deadline:
         if await gateway.offload(is_kept_back, gateway, taxpayer_id, issued):
             break  # its verdict will not come in time, so the caller need not wait either
-        await asyncio.sleep(_LOOK_EVERY)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.25, _LOOK_EVERY)
         issued = await gateway.offload(gateway.ledger.invoice, taxpayer_id, issued.uuid)
     return issued
 

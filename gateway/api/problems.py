@@ -83,7 +83,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def parameters(_: Request, error: RequestValidationError) -> Problem:
         fields = [{"field": ".".join(map(str, each["loc"][1:])), "message": each["msg"]} for each in error.errors()]
-        shown = "; ".join(f"{each['field']}: {each['message']}" for each in fields)
+        shown = "; ".join(f"{each['field'] or 'the body'}: {each['message']}" for each in fields)
         fix = "/openapi.json says what each of them may be."
         return Problem(422, "The parameters cannot be used", detail=shown, fix=fix, problems=fields)
 

@@ -202,6 +202,9 @@ def units_command(check: bool, as_json: bool) -> None:
         for status in found:
             print_json(status.as_json())
         return
+    if not found:
+        click.echo("There is no unit yet. Begin with `gateway onboard UNIT.json --otp OTP`.")
+        return
     columns = ("Taxpayer", "Unit", "Environment", "Types", "Certificate until", "Days left", "Documents", "Held back")
     table("Units", columns, [_shown(status) for status in found], right=("Days left", "Documents"))
     for line in (*(line for status in found for line in _attention(status)), *doubts):

@@ -1,9 +1,10 @@
 """The breakers of the lines to the authority, as rows: all workers of an installation see the same state."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, or_, select, update
+from sqlalchemy import Column, Connection, Row, bindparam, insert, or_, select, update
 
 from gateway.breaker import AUTHORITY_LIMIT, CLOSED, UNIT_LIMIT, Breaker, Pause
 from gateway.consequence import Line
@@ -13,13 +14,10 @@ from gateway.ledger.tables import BREAKER
 
 AUTHORITY: Final = "authority"
 _MINE = BREAKER.c
-# The authority's first, as claims lock them: whoever locked them the other way round could block both for good.
-_THESE: Final = (
-    select(BREAKER)
-    .where(_MINE.scope.in_((bindparam("authority"), bindparam("unit"))))
-    .order_by(case((_MINE.scope == bindparam("authority"), 0), else_=1))
+_ONE: Final = select(BREAKER).where(_MINE.scope == bindparam("scope"))
+_NEWS: Final = select(1).where(
+    _MINE.scope.in_((bindparam("authority"), bindparam("unit"))), or_(_MINE.failures > 0, _MINE.opened > 0)
 )
-_NEWS: Final = or_(_MINE.failures > 0, _MINE.opened > 0)
 
 
 class BrokenLine(NamedTuple):
@@ -50,11 +48,18 @@ def unit_scope(taxpayer_id: str, unit_id: str) -> str:
     return f"{taxpayer_id}/{unit_id}"
 
 
-def lock_lines(connection: Connection) -> dict[str, Breaker]:
-    """The lines that are not closed; claims take turns, for the authority's is locked until the transaction ends."""
-    connection.execute(select(_MINE.scope).where(_MINE.scope == AUTHORITY).with_for_update())
-    rows = connection.execute(select(BREAKER).where(_MINE.opened > 0)).all()
-    return {row.scope: _breaker(row) for row in rows}
+def lock_lines(connection: Connection, now: datetime) -> dict[str, Breaker]:
+    """The lines that may be probed, and the authority's if it is not closed. Claims take turns, for the authority's is
+    locked until the transaction ends."""
+    connection.execute(_ONE.with_for_update(), {"scope": AUTHORITY})
+    wanted = select(BREAKER).where(_MINE.opened > 0, or_(_MINE.scope == AUTHORITY, _MINE.open_until <= now))
+    return {row.scope: _breaker(row) for row in connection.execute(wanted)}
+
+
+def rests(taxpayer: Column[Any], unit: Column[Any], now: datetime) -> Any:
+    """Whether nothing may go over the line of the unit that these columns name."""
+    scope = taxpayer.concat("/").concat(unit)
+    return select(1).where(_MINE.scope == scope, _MINE.opened > 0, _MINE.open_until > now).exists()
 
 
 def keep(
@@ -82,6 +87,15 @@ def keep(
         connection.execute(insert(BREAKER), {"scope": scope, "reason": "", "since": now, **values})
 
 
+def give_up_probe(connection: Connection, uuid: str, unit: str, now: datetime) -> None:
+    """The document that was to try these lines will not: another may, at once."""
+    if connection.execute(select(1).where(_MINE.probe == uuid)).first() is None:
+        return
+    for scope, state in _states(connection, unit).items():
+        if state.probe == uuid:
+            keep(connection, scope, replace(state, probe="", open_until=now), now)
+
+
 def heed(
     connection: Connection,
     uuid: str,
@@ -99,7 +113,7 @@ def heed(
     turns = []
     for scope, before in _states(connection, unit).items():
         if line is Line.LIMITED and scope == unit:
-            after = before.paused(now, pause, at_least)
+            after = before.limited(uuid, now=now, pause=pause, asked=at_least)
         else:
             limit = AUTHORITY_LIMIT if scope == AUTHORITY else UNIT_LIMIT
             after = before.failed(uuid, limit=limit, now=now, pause=pause)
@@ -110,16 +124,22 @@ def heed(
 
 
 def _states(connection: Connection, unit: str) -> dict[str, Breaker]:
-    rows = connection.execute(_THESE.with_for_update(), {"authority": AUTHORITY, "unit": unit}).all()
-    return {AUTHORITY: CLOSED, unit: CLOSED} | {row.scope: _breaker(row) for row in rows}
+    """The two lines, locked in the order in which claims lock them: the authority's first."""
+    states = {AUTHORITY: CLOSED, unit: CLOSED}
+    for scope in states:
+        if row := connection.execute(_ONE.with_for_update(), {"scope": scope}).first():
+            states[scope] = _breaker(row)
+    return states
 
 
 def _closed(connection: Connection, unit: str, now: datetime) -> tuple[Turn, ...]:
     # Asked without a lock: as a rule there is nothing to close.
-    rows = connection.execute(_THESE.where(_NEWS), {"authority": AUTHORITY, "unit": unit}).all()
-    for row in rows:
-        keep(connection, row.scope, CLOSED, now, reason="")
-    return tuple(Turn(row.scope, None) for row in rows if row.opened)
+    if connection.execute(_NEWS, {"authority": AUTHORITY, "unit": unit}).first() is None:
+        return ()
+    states = {scope: state for scope, state in _states(connection, unit).items() if state != CLOSED}
+    for scope in states:
+        keep(connection, scope, CLOSED, now, reason="")
+    return tuple(Turn(scope, None) for scope, before in states.items() if before.opened)
 
 
 def _breaker(row: Row[Any]) -> Breaker:

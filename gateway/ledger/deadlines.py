@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Row, Subquery, and_, case, func, or_, select, update
 
 from gateway.invoice.facts import Profile
 from gateway.issued import REPORTING_WINDOW, Status
@@ -158,8 +158,9 @@ class Deadlines:
         ).group_by(*key, *parts).order_by(*key, *parts)  # fmt: skip
         with self._database.reading() as connection:
             rows = connection.execute(counted).all()
-            units = groupby(rows, key=lambda row: (row.taxpayer_id, row.unit_id, row.profile))
-            return tuple(_backlog(connection, list(of_unit)) for _, of_unit in units)
+            numbers = _ends(connection, _open_rows(bands, taxpayer_id, since).subquery())
+        units = groupby(rows, key=lambda row: (row.taxpayer_id, row.unit_id, row.profile))
+        return tuple(_backlog(list(of_unit), numbers[unit]) for unit, of_unit in units)
 
     def reported_late(self, taxpayer_id: str, *, since: datetime, now: datetime) -> int:
         """How many simplified documents issued from `since` on came to the authority after their 24 hours."""
@@ -291,7 +292,7 @@ def _open_rows(bands: Sequence[Band], taxpayer_id: str | None, since: datetime |
     ]
     wanted = (
         select(
-            *_OF_ONE, submission.status, submission.held_for, submission.due_by,
+            *_OF_ONE, submission.status, submission.held_for, submission.due_by, document.number, document.icv,
             case(*((condition, band.level) for condition, band in reached), else_=0).label("level"),
         )
         .join_from(SUBMISSION, DOCUMENT, document.uuid == submission.document_uuid)
@@ -302,7 +303,7 @@ def _open_rows(bands: Sequence[Band], taxpayer_id: str | None, since: datetime |
     return wanted if since is None else wanted.where(document.issued_at >= since)
 
 
-def _backlog(connection: Connection, rows: Sequence[Row[Any]]) -> Backlog:
+def _backlog(rows: Sequence[Row[Any]], ends: tuple[str, str]) -> Backlog:
     one, profile = rows[0], Profile(rows[0].profile)
     first, last = min(row.first for row in rows), max(row.last for row in rows)
     return Backlog(
@@ -310,22 +311,27 @@ def _backlog(connection: Connection, rows: Sequence[Row[Any]]) -> Backlog:
         unit_id=one.unit_id,
         profile=profile,
         parts=tuple(Part(Status(row.status), row.held_for, row.level, row.documents) for row in rows),
-        first=_number(connection, one, first, DOCUMENT.c.icv),
+        first=ends[0],
         first_at=first - _window(profile),
-        last=_number(connection, one, last, DOCUMENT.c.icv.desc()),
+        last=ends[1],
         last_at=last - _window(profile),
     )
 
 
-def _number(connection: Connection, one: Row[Any], due_by: datetime, order: Any) -> str:
-    """The invoice number of the open document of this unit and profile that is due then; of several, the first in this
-    order."""
-    mine = (column == getattr(one, column.name) for column in _OF_ONE)
-    wanted = (
-        select(DOCUMENT.c.number)
-        .join(SUBMISSION, SUBMISSION.c.document_uuid == DOCUMENT.c.uuid)
-        .where(*mine, _OPEN, SUBMISSION.c.due_by == due_by)
-        .order_by(order)
-        .limit(1)
-    )
-    return str(connection.execute(wanted).scalar_one())
+def _ends(connection: Connection, inner: Subquery) -> Mapping[tuple[str, str, str], tuple[str, str]]:
+    """The first and the last invoice number of each unit and profile, by when they are due and then by their counter.
+    One statement for all units: there may be thousands."""
+    key = (inner.c.taxpayer_id, inner.c.unit_id, inner.c.profile)
+    place = (inner.c.due_by, inner.c.icv)
+    ranked = select(
+        *key,
+        inner.c.number,
+        func.row_number().over(partition_by=key, order_by=place).label("first"),
+        func.row_number().over(partition_by=key, order_by=[column.desc() for column in place]).label("last"),
+    ).subquery()
+    wanted = select(ranked).where(or_(ranked.c.first == 1, ranked.c.last == 1)).order_by(ranked.c.first)
+    found: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for row in connection.execute(wanted):
+        unit = (row.taxpayer_id, row.unit_id, row.profile)
+        found[unit] = (found.get(unit, (row.number,))[0], row.number)
+    return found

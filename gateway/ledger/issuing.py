@@ -355,17 +355,15 @@ def _must_wait(connection: Connection, sale: NewSale) -> bool:
     """Whether the note's original, or what replaced it, is still without acceptance."""
     if not (sale.waits_for_original and sale.corrects):
         return False
-    accepted = [status.value for status in Status if status.is_accepted]
     original = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == sale.corrects).scalar_subquery()
-    return (
-        connection.execute(
-            select(1)
-            .select_from(t.SUBMISSION)
-            .join(t.DOCUMENT, t.DOCUMENT.c.uuid == t.SUBMISSION.c.document_uuid)
-            .where(t.DOCUMENT.c.sale_id == original, t.SUBMISSION.c.status.in_(accepted))
-        ).first()
-        is None
+    # Locked whatever they say: an acceptance on its way is awaited, or waits and then finds the note.
+    found = connection.execute(
+        select(t.SUBMISSION.c.status)
+        .join(t.DOCUMENT, t.DOCUMENT.c.uuid == t.SUBMISSION.c.document_uuid)
+        .where(t.DOCUMENT.c.sale_id == original)
+        .with_for_update(read=True, of=t.SUBMISSION)
     )
+    return not any(Status(status).is_accepted for status in found.scalars().all())
 
 
 def _replace(connection: Connection, uuid: str, *, by: str, sale_id: int) -> None:

@@ -4,22 +4,22 @@ An attempt is on record before the network is touched, so that a crash leaves a 
 try again: the next moment is an argument.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from gateway.breaker import Breaker, Pause
+from gateway.breaker import Pause
 from gateway.consequence import Line
 from gateway.errors import Conflict, Unknown
 from gateway.finding import Finding
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import tables as t
-from gateway.ledger.breakers import AUTHORITY, heed, keep, lock_lines, unit_scope
+from gateway.ledger.breakers import AUTHORITY, give_up_probe, heed, lock_lines, unit_scope
+from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
 from gateway.ledger.leases import FREE
@@ -30,9 +30,6 @@ BEGUN: Final = "begun"
 ENDED: Final = "ended"
 _ONE: Final = select(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == bindparam("uuid")).with_for_update()
 _MINE = t.SUBMISSION.c
-_UNDER_WAY: Final = (
-    select(_MINE.taxpayer_id, func.count()).where(_MINE.lease_until > bindparam("now")).group_by(_MINE.taxpayer_id)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +62,12 @@ class Sending:
         than `limits` are under way at the same time, whichever workers have them.
         """
         with self._database.writing() as connection:
-            lines = lock_lines(connection)
+            lines = lock_lines(connection, now)
             if AUTHORITY in lines and lines[AUTHORITY].is_open(now):
                 return ()
-            taken = _choose(connection, lines, now=now, limit=limit, limits=limits)
-            if not taken:
+            uuids = choose(connection, lines, now=now, limit=limit, lease_until=lease_until, limits=limits)
+            if not uuids:
                 return ()
-            _probe(connection, lines, taken, now, lease_until)
-            uuids = [row.document_uuid for row in taken]
             leased = update(t.SUBMISSION).where(_MINE.document_uuid.in_(uuids))
             connection.execute(leased.values(lease_until=lease_until, lease_by=worker))
             rows = connection.execute(_due_rows(uuids)).all()
@@ -81,16 +76,24 @@ class Sending:
     def begin_attempt(self, uuid: str, *, worker: str, now: datetime, wire: Mapping[str, Any] | None = None) -> int:
         """Put on record that the document is about to be sent, and `wire`, how; the attempt's number, from 1.
 
-        Conflict if the lease has gone to another worker meanwhile: then it must not be sent.
+        Conflict if the lease is over or has gone to another worker: then it must not be sent.
         """
         with self._database.writing() as connection:
             row = _submission(connection, uuid)
-            if row.lease_by != worker or row.next_at is None:
+            if row.lease_by != worker or row.next_at is None or row.lease_until < now:
                 raise Conflict(f"Document {uuid} is no longer leased to {worker}.", fix="Claim it again.")
             number = int(row.attempts) + 1
             _set(connection, uuid, status=Status.SENDING.value, attempts=number)
             _record(connection, row, number, BEGUN, now, wire=wire)
         return number
+
+    def give_back(self, uuid: str, *, worker: str, next_at: datetime, now: datetime) -> None:
+        """What could not even be sent waits until `next_at`. A line that it was to probe is tried with another."""
+        with self._database.writing() as connection:
+            row = _submission(connection, uuid)
+            if row.lease_by == worker and row.next_at is not None:
+                _set(connection, uuid, next_at=next_at, **FREE)
+                give_up_probe(connection, uuid, unit_scope(row.taxpayer_id, row.unit_id), now)
 
     def end_attempt(
         self,
@@ -130,6 +133,7 @@ class Sending:
             changes["held_for"] = "unit" if status is Status.HELD else ""
             changes["endpoint"] = endpoint or row.endpoint
             _set(connection, uuid, **changes, **FREE)
+            _mind_hold(connection, _MINE.document_uuid == uuid)
             if status.is_final:
                 _ring_link_back(connection, uuid, now)
             if status.is_accepted:
@@ -147,54 +151,6 @@ class Sending:
             return connection.execute(update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)).rowcount
 
 
-def _choose(
-    connection: Connection, lines: Mapping[str, Breaker], *, now: datetime, limit: int, limits: Limits
-) -> list[Row[Any]]:
-    """The documents to take: whoever has reached a limit makes room for the others."""
-    busy: Counter[str] = Counter({row[0]: row[1] for row in connection.execute(_UNDER_WAY, {"now": now})})
-    room = min(limit, limits.total - busy.total())
-    if AUTHORITY in lines:
-        room = min(room, 1)
-    taken: list[Row[Any]] = []
-    closed = {scope for scope, line in lines.items() if line.is_open(now)}
-    while len(taken) < room:
-        full = [taxpayer for taxpayer, number in busy.items() if number >= limits.taxpayer]
-        wanted = _due_now(now, full, closed, [row.document_uuid for row in taken]).limit(room - len(taken))
-        found = connection.execute(wanted).all()
-        for row in found:
-            scope = unit_scope(row.taxpayer_id, row.unit_id)
-            if scope not in closed and busy[row.taxpayer_id] < limits.taxpayer:
-                taken.append(row)
-                busy[row.taxpayer_id] += 1
-                closed |= {scope} & set(lines)  # one document probes a broken line
-        if len(found) == 0:
-            break
-    return taken
-
-
-def _due_now(now: datetime, full: Iterable[str], closed: Iterable[str], taken: Sequence[str]) -> Select[Any]:
-    wanted = select(_MINE.document_uuid, _MINE.taxpayer_id, _MINE.unit_id).where(
-        _MINE.next_at <= now,
-        _MINE.lease_until.is_(None) | (_MINE.lease_until <= now),
-        _unit_is_free(),
-        _MINE.taxpayer_id.not_in(list(full)),
-        _MINE.document_uuid.not_in(list(taken)),
-    )
-    for scope in closed:
-        taxpayer, _, unit = scope.partition("/")
-        wanted = wanted.where(~((_MINE.taxpayer_id == taxpayer) & (_MINE.unit_id == unit)))
-    return wanted.order_by(_MINE.due_by).with_for_update(skip_locked=True)
-
-
-def _probe(
-    connection: Connection, lines: Mapping[str, Breaker], taken: Sequence[Row[Any]], now: datetime, until: datetime
-) -> None:
-    """Note which document tries a broken line, so that no other goes before it is back."""
-    for row in taken:
-        for scope in {AUTHORITY, unit_scope(row.taxpayer_id, row.unit_id)} & set(lines):
-            keep(connection, scope, lines[scope].probed_by(row.document_uuid, until), now)
-
-
 def _heed(connection: Connection, row: Row[Any], news: News, now: datetime) -> tuple[Turn, ...]:
     return heed(
         connection,
@@ -205,15 +161,6 @@ def _heed(connection: Connection, row: Row[Any], news: News, now: datetime) -> t
         pause=news.pause,
         at_least=news.at_least,
         reason=news.reason,
-    )
-
-
-def _unit_is_free() -> Any:
-    unit, submission = t.UNIT.c, t.SUBMISSION.c
-    return (
-        select(1)
-        .where(unit.taxpayer_id == submission.taxpayer_id, unit.id == submission.unit_id, unit.held_at.is_(None))
-        .exists()
     )
 
 
@@ -326,8 +273,13 @@ def _release_notes(connection: Connection, uuid: str, now: datetime) -> None:
     """Let notes go that waited for this sale's invoice, whichever of its documents they name."""
     sale = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == uuid).scalar_subquery()
     of_sale = select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.sale_id == sale)
-    notes = select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.corrects.in_(of_sale))
-    waiting = (t.SUBMISSION.c.document_uuid.in_(notes), t.SUBMISSION.c.held_for == "original")
-    connection.execute(
-        update(t.SUBMISSION).where(*waiting).values(status=Status.ISSUED.value, held_for="", next_at=now)
-    )
+    notes = _MINE.document_uuid.in_(select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.corrects.in_(of_sale)))
+    freed = update(t.SUBMISSION).where(notes, _MINE.held_for == "original")
+    if connection.execute(freed.values(status=Status.ISSUED.value, held_for="", next_at=now)).rowcount:
+        _mind_hold(connection, notes)
+
+
+def _mind_hold(connection: Connection, which: Any) -> None:
+    """What is to be sent now waits with its unit, if that was held meanwhile."""
+    waits = update(t.SUBMISSION).where(which, _MINE.status == Status.ISSUED.value, ~unit_is_free())
+    connection.execute(waits.values(status=Status.HELD.value, held_for="unit"))

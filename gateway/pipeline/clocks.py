@@ -35,14 +35,15 @@ class Clocks:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._kept: Skew | None = None
 
     def saw(self, date: datetime, now: datetime) -> Skew | None:
         """An answer said `date` when it was `now` here. The difference, if it is news and was put on record."""
-        seen, kept = Skew((date - now).total_seconds(), now), self._kept
-        if kept and now - kept.at < _KEPT_EVERY and abs(seen.seconds - kept.seconds) < _CHANGE.total_seconds():
+        # Compared with what is on record, not with what this process saw last: another may have seen a clock that is
+        # right by now, and nothing is issued until that is on record.
+        seen, kept = Skew((date - now).total_seconds(), now), self.skew()
+        is_recent = kept is not None and timedelta() <= now - kept.at < _KEPT_EVERY
+        if kept and is_recent and abs(seen.seconds - kept.seconds) < _CHANGE.total_seconds():
             return None
-        self._kept = seen
         self._ledger.put_mark(MARK, json.dumps({"skew": seen.seconds, "at": seen.at.isoformat()}))
         return seen
 

@@ -4,10 +4,10 @@ A failure of one's own is notified, and so is a simplified document that missed 
 notice names no buyer. It is sent by a person: that service is a form, not an interface.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from gateway.finding import Text
 from gateway.invoice.facts import RIYADH, Profile
@@ -15,6 +15,18 @@ from gateway.issued import Status
 from gateway.ledger import Backlog, BrokenLine, LastAnswer, Taxpayer
 from gateway.pipeline.deadlines import LATE, backlog
 from gateway.pipeline.gateway import Gateway
+from gateway.verdict import Outcome
+
+_ANSWERS: Final[Mapping[str, Text]] = {
+    Outcome.UNKNOWN: Text("not usable", "غير صالح"),
+    Outcome.LIMITED: Text("send more slowly", "طلب إبطاء الإرسال"),
+    Outcome.CREDENTIALS: Text("the unit's credentials are refused", "رُفضت بيانات اعتماد الوحدة"),
+    Outcome.PROTOCOL: Text("the form of the request is refused", "رُفضت صيغة الطلب"),
+    Outcome.CLEARANCE_OFF: Text("clearance is switched off", "الاعتماد متوقف"),
+    Outcome.REJECTED: Text("rejected", "رُفض المستند"),
+    Outcome.TOO_LARGE: Text("too large", "حجم المستند أكبر من المسموح به"),
+}
+"""What an answer meant, in words for the authority's form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +144,13 @@ def _of_line(line: BrokenLine) -> Text:
 
 
 def _of_answer(answer: LastAnswer) -> Text:
-    status = answer.http_status
-    said, said_ar = (f"HTTP {status}", f"HTTP {status}") if status else ("no answer", "دون رد")
+    said = _ANSWERS.get(answer.outcome, Text(answer.outcome, answer.outcome))
+    if not answer.http_status:
+        said = Text("none", "لا رد")
+    status = f" (HTTP {answer.http_status})" if answer.http_status else ""
     return Text(
-        f"The last answer about {_so_many(answer.documents, 'document')}: {answer.outcome} ({said}).",
-        f"آخر رد على {answer.documents} من المستندات: {answer.outcome} ({said_ar}).",
+        f"The last answer about {_so_many(answer.documents, 'document')}: {said.en}{status}.",
+        f"آخر رد على {answer.documents} من المستندات: {said.ar}{status}.",
     )
 
 

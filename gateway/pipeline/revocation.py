@@ -69,7 +69,10 @@ async def _check(gateway: Gateway, net: "_Net", csid: CsidRecord) -> Checked:
     if csid.revoked_at or not address:
         return Checked(csid, is_revoked=csid.revoked_at is not None)
     known = await _known(gateway, net, address, certificate)
-    since = known.list.names(certificate) if known.list else None
+    try:
+        since = known.list.names(certificate) if known.list else None
+    except BadInput as error:
+        return Checked(csid, is_revoked=False, doubt=_doubt(address, error))
     if since is None:
         return Checked(csid, is_revoked=False, doubt=known.doubt)
     detail = {"list": address, "serial": f"{certificate.serial:x}", "since": since.isoformat()}
@@ -81,6 +84,8 @@ async def _known(gateway: Gateway, net: "_Net", url: str, certificate: Certifica
     now = gateway.now()
     kept = await gateway.offload(gateway.ledger.revocation_list, url)
     held = read_revocation_list(kept.body) if kept and now < _until(kept) else None
+    if held and not held.is_of_issuer(certificate):
+        held = None  # it was proved for a certificate of another issuer, whose serial numbers are its own
     if held and kept and now < kept.fetched_at + FRESH:
         return _Known(held, None)
     try:

@@ -102,7 +102,8 @@ async def check_issuers_of(gateway: Gateway, lines: Lines, unit: Unit, *, actor:
 
 def _name_of(connection: Connection) -> str:
     """Of an ERP that sends orders, the setting `erp` says that it is an Odoo."""
-    is_odoo = connection.platform == "api" and connection.settings.get("erp") == "odoo"
+    # However it is spelled: an Odoo that is not recognised would not be asked.
+    is_odoo = connection.platform == "api" and str(connection.settings.get("erp")).strip().lower() == "odoo"
     return "odoo" if is_odoo else connection.platform
 
 

@@ -15,7 +15,7 @@ from gateway import stamp
 from gateway.authority import Credentials, Endpoint, Submission
 from gateway.breaker import Pause
 from gateway.consequence import CONSEQUENCES, Consequence, Fate, Line, status_after
-from gateway.errors import BadInput
+from gateway.errors import BadInput, GatewayError
 from gateway.invoice.facts import Profile
 from gateway.ledger import SYSTEM, Cleared, Due, News, Turn
 from gateway.pipeline.gateway import Gateway, Lines, same_world
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 LONGEST_ASKED: Final = timedelta(hours=1)
 """The longest wait that the authority is granted when it asks for one (Retry-After)."""
+NOT_READY: Final = timedelta(minutes=5)
+"""Until a document is looked at again whose unit's credentials cannot be used."""
 
 
 class Retry(NamedTuple):
@@ -39,15 +41,27 @@ class Retry(NamedTuple):
 
 async def submit(gateway: Gateway, lines: Lines, due: Due, retry: Retry) -> Verdict:
     """Send one due document and record what came back. Conflict: another worker has it by now."""
-    credentials = await gateway.offload(_credentials, gateway, due)
+    credentials = await _ready(gateway, due)
     endpoint = Endpoint.CLEARANCE if due.endpoint == "clearance" else Endpoint.REPORTING
     dispatch = lines.authority.dispatch(endpoint, Submission(due.uuid, due.hash, due.xml))
     attempt = await gateway.offload(
         gateway.ledger.begin_attempt, due.uuid, worker=due.worker, now=gateway.now(), wire=dispatch.wire
     )
-    verdict = _about_ours(due, await lines.authority.send(dispatch, credentials))
+    answered = await lines.authority.send(dispatch, credentials)
+    came_at, verdict = gateway.now(), _about_ours(due, answered)
     await gateway.offload(_record, gateway, due, attempt, verdict, retry)
+    await gateway.offload(_compare_clocks, gateway, verdict, came_at)
     return verdict
+
+
+async def _ready(gateway: Gateway, due: Due) -> Credentials:
+    """The credentials to send with. Where there are none, the document waits and keeps nobody from being sent."""
+    try:
+        return await gateway.offload(_credentials, gateway, due)
+    except GatewayError:
+        now = gateway.now()
+        await gateway.offload(gateway.ledger.give_back, due.uuid, worker=due.worker, next_at=now + NOT_READY, now=now)
+        raise
 
 
 def _about_ours(due: Due, verdict: Verdict) -> Verdict:
@@ -90,7 +104,6 @@ def _record(gateway: Gateway, due: Due, attempt: int, verdict: Verdict, retry: R
         _remark_duplicate(gateway, due, verdict, now)
     if verdict.outcome.is_accepted and due.profile is Profile.STANDARD:
         announce_clearance(gateway, due.taxpayer_id, due.uuid)
-    _compare_clocks(gateway, verdict, now)
 
 
 def _news(consequence: Consequence, verdict: Verdict, retry: Retry) -> News:
@@ -145,9 +158,12 @@ def _remark_duplicate(gateway: Gateway, due: Due, verdict: Verdict, now: datetim
     )
 
 
-def _compare_clocks(gateway: Gateway, verdict: Verdict, now: datetime) -> None:
-    """The authority judges by its own clock, so ours is held against it."""
-    skew = gateway.clocks.saw(verdict.date, now) if verdict.date else None
+def _compare_clocks(gateway: Gateway, verdict: Verdict, came_at: datetime) -> None:
+    """The authority judges by its own clock, so ours is held against it. The clock of a proxy on the way is not that:
+    only an answer that its application gave counts."""
+    if verdict.date is None or CONSEQUENCES[verdict.outcome].line not in (Line.WORKS, Line.ISOLATED):
+        return
+    skew = gateway.clocks.saw(verdict.date, came_at)
     if skew and skew.is_wrong:
         log.error("clock_differs", seconds=round(skew.seconds), fix="Set the clock of this machine right (NTP).")
 

@@ -103,6 +103,11 @@ class Document:
         return int(_compiled(f"count({path})")(self.root))
 
     @cached_property
+    def nodes(self) -> int:
+        """How many elements, texts, comments and attributes there are."""
+        return self.count("//node()") + self.count("//@*")
+
+    @cached_property
     def hash(self) -> bytes:
         """Of the document as it stands here."""
         return hash_of(self.root)

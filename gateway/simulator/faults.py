@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple, Protocol
 MAX_DELAY: Final = 600.0
 MAX_QUEUED: Final = 10_000
 MAX_RETRY_AFTER: Final = 86_400
+MAX_QUEUED_TEXT: Final = 50_000_000
+"""Characters in the bodies of all faults that are queued."""
 
 NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -156,6 +158,8 @@ class Faults:
         """Put a fault at the end of the queue."""
         if len(self.queue) >= MAX_QUEUED:
             raise ValueError(f"at most {MAX_QUEUED} faults are kept")
+        if fault.body and len(fault.body) + sum(len(each.body) for each in self.queue) > MAX_QUEUED_TEXT:
+            raise ValueError(f"the bodies of all faults that are kept have at most {MAX_QUEUED_TEXT} characters")
         self.queue.append(fault)
 
     def reset(self) -> None:

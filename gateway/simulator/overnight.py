@@ -19,6 +19,10 @@ MAX_RULES: Final = 100
 MAX_XPATH: Final = 500
 MAX_DOCUMENT: Final = 300_000
 """Bytes of the largest document that made-up rules look at."""
+MAX_NODES: Final = 20_000
+"""Its elements, texts and attributes."""
+MAX_NODES_AGAIN: Final = 3_000
+"""The same for rules that look through the document again for each thing they have found."""
 
 STAMP_CODES: Final = frozenset(
     """QRCODE_INVALID invoiceHash_QRCODE_INVALID invoiceTimeStamp_QRCODE_INVALID CERTIFICATE_SIGNATURE_QRCODE_INVALID
@@ -34,6 +38,10 @@ _CALL = re.compile(r"([A-Za-z_][\w.:-]*)\s*\(")
 _PREFIX = re.compile(r"([A-Za-z_][\w.-]*):(?!:)")
 _FAR = re.compile(r"//|\b(?:ancestor|descendant|following|preceding)(?:-or-self|-sibling)?\s*::")
 _MOST_FAR: Final = 2
+_UP: Final = re.compile(
+    rf"{_FAR.pattern}|\.\.|\bparent\s*::|(?:[\[(,=<>|+-]|\b(?:or|and|div|mod)|[\w)\].]\s*\*)\s*/(?!/)"
+)
+_MOST_UP: Final = 1
 _FUNCTIONS: Final = frozenset(
     """last position count local-name namespace-uri name string concat starts-with contains substring-before
     substring-after substring string-length normalize-space translate boolean not true false number sum floor ceiling
@@ -53,7 +61,8 @@ class Switch:
     """A switched rule. With `xpath` it is a made-up one that a document breaks if the XPath finds something or is true.
 
     ValueError unless the rule is known or has an XPath, and the XPath is XPath 1.0 within the limits: its length, no
-    functions but those of XPath, no variables, two steps at most that look through the whole document.
+    functions but those of XPath, no variables, two steps at most that look through the whole document, and within
+    predicates one at most that leaves what was found: each of them multiplies the time.
     """
 
     def __init__(self, rule: str, level: Level, *, xpath: str = "", message: str = "") -> None:
@@ -66,10 +75,13 @@ class Switch:
         self.rule, self.level, self.xpath = rule, level, xpath
         self.message = message or "A rule that was made up for a test does not hold."
         self._broken = _compiled(xpath) if xpath else None
+        self._most_nodes = MAX_NODES_AGAIN if _looks_again(xpath) else MAX_NODES
 
     def remark(self, document: Document) -> Remark | None:
         """What a made-up rule says of a document; nothing of one that is too large to be looked through."""
         if self._broken is None or self.level is Level.OFF or len(document.source) > MAX_DOCUMENT:
+            return None
+        if document.nodes > self._most_nodes:
             return None
         try:
             is_broken = bool(self._broken(document.root))
@@ -95,12 +107,25 @@ def _compiled(xpath: str) -> etree.XPath:
         raise ValueError(f"the prefix {unknown[0]} is none of {', '.join(xml.NAMESPACES)}")
     if len(_FAR.findall(bare)) > _MOST_FAR:
         raise ValueError(f"an XPath looks through the document (//, descendant::, ...) at most {_MOST_FAR} times")
+    if _looks_again(xpath) > _MOST_UP:
+        raise ValueError(
+            f"within [ ] an XPath leaves what was found (//, .., /, ancestor::, ...) at most {_MOST_UP} time"
+        )
     try:
         compiled = etree.XPath(xpath, namespaces=xml.NAMESPACES, regexp=False, smart_strings=False)
         compiled(etree.Element("Invoice"))
     except etree.XPathError as error:
         raise ValueError(f"this is no XPath 1.0: {error}") from None
     return compiled
+
+
+def _looks_again(xpath: str) -> int:
+    """How often an XPath goes, within its predicates, to nodes outside what it has found."""
+    bare, depth, count = _LITERAL.sub("''", xpath), 0, 0
+    for part in re.split(r"(?=[\[\]])", bare):
+        depth += part.startswith("[") - part.startswith("]")
+        count += len(_UP.findall(part)) if depth > 0 else 0
+    return count
 
 
 def judged_anew(document: Document, remarks: Iterable[Remark], rules: Mapping[str, Switch]) -> list[Remark]:

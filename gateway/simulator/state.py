@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -22,6 +22,8 @@ from gateway.unit import Environment
 OTP_LIFE: Final = timedelta(hours=1)
 DUPLICATE_MEMORY: Final = timedelta(hours=24)
 """How long a hash is remembered; the same document sent later is taken in again."""
+YEARS: Final = range(2000, 2200)
+"""Where the clock may be set to."""
 MAX_EXCHANGES: Final = 100_000
 
 
@@ -162,7 +164,10 @@ class State:
         return self.frozen_at or self._real_clock() + self.offset
 
     def set_clock(self, frozen_at: datetime | None, offset: timedelta) -> None:
-        """Stop the clock at a moment, or let it run as far from the real one."""
+        """Stop the clock at a moment, or let it run as far from the real one. ValueError or OverflowError unless it
+        then shows one of the years in which certificates and dates of HTTP can be written."""
+        if (frozen_at or self._real_clock() + offset).astimezone(UTC).year not in YEARS:
+            raise ValueError("no such moment")
         self.frozen_at, self.offset = frozen_at, offset
 
     def send_away(self, world: str, document_hash: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import pytest
 import structlog
 
+from gateway.ledger import Taxpayer
 from gateway.simulator import Fault
 from tests.api.conftest import problem, wait_for
 from tests.commands.test_documents import UNIT_JSON
@@ -108,6 +109,40 @@ def test_only_an_admin_runs_units(quiet, authority, method, path, body, role):
     asked = len(authority.state.exchanges)
     assert "onboard, renew and release" in problem(quiet.as_role(role).request(method, path, json=body), 403)["detail"]
     problem(quiet.with_key(None).request(method, path, json=body), 401)
+    assert len(authority.state.exchanges) == asked
+
+
+@pytest.mark.parametrize(("method", "path", "body"), CALLS)
+def test_a_body_is_read_for_callers_who_may_only(quiet, method, path, body):
+    for broken in (b"{", b"[" * 10_000, b"\xff", json.dumps({"otp": [OTP]}).encode()):
+        problem(quiet.with_key(None).request(method, path, content=broken), 401)
+        problem(quiet.as_role("auditor").request(method, path, content=broken), 403)
+        if body:
+            answer = quiet.as_role("admin").request(method, path, content=broken)
+            assert not problem(answer, 422)["detail"].startswith(":")
+            assert OTP not in answer.text
+
+
+STRANGER = "310122393500003"
+
+
+@pytest.mark.parametrize("role", ["integrator", "accountant", "auditor", "admin"])
+def test_a_strangers_key_meets_nothing_of_this_taxpayer(quiet, authority, role):
+    document = quiet.issue(1)
+    quiet.ledger.add_taxpayer(Taxpayer(STRANGER, "غريب", STRANGER), actor="tests", now=quiet.gateway.now())
+    stranger = quiet.as_role(role, STRANGER)
+    asked = len(authority.state.exchanges)
+    for path in ("renew", "release"):
+        answer = stranger.post(f"/v1/units/{UNIT.id}/{path}", json={"otp": OTP})
+        assert problem(answer, 404 if role == "admin" else 403)
+    for path in ("", "/xml", "/qr", "/qr.svg", "/attempts"):
+        answer = stranger.get(f"/v1/invoices/{document['uuid']}{path}")
+        problem(answer, 403 if path == "/attempts" and role == "integrator" else 404)
+    for path in ("/v1/units", "/v1/deadlines", "/v1/reports/warnings"):
+        answer = stranger.get(path)
+        assert answer.status_code == (403 if role == "integrator" else 200)
+        assert UNIT.id not in answer.text
+    assert document["number"] not in stranger.get("/v1/deadlines/notice").text
     assert len(authority.state.exchanges) == asked
 
 

@@ -205,6 +205,8 @@ def test_tables_as_spreadsheets_write_them(installed, tmp_path, delimiter, encod
         ((",".join(CSV_COLUMNS) + ",otp\n").encode(), "one is there twice"),
         ((",".join(CSV_COLUMNS) + "\n").encode(), "0 units"),
         (b"\xff\xfe", "not UTF-8"),
+        (b"x" * 200_000 + b"\n", "cannot be read"),
+        (",".join(CSV_COLUMNS).encode() + b"\rPOS1\r", "cannot be read"),
     ],
 )
 def test_what_is_no_table_of_units(installed, content, says):

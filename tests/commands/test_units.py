@@ -30,6 +30,8 @@ def unit_file(tmp_path):
 
 def test_a_unit_from_nothing_to_its_first_document(tmp_path, unit_file, monkeypatch, installed):
     monkeypatch.setenv("GATEWAY_HOME", str(tmp_path / "new"))
+    assert "There is no unit yet. Begin with `gateway onboard" in run("units").out
+    assert run("units", "--json").rows == []
     ended = run("onboard", unit_file, "--otp", "123456")
     assert ended.code == 0
     assert "Unit JED1 may issue until" in ended.out

@@ -13,9 +13,10 @@ from gateway.issued import Status
 from gateway.pipeline.api_keys import Role
 from gateway.rules.r3_4_8 import BOOK
 from gateway.simulator.api import MAX_BODY
-from gateway.simulator.faults import MAX_DELAY, MAX_QUEUED
+from gateway.simulator.faults import MAX_DELAY, MAX_QUEUED, MAX_QUEUED_TEXT
+from gateway.simulator.guard import MAX_BODY as MAX_REQUEST
 from gateway.simulator.management import MAX_PAGE
-from gateway.simulator.overnight import MAX_DOCUMENT, MAX_RULES, MAX_XPATH
+from gateway.simulator.overnight import MAX_DOCUMENT, MAX_NODES, MAX_NODES_AGAIN, MAX_RULES, MAX_XPATH
 from gateway.simulator.state import DUPLICATE_MEMORY, MAX_EXCHANGES
 from gateway.stores import STORES, salla, woocommerce
 from gateway.stores.store import State
@@ -123,7 +124,10 @@ def test_the_simulators_limits_are_those_of_the_code():
         f"the last {MAX_EXCHANGES:,} |",
         f"| {MAX_QUEUED:,} and {MAX_RULES} |",
         f"| {MAX_DELAY:.0f} seconds |",
-        f"documents above {MAX_DOCUMENT:,} bytes",
+        f"| a request to the management port | {MAX_REQUEST:,} bytes |",
+        f"| the bodies of all faults queued | {MAX_QUEUED_TEXT:,} characters |",
+        f"those above {MAX_NODES_AGAIN:,} nodes",
+        f"Documents above\n{MAX_DOCUMENT:,} bytes or {MAX_NODES:,} nodes",
         f"have {MAX_XPATH} characters",
         f"`limit` (at most {MAX_PAGE:,})",
     ):

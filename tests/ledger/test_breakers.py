@@ -4,11 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
+from gateway.breaker import CLOSED
 from gateway.connection import Connection
 from gateway.consequence import Line
+from gateway.errors import Conflict
 from gateway.issued import Status
 from gateway.ledger import Limits, News, Taxpayer
+from gateway.ledger.breakers import keep
+from gateway.ledger.tables import BREAKER
 from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT, csid, maker, sale
 
@@ -161,3 +166,101 @@ def test_what_a_refused_old_certificate_stamped_waits_for_a_person(documents):
     assert documents.invoice("tp", first.uuid).status is Status.UNKNOWN
     assert documents.invoice("tp", second.uuid).status is Status.ISSUED
     assert len(of(claim(documents, now=NOW + 2 * MINUTE), UNIT)) == 20
+
+
+def issue(ledger, *names, now=NOW):
+    for name in names:
+        ledger.append(sale(name), maker(name), actor="t", now=now)
+
+
+def fail(ledger, dues, *, now=NOW):
+    for due in dues:
+        end(ledger, due.uuid, Line.FAILS, now=now)
+
+
+def test_a_line_is_tried_with_what_was_tried_least(ledger):
+    """Documents that no answer ever comes to would keep their line broken for all others."""
+    issue(ledger, *(f"bad-{n}" for n in range(6)))
+    fail(ledger, claim(ledger))
+    issue(ledger, "good")
+    (probe,) = claim(ledger, now=NOW + MINUTE)
+    assert probe.uuid == "good"
+    assert end(ledger, probe.uuid, Line.WORKS, now=NOW + MINUTE) == {f"tp/{UNIT.id}"}
+
+
+def test_the_authority_is_tried_with_what_was_tried_least(documents):
+    fail(documents, claim(documents, limit=10))
+    issue(documents, "good")
+    tried = []
+    for hour in range(1, 32):
+        now = NOW + timedelta(hours=hour)
+        (probe,) = claim(documents, now=now)
+        fail(documents, [probe], now=now)
+        tried.append(probe.uuid)
+    assert len(set(tried)) == 31
+    assert "good" in tried
+
+
+def test_thousands_of_units_may_rest(ledger):
+    issue(ledger, "one")
+    with ledger._database.writing() as connection:
+        for number in range(1500):
+            keep(connection, f"tp/u-{number}", CLOSED.paused(NOW, pause), NOW)
+    assert len(claim(ledger)) == 1
+
+
+def test_what_was_tried_in_vain_leaves_half_of_the_room_to_others(documents):
+    for number in range(3):
+        now = NOW + number * 20 * MINUTE
+        for due in claim(documents, now=now, limit=20):
+            documents.begin_attempt(due.uuid, worker="w", now=now)
+        documents.release_leases("w")
+    taken = claim(documents, limit=8, limits=Limits(8, 8))
+    assert sorted(due.attempts for due in taken) == [0, 0, 0, 0, 3, 3, 3, 3]
+
+
+def test_where_all_were_tried_in_vain_they_have_all_the_room(ledger):
+    issue(ledger, *(f"bad-{n}" for n in range(8)))
+    for _ in range(3):
+        for due in claim(ledger):
+            ledger.begin_attempt(due.uuid, worker="w", now=NOW)
+        ledger.release_leases("w")
+    assert len(claim(ledger, limit=8, limits=Limits(8, 8))) == 8
+
+
+def test_a_probe_that_cannot_be_sent_makes_way_at_once(documents):
+    fail(documents, of(claim(documents), UNIT)[:5])
+    documents.release_leases("w")
+    later = NOW + MINUTE
+    (probe,) = of(claim(documents, now=later), UNIT)
+    documents.give_back(probe.uuid, worker="w", next_at=later + MINUTE, now=later)
+    (another,) = of(claim(documents, now=later), UNIT)
+    assert another.uuid != probe.uuid
+
+
+def test_nothing_is_begun_after_its_lease(documents):
+    (due,) = claim(documents, limit=1)
+    with pytest.raises(Conflict, match="no longer leased"):
+        documents.begin_attempt(due.uuid, worker="w", now=NOW + 11 * MINUTE)
+
+
+def test_many_that_are_limited_together_are_limited_once(documents):
+    first, second, third = of(claim(documents), UNIT)[:3]
+    assert end(documents, first.uuid, Line.LIMITED) == {f"tp/{UNIT.id}"}
+    assert end(documents, second.uuid, Line.LIMITED) == set()
+    assert end(documents, third.uuid, Line.LIMITED, at_least=3 * MINUTE) == set()
+    (line,) = documents.broken_lines()
+    assert line.open_until == NOW + 3 * MINUTE
+    with documents._database.reading() as connection:
+        assert connection.execute(select(BREAKER.c.opened).where(BREAKER.c.scope == line.scope)).scalar() == 1
+
+
+def test_what_was_under_way_when_its_unit_was_held_is_held_too(documents):
+    due = of(claim(documents), UNIT)[0]
+    number = documents.begin_attempt(due.uuid, worker="w", now=NOW)
+    documents.hold_unit("tp", UNIT.id, reason="401", now=NOW)
+    answer = {"http_status": 401, "outcome": Outcome.CREDENTIALS, "body": b"", "status": Status.ISSUED}
+    documents.end_attempt(due.uuid, number, next_at=NOW, now=NOW, **answer)
+    assert documents.invoice("tp", due.uuid).status is Status.HELD
+    documents.release_unit("tp", UNIT.id, now=NOW)
+    assert documents.invoice("tp", due.uuid).status is Status.ISSUED

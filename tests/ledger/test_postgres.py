@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,12 @@ import pytest
 from sqlalchemy import make_url, text
 
 from gateway.chain import walk
+from gateway.consequence import Line
 from gateway.errors import BadInput, Conflict, Misconfigured, Unavailable
 from gateway.invoice.facts import Profile
-from gateway.ledger import Band, KeptList, Ledger, Step, database, postgresql
+from gateway.issued import Status
+from gateway.ledger import Band, KeptList, Ledger, News, Step, database, postgresql
+from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT, Desk, csid, furnish, maker, sale
 from tests.ledger.many import warn
 from tests.ledger.raw import REFUSED
@@ -146,6 +149,35 @@ def test_two_processes_never_get_the_same_document_to_send(ledgers):
     with ThreadPoolExecutor(4) as pool:
         taken = [uuid for uuids in pool.map(work, range(4)) for uuid in uuids]
     assert len(taken) == len(set(taken)) == 20
+
+
+def test_claims_and_answers_of_many_take_their_locks_in_one_order(ledgers, url):
+    """A deadlock would end one of the two, and an answer of the authority would be lost."""
+
+    def work(n):
+        ledger, name = openings[n], f"s{n}"
+        for turn in range(40):
+            now = NOW + timedelta(minutes=turn)
+            lease = {"now": now, "limit": 3, "lease_until": now + timedelta(hours=1), "worker": name}
+            for due in ledger.claim_submissions(**lease):
+                number = ledger.begin_attempt(due.uuid, worker=name, now=now)
+                line = Line.WORKS if (n + turn) % 7 == 0 else Line.FAILS
+                answer = {"http_status": 500, "outcome": Outcome.UNKNOWN, "body": b"", "status": Status.UNKNOWN}
+                news = News(line, lambda _: timedelta())
+                ledger.end_attempt(due.uuid, number, next_at=now, news=news, now=now, **answer)
+                done.append(due.uuid)
+
+    done = []
+    with ExitStack() as stack:
+        openings = [*ledgers, *(stack.enter_context(Ledger.open(url)) for _ in range(2))]
+        first = openings[0]
+        for n in range(40):
+            unit = (UNIT, SECOND)[n % 2]
+            first.append(sale(f"{n}", unit=unit), maker(f"storm-{n}"), actor="t", now=NOW)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(4)))
+        assert len(done) > 40
+        assert sum(first.attempts_by_outcome(since=NOW).values()) == len(done)
 
 
 def test_two_processes_raise_an_alarm_once_and_see_the_same(ledgers):

@@ -7,7 +7,8 @@ import structlog
 
 from gateway.errors import Unavailable
 from gateway.issued import Status
-from gateway.pipeline.clocks import MARK, MAX_SKEW
+from gateway.pipeline.clocks import MARK, MAX_SKEW, Clocks
+from gateway.simulator import Fault
 
 
 def set_apart(site, seconds):
@@ -62,3 +63,22 @@ def test_what_was_seen_long_ago_says_nothing(site):
 def test_a_mark_that_cannot_be_read_says_nothing(site, value):
     site.ledger.put_mark(MARK, value)
     assert site.gateway.clocks.skew() is None
+
+
+def test_the_clock_of_a_proxy_on_the_way_is_not_the_authoritys(site):
+    issued = site.issue(1)
+    site.authority.faults.add(Fault(status=503, body="<html>busy</html>"))
+    set_apart(site, -3600)
+    site.work()
+    assert site.now(issued).status is Status.UNKNOWN
+    assert site.gateway.clocks.skew() is None
+    assert site.issue(2).icv == 2
+
+
+def test_what_another_process_put_on_record_is_put_right(site):
+    mine, others = Clocks(site.ledger), Clocks(site.ledger)
+    now = site.clock()
+    assert mine.saw(now, now)
+    assert others.saw(now + timedelta(seconds=300), now).is_wrong
+    assert mine.saw(now, now + timedelta(seconds=1))
+    others.check(now + timedelta(seconds=2))

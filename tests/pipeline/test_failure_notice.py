@@ -53,7 +53,8 @@ def test_an_outage_of_the_authority(site, outage):
     assert "The authority's service has not answered since" in text.en
     assert f"Unit {UNIT.id} has not reached the authority since" in text.en
     assert "no business of theirs" not in text.en
-    assert "The last answer about 3 documents: unknown (HTTP 503)." in text.en
+    assert "The last answer about 3 documents: not usable (HTTP 503)." in text.en
+    assert "آخر رد على 3 من المستندات: غير صالح (HTTP 503)." in text.ar
     assert "sent again by themselves, byte for byte" in text.en
     assert "إشعار بعطل" in text.ar
     assert not set("abcdefg") & set(text.ar.splitlines()[0])

@@ -131,6 +131,16 @@ def test_a_doubtful_list_revokes_nothing(site, current, monkeypatch, forged, say
     assert site.ledger.revocation_list(url) is None
 
 
+def test_a_list_that_was_kept_for_another_issuer_says_nothing_of_this_one(site, current):
+    url = list_addresses(read_certificate(current.certificate.encode()))[0]
+    body = of_another_issuer(site, current, name=OTHER)
+    site.ledger.keep_revocation_list(KeptList(url, site.clock(), site.clock() + timedelta(days=5), body))
+    assert (check(site).is_revoked, check(site).doubt) == (False, None)
+    assert read_revocation_list(site.ledger.revocation_list(url).body).is_of_issuer(
+        read_certificate(current.certificate.encode())
+    )
+
+
 def test_an_issuer_that_cannot_be_had_leaves_a_doubt_until_it_is_configured(site, installation, current, tmp_path):
     state = site.authority.state
     pem = state.ca.certificate.public_bytes(Encoding.PEM)

@@ -197,8 +197,10 @@ def test_a_connection_entered_without_asking_is_asked_at_the_onboarding(site, sa
 # -- Odoo, an ERP that can be asked ------------------------------------------------------------------------------
 
 
-def test_an_odoo_that_is_named_is_asked_at_connecting_and_at_onboarding(site, odoo):
+@pytest.mark.parametrize("spelled", ["odoo", "Odoo", " ODOO "])
+def test_an_odoo_that_is_named_is_asked_at_connecting_and_at_onboarding(site, odoo, spelled):
     erp = replace(odoo_connection(odoo.url), id="odoo-1", taxpayer_id=OWNER, unit_id=UNIT.id)
+    erp = replace(erp, settings={**erp.settings, "erp": spelled})
     with pytest.raises(BadInput, match=r"\(odoo\) issues to the authority itself") as refused:
         enter(site, erp)
     assert "l10n_sa_edi" in refused.value.fix

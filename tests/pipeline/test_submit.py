@@ -8,7 +8,9 @@ import pytest
 
 from gateway import ubl
 from gateway.chain import FIRST_PIH, Link, walk
+from gateway.errors import Unknown
 from gateway.issued import Status
+from gateway.pipeline import submit
 from gateway.simulator import Fault
 from gateway.simulator.calls import CLEARANCE, REPORTING
 from tests.installation import BUSINESS, OWNER, UNIT
@@ -270,3 +272,23 @@ def test_an_authority_that_is_down_for_a_day_gets_everything_in_the_end(site):
     assert sorted(site.accepted()) == sorted(each.hash for each in issued)
     links = [ubl.read(site.ledger.stamped_xml(OWNER, each.uuid)).link for each in issued]
     assert [link.pih for link in links] == [FIRST_PIH, *(each.hash for each in issued[:-1])]
+
+
+def test_what_has_no_credentials_waits_and_holds_nobody_up(site, monkeypatch):
+    first, second = site.issue(1), site.issue(2)
+    real = submit._credentials
+
+    def missing(gateway, due):
+        if due.uuid == first.uuid:
+            raise Unknown("The safe has no secret of this name.")
+        return real(gateway, due)
+
+    monkeypatch.setattr(submit, "_credentials", missing)
+    site.work()
+    assert site.now(second).status is Status.REPORTED
+    assert (site.now(first).status, site.outcomes(first)) == (Status.ISSUED, [])
+    monkeypatch.undo()
+    site.work_later(minutes=4)
+    assert site.now(first).status is Status.ISSUED
+    site.work_later(minutes=2)
+    assert site.now(first).status is Status.REPORTED

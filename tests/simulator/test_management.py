@@ -11,7 +11,9 @@ from click.testing import CliRunner
 
 from gateway import simulator as simulators
 from gateway.commands.servers import simulate_command
-from gateway.simulator import CATALOGUE, SURVIVABLE, Strict, create
+from gateway.simulator import CATALOGUE, SURVIVABLE, Fault, Strict, create
+from gateway.simulator.faults import MAX_QUEUED_TEXT
+from gateway.simulator.guard import MAX_BODY
 from gateway.simulator.management import MAX_PAGE
 from gateway.unit import Environment
 
@@ -139,9 +141,43 @@ def test_a_foreign_page_cannot_give_orders_without_asking(management: httpx2.Cli
     assert management.get("/state").json()["latency"] == 0.0
 
 
-@pytest.mark.parametrize("body", [{"now": "0001-01-01T00:00:00Z"}, {"now": "2030-01-01"}, {"advance": 1e300}])
-def test_the_clock_stays_where_calendars_are(management: httpx2.Client, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"now": "0001-01-01T00:00:00Z"},
+        {"now": "2030-01-01"},
+        {"advance": 1e300},
+        {"offset": -3_162_240_000},
+        {"now": "2000-01-01T00:00:00+14:00"},
+        {"now": "2199-12-31T23:59:59-23:59"},
+        {"now": "9999-12-31T23:59:59-12:00"},
+    ],
+)
+def test_the_clock_stays_where_calendars_are(management: httpx2.Client, simulator: Any, body: dict[str, Any]) -> None:
     assert management.post("/clock", json=body).status_code == 422
+    assert httpx2.get(f"{simulator._base}/crl", trust_env=False).status_code == 200
+
+
+def test_the_management_reads_and_keeps_so_much(management: httpx2.Client, simulator: Any) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b'{"name": '
+        yield b'"stall"}'
+
+    json = {"Content-Type": "application/json"}
+    assert management.post("/faults", content=chunks(), headers=json).status_code == 204
+    assert management.post("/faults", content=b" " * (MAX_BODY + 1), headers=json).status_code == 413
+    assert management.post("/faults", content=(b" " * 1_000_000 for _ in range(11)), headers=json).status_code == 413
+    simulator.faults.queue.extend(Fault(status=200, body="x" * (MAX_QUEUED_TEXT // 10)) for _ in range(10))
+    answer = management.post("/faults", json={"status": 200, "body": "x"})
+    assert (answer.status_code, "bodies of all faults" in answer.text) == (422, True)
+    assert management.post("/faults", json={"name": "reset"}).status_code == 204
+
+
+def test_its_address_tells_what_can_be_called(management: httpx2.Client) -> None:
+    told = management.get("/")
+    assert told.status_code == 200
+    for call in ("GET    /documents", "POST   /faults", "DELETE /strict", "NOT the authority"):
+        assert call in told.text
 
 
 def test_a_clock_that_was_advanced_to_its_end(management: httpx2.Client) -> None:

@@ -1,12 +1,14 @@
 """Rules that are switched overnight, and what a made-up rule may be."""
 
+import time
 from typing import Any
 
 import httpx2
 import pytest
+from lxml import etree
 
 from gateway.simulator.document import Document
-from gateway.simulator.overnight import MAX_DOCUMENT, MAX_RULES, MAX_XPATH, Level, Switch
+from gateway.simulator.overnight import MAX_DOCUMENT, MAX_NODES, MAX_NODES_AGAIN, MAX_RULES, MAX_XPATH, Level, Switch
 from gateway.verdict import Outcome
 
 TRADE = "//cac:PartyIdentification/cbc:ID[@schemeID='CRN']"
@@ -80,6 +82,10 @@ def test_the_compliance_check_knows_the_rule_too(talk: Any, till: Any, switch: A
         ({"id": "X", "xpath": "//foo:bar"}, "foo"),
         ({"id": "X", "xpath": "//a[. = $secret]"}, "variables"),
         ({"id": "X", "xpath": "//a//b//c"}, "at most 2 times"),
+        ({"id": "X", "xpath": "/*/*[../*[../*[. = 'x']]]"}, "at most 1 time"),
+        ({"id": "X", "xpath": "/*/*[/*/*[/*/*[. = 'x']]]"}, "at most 1 time"),
+        ({"id": "X", "xpath": "*[1 */*/*[parent::*/*]]"}, "at most 1 time"),
+        ({"id": "X", "xpath": "*[following-sibling::*[following-sibling::*]]"}, "at most 1 time"),
         ({"id": "X", "xpath": "a" * (MAX_XPATH + 1)}, ""),
         ({"id": "X", "xpath": "//a", "severity": "fatal"}, ""),
     ],
@@ -98,6 +104,38 @@ def test_rules_have_a_limit_and_are_shown_and_forgotten(switch: Any, simulator: 
     assert shown[1] == {"id": "X-1", "severity": "off", "xpath": "//cbc:ID", "message": shown[0]["message"]}
     simulator.state.reset()
     assert simulator.state.rules == {}
+
+
+@pytest.mark.parametrize(
+    "xpath",
+    ["//*[../*[. = 'x']]", "//*[count(//*) < 0]", "*[following-sibling::*[. = 'x']]", "* = *", "*|*|*|*", "//@*/.."],
+)
+def test_no_rule_holds_the_simulator_up(xpath: str) -> None:
+    switch = Switch("X", Level.ERROR, xpath=xpath)
+    most = MAX_NODES if switch.remark(_flat(MAX_NODES_AGAIN + 10)) else MAX_NODES_AGAIN
+    began = time.process_time()
+    for nodes in (most - 2, MAX_NODES + 10, 70_000):
+        switch.remark(_flat(nodes))
+    assert time.process_time() - began < 10  # without limits some of these take hours
+
+
+def _flat(nodes: int) -> Document:
+    source = b"<a>" + b"<b/>" * (nodes - 1) + b"</a>"
+    return Document(source, etree.fromstring(source))
+
+
+@pytest.mark.parametrize(
+    "xpath",
+    [
+        "//cac:InvoiceLine[not(cac:Item/cbc:Description)]",
+        "/*/cac:InvoiceLine[cbc:ID = ../cbc:ID]",
+        "//cbc:ID[. = '[../../..]']",
+        "count(//cac:InvoiceLine[cbc:ID]) != count(//cac:InvoiceLine[cac:Item])",
+        "/*/cac:InvoiceLine[cac:Price/cbc:PriceAmount/@currencyID != /*/cbc:DocumentCurrencyCode]",
+    ],
+)
+def test_what_an_ordinary_rule_needs_is_there(xpath: str) -> None:
+    assert Switch("X", Level.ERROR, xpath=xpath).xpath
 
 
 def test_a_document_that_is_too_large_is_not_looked_through(enrolled: Any) -> None:
