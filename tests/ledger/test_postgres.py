@@ -155,7 +155,7 @@ def test_claims_and_answers_of_many_take_their_locks_in_one_order(ledgers, url):
     """A deadlock would end one of the two, and an answer of the authority would be lost."""
 
     def work(n):
-        ledger, name = opened[n], f"s{n}"
+        ledger, name = openings[n], f"s{n}"
         for turn in range(40):
             now = NOW + timedelta(minutes=turn)
             lease = {"now": now, "limit": 3, "lease_until": now + timedelta(hours=1), "worker": name}
@@ -169,8 +169,8 @@ def test_claims_and_answers_of_many_take_their_locks_in_one_order(ledgers, url):
 
     done = []
     with ExitStack() as stack:
-        opened = [stack.enter_context(Ledger.open(url)) for _ in range(4)]
-        first = opened[0]
+        openings = [*ledgers, *(stack.enter_context(Ledger.open(url)) for _ in range(2))]
+        first = openings[0]
         for n in range(40):
             unit = (UNIT, SECOND)[n % 2]
             first.append(sale(f"{n}", unit=unit), maker(f"storm-{n}"), actor="t", now=NOW)
