@@ -16,7 +16,7 @@ from tests.simulation.life import Life
 from tests.simulation.world import Template
 
 RUNS, STEPS = 10, 30
-SHORT, LONG = range(4), range(4, 40)
+SHORT, LONG = range(2), range(2, 40)
 
 
 @pytest.fixture(scope="module")
