@@ -154,7 +154,7 @@ async def _run(
         await _announce(shops, address)
         orders = sum(len(shop.orders) for shop in shops.values())
         await _watch(gateway, unit, orders, console, "Issued, accepted and linked back")
-        returned = await _give_back(shops, address) if refunds else []
+        returned = await _give_back(gateway, unit, shops, address) if refunds else []
         if returned:
             await _watch(gateway, unit, orders + len(returned), console, "A refund in the shop becomes a credit note")
     return _result(gateway, authority, unit, shops, returned)
@@ -182,11 +182,11 @@ async def _announce(shops: dict[str, Shop], address: str) -> None:
             assert statuses == [200, 200], f"the gateway answered {statuses} to {name}'s webhook"
 
 
-async def _give_back(shops: dict[str, Shop], address: str) -> list[str]:
+async def _give_back(gateway: Gateway, unit: Unit, shops: dict[str, Shop], address: str) -> list[str]:
     """A buyer sends something back, and the shop refunds it; the orders this was done to."""
     name, sample = _RETURNED
     shop, order_id = shops[name], str(demo.orders(name)[sample]["id"])
-    if not isinstance(shop, WooCommerceShop) or order_id not in shop.orders:
+    if not isinstance(shop, WooCommerceShop) or not gateway.ledger.order_documents(unit.taxpayer_id, name, order_id):
         return []
     shop.give_back(order_id, shop.orders[order_id]["line_items"][0], 1)
     await asyncio.to_thread(shop.deliver, "order.updated", order_id, f"{address}/v1/hooks/{name}", times=2)
