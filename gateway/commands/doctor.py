@@ -12,8 +12,7 @@ from gateway.commands.streams import print_json
 from gateway.commands.units import read_settings
 from gateway.errors import BadInput, Misconfigured
 from gateway.ledger import Ledger
-from gateway.pipeline.doctor import LAST, Look, Since
-from gateway.pipeline.symptoms import Symptom
+from gateway.pipeline.doctor import LAST, Look, Since, Symptom
 from gateway.settings import Settings
 
 

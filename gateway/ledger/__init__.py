@@ -6,7 +6,7 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 
 from gateway.ledger.audit import SYSTEM
 from gateway.ledger.backup import Copied, back_up, put_back
-from gateway.ledger.breakers import BrokenLine
+from gateway.ledger.breakers import BrokenLine, News
 from gateway.ledger.columns import canonical_json
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.fencing import Fenced
@@ -50,7 +50,6 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
-from gateway.ledger.sending import News
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The breakers of the lines to the authority, as rows: all workers of an installation see the same state."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +29,21 @@ class BrokenLine(NamedTuple):
     tried_at: datetime
     reason: str
     open_until: datetime
+
+    @property
+    def is_authoritys(self) -> bool:
+        """Whether it is the one that all documents go by."""
+        return self.scope == AUTHORITY
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What an answer says of the lines it came over, and how long a line that breaks is left alone."""
+
+    line: Line
+    pause: Pause
+    at_least: timedelta = timedelta()
+    reason: str = ""
 
 
 class Breakers:
@@ -96,28 +111,18 @@ def give_up_probe(connection: Connection, uuid: str, unit: str, now: datetime) -
             keep(connection, scope, replace(state, probe="", open_until=now), now)
 
 
-def heed(
-    connection: Connection,
-    uuid: str,
-    unit: str,
-    line: Line,
-    *,
-    now: datetime,
-    pause: Pause,
-    at_least: timedelta,
-    reason: str,
-) -> tuple[Turn, ...]:
+def heed(connection: Connection, uuid: str, unit: str, news: News, now: datetime) -> tuple[Turn, ...]:
     """What an answer says of its two lines goes on record; the lines that opened or closed by it."""
-    if line is Line.WORKS or line is Line.ISOLATED:
+    if news.line in (Line.WORKS, Line.ISOLATED):
         return _closed(connection, unit, now)
     turns = []
     for scope, before in _states(connection, unit).items():
-        if line is Line.LIMITED and scope == unit:
-            after = before.limited(uuid, now=now, pause=pause, asked=at_least)
+        if news.line is Line.LIMITED and scope == unit:
+            after = before.limited(uuid, now=now, pause=news.pause, asked=news.at_least)
         else:
             limit = AUTHORITY_LIMIT if scope == AUTHORITY else UNIT_LIMIT
-            after = before.failed(uuid, limit=limit, now=now, pause=pause)
-        keep(connection, scope, after, now, reason=reason, since=now if before.is_closed else None)
+            after = before.failed(uuid, limit=limit, now=now, pause=news.pause)
+        keep(connection, scope, after, now, reason=news.reason, since=now if before.is_closed else None)
         if after.opened != before.opened:
             turns.append(Turn(scope, after.open_until))
     return tuple(turns)

@@ -37,12 +37,11 @@ def lease(
     lease_until: datetime,
     worker: str,
     first: Column[Any],
-    only: tuple[Any, ...] = (),
 ) -> list[Any]:
     """Lease up to `limit` rows whose time has come, in the order of `first`; the keys of those taken."""
     due = (
         select(key)
-        .where(table.c.next_at <= now, table.c.lease_until.is_(None) | (table.c.lease_until <= now), *only)
+        .where(table.c.next_at <= now, table.c.lease_until.is_(None) | (table.c.lease_until <= now))
         .order_by(first)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -5,20 +5,17 @@ try again: the next moment is an argument.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from gateway.breaker import Pause
-from gateway.consequence import Line
 from gateway.errors import Conflict, Unknown
 from gateway.finding import Finding
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import tables as t
-from gateway.ledger.breakers import AUTHORITY, give_up_probe, heed, lock_lines, unit_scope
+from gateway.ledger.breakers import AUTHORITY, News, give_up_probe, heed, lock_lines, unit_scope
 from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
@@ -30,16 +27,6 @@ BEGUN: Final = "begun"
 ENDED: Final = "ended"
 _ONE: Final = select(t.SUBMISSION).where(t.SUBMISSION.c.document_uuid == bindparam("uuid")).with_for_update()
 _MINE = t.SUBMISSION.c
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What an answer says of the lines it came over, and how long a line that breaks is left alone."""
-
-    line: Line
-    pause: Pause
-    at_least: timedelta = timedelta()
-    reason: str = ""
 
 
 class Sending:
@@ -124,7 +111,8 @@ class Sending:
             row = _submission(connection, uuid)
             answer: dict[str, Any] = {"http_status": http_status, "outcome": outcome.value, "body": body, "wire": wire}
             _record(connection, row, attempt, ENDED, now, **answer)
-            turns = _heed(connection, row, news, now) if news else ()
+            unit = unit_scope(row.taxpayer_id, row.unit_id)
+            turns = heed(connection, uuid, unit, news, now) if news else ()
             if cleared is not None:
                 _keep_cleared(connection, row, cleared, now)
             if Status(row.status).is_final or (row.attempts != attempt and not status.is_final):
@@ -149,19 +137,6 @@ class Sending:
             held = update(t.SUBMISSION).where(*mine, _MINE.status == Status.ISSUED.value)
             connection.execute(held.values(status=Status.HELD.value))
             return connection.execute(update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)).rowcount
-
-
-def _heed(connection: Connection, row: Row[Any], news: News, now: datetime) -> tuple[Turn, ...]:
-    return heed(
-        connection,
-        row.document_uuid,
-        unit_scope(row.taxpayer_id, row.unit_id),
-        news.line,
-        now=now,
-        pause=news.pause,
-        at_least=news.at_least,
-        reason=news.reason,
-    )
 
 
 def _due_rows(uuids: list[str]) -> Any:

@@ -6,7 +6,7 @@ original count, for their time runs all the same. Rejected ones count until they
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,19 +28,11 @@ LATE: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """Documents of a unit that have just reached a level of hours after issue; `oldest` is an invoice number."""
+class Alarm(Crossing):
+    """Documents of a unit that have just reached a level of hours after issue. `left` is until the 24 hours of the
+    oldest are over, negative after; None for standard documents."""
 
-    taxpayer_id: str
-    unit_id: str
-    profile: Profile
-    level: int
-    count: int
-    rejected: int
-    oldest: str
-    issued_at: datetime
     left: timedelta | None
-    """Until the 24 hours of the oldest are over, negative after; None for standard documents."""
 
     @property
     def is_grave(self) -> bool:
@@ -75,7 +67,10 @@ def raise_alarms(gateway: Gateway) -> list[Alarm]:
     due = bands(now)
     if not gateway.ledger.is_alarm_due(due):
         return []
-    alarms = [_alarm(crossing, now) for crossing in gateway.ledger.raise_alarms(due, now=now)]
+    alarms = [
+        Alarm(**asdict(each), left=time_left(each.profile, each.issued_at, now))
+        for each in gateway.ledger.raise_alarms(due, now=now)
+    ]
     for alarm in alarms:
         _tell(alarm)
     return alarms
@@ -131,20 +126,6 @@ def backlog_json(unit: Backlog, now: datetime) -> dict[str, Any]:
         "hours_left": None if left is None else round(left / timedelta(hours=1), 2),
         "level": unit.level,
     }
-
-
-def _alarm(crossing: Crossing, now: datetime) -> Alarm:
-    return Alarm(
-        taxpayer_id=crossing.taxpayer_id,
-        unit_id=crossing.unit_id,
-        profile=crossing.profile,
-        level=crossing.level,
-        count=crossing.count,
-        rejected=crossing.rejected,
-        oldest=crossing.oldest,
-        issued_at=crossing.issued_at,
-        left=time_left(crossing.profile, crossing.issued_at, now),
-    )
 
 
 def _tell(alarm: Alarm) -> None:

@@ -113,7 +113,7 @@ def _causes(gateway: Gateway, taxpayer_id: str, units: Sequence[Backlog]) -> Ite
     if not units:
         return
     for line in gateway.ledger.broken_lines():
-        if line.scope == "authority" or line.scope.startswith(f"{taxpayer_id}/"):
+        if line.is_authoritys or line.scope.startswith(f"{taxpayer_id}/"):
             yield _of_line(line)
     for held in gateway.ledger.held_units(taxpayer_id):
         yield Text(
@@ -131,7 +131,7 @@ def _causes(gateway: Gateway, taxpayer_id: str, units: Sequence[Backlog]) -> Ite
 
 def _of_line(line: BrokenLine) -> Text:
     since, tried = _moment(line.since), f"{_moment(line.tried_at)}: {line.reason}"
-    if line.scope == "authority":
+    if line.is_authoritys:
         return Text(
             f"The authority's service has not answered since {since}; last failure {tried}.",
             f"خدمة الهيئة لا تستجيب منذ {since}؛ آخر محاولة متعثرة {tried}.",

@@ -4,7 +4,7 @@ Failure of the authority to answer lets the seller hand over the uncleared docum
 cleared one when it comes (zatca-api 4.3, regulation R15). Whether that is done is the connection's decision.
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -15,9 +15,6 @@ from gateway.pipeline.gateway import Gateway
 from gateway.verdict import Outcome
 
 log = structlog.get_logger()
-
-AUTHORITY: Final = "authority"
-"""The scope of the breaker of the authority as a whole."""
 
 
 class Copy(NamedTuple):
@@ -57,7 +54,7 @@ def is_kept_back(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
     ledger = gateway.ledger
     if issued.status is Status.HELD and ledger.held(taxpayer_id, ledger.unit_of(taxpayer_id, issued.uuid)):
         return True
-    return any(line.scope == AUTHORITY for line in ledger.broken_lines())
+    return any(line.is_authoritys for line in ledger.broken_lines())
 
 
 def _shares(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
@@ -70,7 +67,7 @@ def _is_unanswered(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
     that is held, and a note that waits for its original, were not kept back by the authority's silence."""
     if issued.status not in (Status.ISSUED, Status.SENDING, Status.UNKNOWN):
         return False
-    if any(line.scope == AUTHORITY for line in gateway.ledger.broken_lines()):
+    if any(line.is_authoritys for line in gateway.ledger.broken_lines()):
         return True
     ended = [each.outcome for each in gateway.ledger.attempts(taxpayer_id, issued.uuid) if each.phase == "ended"]
     return Outcome.UNKNOWN in ended and ended[-1] is not Outcome.CREDENTIALS

@@ -3,13 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from structlog.testing import capture_logs
 
 from gateway.finding import Severity
 from gateway.ledger import Ledger
-from gateway.pipeline.doctor import LAST, Look, _is_sound, read_bookmark, watch_books
-from gateway.pipeline.gateway import open_gateway
-from gateway.pipeline.symptoms import CODES, symptom
+from gateway.pipeline.doctor import CODES, LAST, Look, read_bookmark, symptom
+from gateway.pipeline.doctor.look import _is_sound
 from tests.doctor.patient import DOCUMENTS, Superuser, found, make_books
 
 
@@ -117,11 +115,3 @@ def test_files_that_others_may_read(books):
 )
 def test_which_sqlite_is_mended(version, is_sound):
     assert _is_sound(tuple(map(int, version.split(".")))) is is_sound
-
-
-def test_the_nightly_look_logs_what_it_finds(books, hand):
-    hand.db.execute("UPDATE document SET total = '1.00' WHERE icv = 3")
-    with open_gateway(books) as gateway, capture_logs() as logged:
-        assert "document.facts" in {each.code for each in watch_books(gateway)}
-    assert ("error", "document.facts", 3) in {(each["log_level"], each.get("code"), each.get("icv")) for each in logged}
-    assert logged[-1]["documents"] == DOCUMENTS

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.ledger import ISSUED, Entry, Ledger, Witnessed, canonical_json
-from gateway.pipeline.symptoms import Symptom, symptom
+from gateway.pipeline.doctor.symptoms import Symptom, symptom
 
 
 class Reader:

@@ -17,19 +17,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import structlog
-
 from gateway.chain import Link, Linked, first_link, walk
 from gateway.errors import Unavailable
 from gateway.ledger import ChainHead, Head, Kept, Ledger, read_heads
-from gateway.pipeline.examine import examine, where
-from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.recorded import Reader
-from gateway.pipeline.sums import beyond_sums
-from gateway.pipeline.symptoms import Symptom, symptom
+from gateway.pipeline.doctor.examine import examine, where
+from gateway.pipeline.doctor.recorded import Reader
+from gateway.pipeline.doctor.sums import beyond_sums
+from gateway.pipeline.doctor.symptoms import Symptom, symptom
 from gateway.settings import Settings
-
-log = structlog.get_logger()
 
 LAST: Final = "last"
 Since = datetime | Literal["last"] | None
@@ -232,22 +227,3 @@ def file_symptoms(ledger: Ledger, settings: Settings) -> Iterator[Symptom]:
 def _is_sound(version: tuple[int, ...]) -> bool:
     """Whether the WAL-reset bug is mended (sqlite.org/wal.html): in 3.51.3, and in 3.50.7 and 3.44.6 of their lines."""
     return version >= _SOUND_SQLITE[0] or any(fixed[:2] == version[:2] and version >= fixed for fixed in _SOUND_SQLITE)
-
-
-# --- every night -----------------------------------------------------------------------------------------------------
-
-
-def watch_books(gateway: Gateway, *, since: Since = LAST) -> list[Symptom]:
-    """Look at what is new and log what is wrong, each a line; for a worker to call every night.
-
-    Documents from before the last look are not proved again, nor their status: let one night a week see
-    all of them (`since=None`).
-    """
-    look = Look(gateway.ledger, gateway.settings, since=since, now=gateway.now)
-    found = []
-    for each in look.symptoms():
-        found.append(each)
-        say = log.error if each.is_error else log.warning
-        say("books_wrong", code=each.code, what=each.message.en, fix=each.fix.en, **each.where)
-    log.info("books_examined", documents=look.documents, entries=look.entries, wrong=len(found))
-    return found

@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.errors import BadInput
 from gateway.ledger import Claim, Ledger
-from gateway.pipeline.symptoms import Symptom, symptom
+from gateway.pipeline.doctor.symptoms import Symptom, symptom
 from gateway.xml import NAMESPACES, parse
 
 _HALALA: Final = Decimal("0.01")

@@ -19,7 +19,7 @@ from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH, Profile
 from gateway.issued import Status
 from gateway.ledger import Kept
-from gateway.pipeline.symptoms import Symptom, symptom
+from gateway.pipeline.doctor.symptoms import Symptom, symptom
 from gateway.rules import stamped
 from gateway.verdict import Outcome
 from gateway.xml import NAMESPACES, parse
