@@ -29,6 +29,8 @@ _COMMANDS: Final = {
     "status": "gateway.commands.orders",
     "deadlines": "gateway.commands.deadlines",
     "warnings": "gateway.commands.deadlines",
+    "vat-report": "gateway.commands.vat",
+    "audit": "gateway.commands.audit",
     "quarantine": "gateway.commands.orders",
     "retry": "gateway.commands.orders",
     "onboard": "gateway.commands.onboarding",
@@ -58,7 +60,7 @@ class _Commands(click.Group):
         import importlib
 
         module = importlib.import_module(_COMMANDS[cmd_name])
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
 

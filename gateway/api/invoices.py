@@ -48,14 +48,18 @@ async def list_invoices(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """A page of documents; `next` is the cursor of the following page, absent on the last."""
+    scope = who.scope
+    first = max((day for day in (since, scope.first) if day), default=None)
+    last = min((day for day in (until, scope.last) if day), default=None)
     wanted = Filter(
         status=status,
         connection=connection,
         order=order,
         number=number,
         buyer=buyer,
-        since=_midnight(since) if since else None,
-        until=_midnight(min(until, LATEST) + timedelta(days=1)) if until else None,
+        since=_midnight(first) if first else None,
+        until=_midnight(min(last, LATEST) + timedelta(days=1)) if last else None,
+        unit=scope.unit,
     )
     page = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
     shown = {"items": [answer(each, base_url=gateway.settings.public_url) for each in page.items]}

@@ -5,6 +5,7 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.audit import SYSTEM
+from gateway.ledger.audit_pages import AuditFilter
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
 from gateway.ledger.columns import canonical_json
@@ -15,7 +16,7 @@ from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.moving import Moved, move
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
-from gateway.ledger.queries import Filter
+from gateway.ledger.queries import Filter, cursor_of, read_cursor
 from gateway.ledger.revocations import KeptList
 from gateway.ledger.role import role_sql
 from gateway.ledger.rows import (
@@ -50,6 +51,7 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
+from gateway.ledger.taxed import Place, TaxedRow
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Attempt",
     "AuditBreak",
     "AuditEntry",
+    "AuditFilter",
     "Backlog",
     "Band",
     "BrokenLine",
@@ -100,20 +103,24 @@ __all__ = [
     "OnboardingRun",
     "Page",
     "Part",
+    "Place",
     "Purpose",
     "Slot",
     "Snapshot",
     "Stage",
     "Step",
     "TakenOff",
+    "TaxedRow",
     "Taxpayer",
     "Turn",
     "WarningTrend",
     "Witnessed",
     "back_up",
     "canonical_json",
+    "cursor_of",
     "move",
     "put_back",
+    "read_cursor",
     "read_heads",
     "role_sql",
 ]

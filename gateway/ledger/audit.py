@@ -67,7 +67,7 @@ class Auditing:
                     .limit(_BATCH)
                 ).all()
             for row in rows:
-                yield _entry(row)
+                yield audit_entry(row)
             if len(rows) < _BATCH:
                 return
             after = rows[-1].seq
@@ -133,7 +133,8 @@ def entry_hash(entry: AuditEntry) -> str:
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
-def _entry(row: Row[Any]) -> AuditEntry:
+def audit_entry(row: Row[Any]) -> AuditEntry:
+    """An entry from its row."""
     return AuditEntry(
         seq=row.seq,
         at=row.at,

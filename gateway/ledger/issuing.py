@@ -293,6 +293,8 @@ def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapsh
         "takes": dict(made.takes),
         "external_number": made.external.number if made.external else "",
         "external_left": made.external.left if made.external else None,
+        "taxed": made.taxed,
+        "supplied_on": made.taxed["supplied_on"] if made.taxed else None,
     }
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import select
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
 from gateway.ledger.audit import Auditing
+from gateway.ledger.audit_pages import AuditPages
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
+from gateway.ledger.evidence import Evidence
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
@@ -25,6 +27,7 @@ from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
 from gateway.ledger.sharing import Sharing
 from gateway.ledger.strictness import Strictness
+from gateway.ledger.taxed import Taxing
 from gateway.ledger.trends import Trends
 
 
@@ -41,12 +44,15 @@ class Ledger(
     Sharing,
     Deadlines,
     Trends,
+    Taxing,
     Measures,
     Inbox,
     Leases,
     Looking,
     Queries,
+    Evidence,
     Auditing,
+    AuditPages,
     Access,
 ):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.

@@ -152,6 +152,8 @@ class ApiKey(Row, table=True):
     created_at: datetime = Field(sa_type=Moment)
     last_used_at: datetime | None = Field(sa_type=Moment)
     revoked_at: datetime | None = Field(sa_type=Moment)
+    ends_at: datetime | None = Field(sa_type=Moment)
+    scope: Any = Field(sa_type=Json)
 
 
 class Envelope(Row, table=True):
@@ -206,7 +208,8 @@ class Document(Row, table=True):
     """`rule_book` is the release it was judged by, `allowed` what that found and the taxpayer let stand.
 
     `takes` is what a credit note takes of its original; `external_number` names an original from elsewhere, of which
-    `external_left` was left.
+    `external_left` was left. `taxed` is what it says of VAT, absent of documents from before that was kept;
+    `supplied_on` of that the day of supply (KSA-5), to look for.
     """
 
     __table_args__ = (
@@ -252,6 +255,8 @@ class Document(Row, table=True):
     takes: Any = Field(sa_type=Json)
     external_number: str
     external_left: Decimal | None = Field(sa_type=Money)
+    taxed: Any = Field(sa_type=Json)
+    supplied_on: str | None
 
 
 class Deduction(Row, table=True):
