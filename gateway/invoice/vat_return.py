@@ -274,8 +274,8 @@ def group_of(entry: Entry, figure: Figure) -> Group:
 
 
 def adjusts(kind: Kind, original: date | None, period: Period) -> bool:
-    """Whether a document corrects what an earlier period reported. The day of an original from elsewhere is not known:
-    it is from before the gateway, and taken for earlier."""
+    """Whether a document corrects what an earlier period reported; an original of an unknown day is taken for
+    earlier."""
     return kind.is_note and (original is None or original < period.first)
 
 

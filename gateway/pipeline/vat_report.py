@@ -11,14 +11,14 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from gateway import ubl
-from gateway.errors import BadInput, GatewayError
+from gateway.errors import BadInput, Unknown
 from gateway.finding import Text
 from gateway.invoice.facts import RIYADH
 from gateway.invoice.period import Period
 from gateway.invoice.taxed import Taxed, taxed_from, taxed_of
 from gateway.invoice.vat_return import By, Entry, Figure, Standing, Tally, adjusts, standing_of, tax_day
 from gateway.ledger import Ledger, Place, TaxedRow
-from gateway.order import read_order
+from gateway.order import Order, read_order
 from gateway.pipeline.vat_proof import Proof
 
 NAMED: Final = 100
@@ -187,24 +187,28 @@ def _entry(ledger: Ledger, question: Question, row: TaxedRow, taxed: Taxed, day:
 
 
 def _original_day(ledger: Ledger, question: Question, row: TaxedRow) -> date | None:
-    """The day that put the original of a note into its period; None if it is from elsewhere."""
+    """The day that put the original of a note into its period; of one from elsewhere the day the order says it was
+    issued on."""
     original = row.original
     if original is None or row.corrects is None:
-        return None
+        order = _order_of(ledger, question.taxpayer_id, row.uuid)
+        return order.corrects.issued_on if order and order.corrects else None
     xml = None if original.taxed else ledger.stamped_xml(question.taxpayer_id, row.corrects)
-    taxed = _taxed(original.taxed, xml)
-    return tax_day(original.kind, original.issued_at, taxed, question.by)
+    return tax_day(original.kind, original.issued_at, _taxed(original.taxed, xml), question.by)
 
 
 def _rate_of_order(ledger: Ledger, taxpayer_id: str, row: TaxedRow) -> Decimal | None:
     """SAR for one unit, as the order said that the document, or the one it corrects, was made of."""
     for uuid in (row.uuid, row.corrects):
-        if uuid is None:
-            continue
-        try:
-            order = read_order(ledger.snapshot(taxpayer_id, uuid).order_json)
-        except GatewayError:  # a note's snapshot is a refund
-            continue
-        if order.fx:
+        order = _order_of(ledger, taxpayer_id, uuid) if uuid else None
+        if order and order.fx:
             return order.fx.rate
     return None
+
+
+def _order_of(ledger: Ledger, taxpayer_id: str, uuid: str) -> Order | None:
+    """The order that a document was made of; None of a note, which was made of a refund or an addition."""
+    try:
+        return read_order(ledger.snapshot(taxpayer_id, uuid).order_json)
+    except (BadInput, Unknown):
+        return None

@@ -27,15 +27,20 @@ FOR = {
     ("get", "/v1/deadlines"): {"accountant", "auditor", "admin"},
     ("get", "/v1/deadlines/notice"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/reports/vat"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/reports/vat/documents"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/audit"): {"auditor", "admin"},
     ("post", "/v1/validate"): EVERYONE,
     ("post", "/v1/units"): {"admin"},
     ("get", "/v1/units"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/units/{unit_id}/certificates"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/units/{unit_id}/chains/{chain_id}"): {"accountant", "auditor", "admin"},
     ("post", "/v1/units/{unit_id}/renew"): {"admin"},
     ("post", "/v1/units/{unit_id}/release"): {"admin"},
 }
 OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 
-PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id}
+PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id, "{chain_id}": "none"}
 
 
 def path_of(route):

@@ -2,14 +2,20 @@
 
 from datetime import timedelta
 
+import pytest
+
 from gateway.invoice.facts import RIYADH
 from gateway.invoice.period import Period, read_period
 from gateway.invoice.vat_return import By
-from gateway.order import read_refund
+from gateway.order import read_order, read_refund
+from gateway.pipeline.issue import Request, correct
 from gateway.pipeline.notes import NoteRequest, credit
 from gateway.pipeline.vat_json import report_json
 from gateway.pipeline.vat_report import Question, vat_report
+from gateway.simulator import Fault
 from tests.installation import BUSINESS, OWNER, order
+from tests.ledger.raw import raw_connection
+from tests.pipeline.test_submit import REFUSAL
 
 ABROAD = {"kind": "business", "name": "Müller GmbH", "other_id": {"scheme": "OTH", "value": "DE811"}}
 ABROAD |= {"address": {"street": "Rue 1", "city": "Wien", "country": "AT"}}
@@ -114,14 +120,85 @@ def test_a_prepayment_is_taxed_once(site):
     }
 
 
-def test_what_the_authority_lacks_is_apart_and_what_it_refused_is_named(site):
+def test_what_the_authority_lacks_is_apart(site):
     site.issue(1)
-    open_fields = asked(site)
-    assert (fields(open_fields), fields(open_fields, "open")) == (
-        {},
-        {("standard", "15"): ("100.00", "0.00", "15.00", 1)},
-    )
-    site.authority.state.faults.reject_next = 1 if hasattr(site.authority.state.faults, "reject_next") else 0
+    shown = asked(site)
+    assert fields(shown) == {}
+    assert fields(shown, "open") == {("standard", "15"): ("100.00", "0.00", "15.00", 1)}
+
+
+def test_what_was_rejected_is_named_and_what_stands_for_it_counts_once(site):
+    site.authority.faults.add(Fault(status=400, body=REFUSAL))
+    refused = site.issue(1, buyer=BUSINESS)
+    site.work()
+    shown = asked(site)
+    assert fields(shown) == fields(shown, "open") == {}
+    assert shown["look_at"] == [{"uuid": refused.uuid, "number": refused.number, "why": "rejected"}]
+    better = read_order(order(1, buyer=BUSINESS | {"name": "شركة أخرى"}))
+    correct(site.gateway, refused.uuid, Request(OWNER, "tests", better))
+    site.work()
+    shown = asked(site)
+    assert fields(shown) == {("standard", "15"): ("100.00", "0.00", "15.00", 1)}
+    assert (shown["documents"]["replaced"], shown["look_at"]) == (1, [])
+
+
+def test_an_export_whose_rate_is_not_shown_takes_the_orders_and_so_does_its_note(site):
+    dollars = {"currency": "USD", "fx": {"rate": "3.75", "shown": False}}
+    made = net(site, 1, ("1000.00", EXPORT), buyer=ABROAD, **dollars)
+    site.work()
+    give_back(site, made, "R1", "400.00")
+    assert fields(asked(site)) == {("exports", "0"): ("2250.00", "0.00", "0.00", 2)}
+
+
+def test_a_note_on_an_invoice_from_elsewhere_goes_by_the_day_of_that(site):
+    today = site.clock().astimezone(RIYADH).date()
+    for number, day in ((1, today), (2, today - timedelta(days=90))):
+        old = {"number": f"OLD-{number}", "issued_on": day.isoformat(), "left": "115.00"}
+        net(site, number, ("40.00", S15), kind="credit_note", buyer=BUSINESS, corrects=old, reason={"code": "return"})
+    site.work()
+    assert fields(asked(site)) == {("standard", "15"): ("-40.00", "-40.00", "-12.00", 2)}
+
+
+# -- what is kept, and the bytes
+
+
+def past_the_guards(site, statement, *values):
+    raw = raw_connection(site.gateway.settings.ledger_url)
+    with raw.unguarded():
+        raw.execute(statement, values)
+    raw.close()
+
+
+def test_documents_from_before_are_read_from_their_bytes(site):
+    made = net(site, 1, ("100.00", S15), ("7.00", taxed("E", "29")), buyer=BUSINESS)
+    site.work()
+    give_back(site, made, "R1", "23.00")
+    before = asked(site, by=By.TAX_POINT)
+    past_the_guards(site, "UPDATE document SET taxed = NULL, supplied_on = NULL")
+    assert asked(site, by=By.TAX_POINT)["groups"] == before["groups"]
+
+
+def test_a_figure_that_was_changed_is_named_with_its_terms(site):
+    made = site.issue(1)
+    net(site, 2, ("50.00", S15))
+    site.work()
+    past_the_guards(site, "UPDATE document SET taxed = replace(taxed, '100.00', '9.00') WHERE uuid = ?", made.uuid)
+    report = vat_report(site.ledger, question(site), now=site.clock())
+    assert (report.agrees, report.proof.differing, report.proof.documents) == (False, 1, 2)
+    assert [(each.uuid, each.why) for each in report.looked_at] == [(made.uuid, "differs from its XML: BG-23")]
+
+
+@pytest.mark.parametrize("kept", ["{}", "[1]", None])
+def test_what_cannot_be_read_is_named_and_the_rest_is_reported(site, kept):
+    made = site.issue(1)
+    net(site, 2, ("50.00", S15))
+    site.work()
+    past_the_guards(site, "UPDATE stamp SET xml = X'3C' WHERE document_uuid = ?", made.uuid)
+    past_the_guards(site, "UPDATE document SET taxed = ? WHERE uuid = ?", kept, made.uuid)
+    report = vat_report(site.ledger, question(site), now=site.clock())
+    assert (report.agrees, report.unreadable) == (False, 1)
+    assert fields(report_json(report)) == {("standard", "15"): ("50.00", "0.00", "7.50", 1)}
+    assert [(each.uuid, each.why) for each in report.looked_at] == [(made.uuid, "cannot be read")]
 
 
 def test_by_tax_point_a_supply_of_last_month_belongs_there(site):
