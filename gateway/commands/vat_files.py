@@ -134,6 +134,7 @@ class Workbook:
     def __init__(self, path: str, language: Language) -> None:
         import xlsxwriter
 
+        Path(path).touch()  # where it cannot be written, that is said before anything is added up
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
         self._language = language
         self._book = xlsxwriter.Workbook(path, options)

@@ -4,6 +4,7 @@ It shares nothing with the report but the documents: no field, no kept figure, n
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
@@ -12,7 +13,7 @@ from lxml import etree
 
 from gateway.errors import BadInput
 from gateway.invoice.facts import SAR
-from gateway.invoice.taxed import Portion
+from gateway.invoice.taxed import Portion, Taxed
 from gateway.invoice.vat_return import Entry, Figure, Part, Tally
 from gateway.xml import CAC, CBC, parse
 
@@ -37,7 +38,11 @@ class Stated(NamedTuple):
 
 def stated(xml: bytes) -> Stated:
     """The amounts in a document's bytes; BadInput if they cannot be read."""
-    root = parse(xml)
+    return stated_in(parse(xml))
+
+
+def stated_in(root: etree._Element) -> Stated:
+    """The same of a document that was read."""
     try:
         return _stated(root)
     except (InvalidOperation, ValueError, TypeError):
@@ -130,19 +135,26 @@ def _zeros() -> list[Decimal]:
     return [Decimal(0), Decimal(0)]
 
 
-def _differences(entry: Entry, figures: tuple[Figure, ...], said: Stated) -> list[str]:
-    """The terms in which what is kept and what is stated are not the same."""
-    kept = entry.taxed
+def _differences(entry: Entry, figures: tuple[Figure, ...], said: Stated) -> Iterator[str]:
+    """The terms in which the report and the bytes do not say the same."""
+    if (said.uuid, said.kind) != (entry.uuid, entry.kind.value):
+        yield "KSA-1, BT-3"
+    yield from vat_differences(entry.taxed, said)
     supplied = sum((figure.vat for figure in figures if figure.part is Part.SUPPLY), Decimal(0))
-    compared = {
-        "KSA-1": said.uuid == entry.uuid,
-        "BT-3": said.kind == entry.kind.value,
-        "BT-5": said.currency == kept.currency,
-        "BT-111": said.vat_sar == kept.vat_sar and (not figures or abs(supplied) == said.vat_sar),
-        "BG-23": said.groups == _kept(kept.portions),
-        "KSA-31, KSA-32": said.deducted == _kept(kept.deducted),
-    }
-    return [term for term, same in compared.items() if not same]
+    if figures and abs(supplied) != said.vat_sar:
+        yield "BT-111 in the fields"
+
+
+def vat_differences(kept: Taxed, said: Stated) -> Iterator[str]:
+    """The terms in which what is kept of a document's VAT and its bytes do not say the same."""
+    if said.currency != kept.currency:
+        yield "BT-5"
+    if said.vat_sar != kept.vat_sar:
+        yield "BT-111"
+    if said.groups != _kept(kept.portions):
+        yield "BG-23"
+    if said.deducted != _kept(kept.deducted):
+        yield "KSA-31, KSA-32"
 
 
 def _kept(portions: tuple[Portion, ...]) -> Amounts:
