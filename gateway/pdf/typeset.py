@@ -27,6 +27,10 @@ _FONTS: Final = {
 """Arabic and Latin of one hand, then one that draws Greek, Cyrillic and Devanagari too. Their families are named in
 invoice.typ."""
 
+_LONG: Final = 100
+"""Lines from which a document is long."""
+_KEPT_FOR: Final = 10
+
 _MISSING: Final = "\N{REPLACEMENT CHARACTER}"
 _JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 _LONGEST_WORD: Final = 24
@@ -56,7 +60,7 @@ def typeset(page: dict[str, Any], code: str, attached: Attached, looks: Looks, *
         "file_name": attached.name,
         "xml": attached.xml,
     }
-    return _compiler().compile(inputs, timestamp)
+    return _compiler().compile(inputs, timestamp, is_long=len(page["lines"]["rows"]) > _LONG)
 
 
 def _looks(looks: Looks, footer: list[str]) -> dict[str, Any]:
@@ -74,13 +78,21 @@ class _Compiler:
         self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
         self._turn = threading.Lock()
 
-    def compile(self, inputs: dict[str, str], timestamp: datetime) -> bytes:
+    def compile(self, inputs: dict[str, str], timestamp: datetime, *, is_long: bool) -> bytes:
         with self._turn:
             made = self._compiler.compile(
                 self._template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=timestamp
             )
+            if is_long:
+                self._forget()
         assert isinstance(made, bytes), "a PDF is one file"
         return made
+
+    def _forget(self) -> None:
+        """Have typst let go of what it laid out, which it keeps for its next ten compilations: of a thousand lines
+        that is 200 MB each."""
+        for _ in range(_KEPT_FOR + 1):
+            self._compiler.compile(b"", format="pdf")
 
 
 @cache
