@@ -22,7 +22,7 @@ async def get_audit(
     target: Annotated[str, Query(alias="object", max_length=500, description="To what: a UUID, a key, a path")] = "",
     since: Annotated[date | None, Query(alias="from", description="First day (Riyadh)")] = None,
     until: Annotated[date | None, Query(alias="to", description="Last day (Riyadh)")] = None,
-    cursor: Annotated[int | None, Query(ge=1, le=2**62, description="The number before which to go on")] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=2**62, description="What the page before gave as `next`")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """What was done and looked at, by whom and when; `next` is the cursor of the following page."""
@@ -34,8 +34,7 @@ async def get_audit(
         until=_midnight(min(until, LATEST) + timedelta(days=1)) if until else None,
     )
     page = await gateway.offload(gateway.ledger.audit_page, who.taxpayer_id, wanted, before=cursor, limit=limit)
-    more = {"next": page[-1].seq} if len(page) == limit else {}
-    return {"items": [entry_json(each) for each in page]} | more
+    return {"items": [entry_json(each) for each in page.items]} | ({"next": page.next} if page.next else {})
 
 
 def _midnight(day: date) -> datetime:

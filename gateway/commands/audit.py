@@ -39,7 +39,7 @@ def audit_command(
 ) -> None:
     """The audit log, newest first: what was done, by whom, and every look of an auditor (--action look).
 
-    `gateway doctor` proves that nothing in it was changed.
+    An entry gets its number when it is sealed, a moment later. `gateway doctor` proves that nothing was changed.
     """
     bounds = (in_riyadh(each) if each else None for each in (since, until))
     wanted = AuditFilter(actor, action, target, *bounds)
@@ -51,7 +51,7 @@ def audit_command(
         return
     rows = [
         (
-            each.seq,
+            "" if each.seq is None else each.seq,
             f"{each.at.astimezone(RIYADH):%Y-%m-%d %H:%M:%S}",
             printable(each.actor),
             each.action,
@@ -67,7 +67,7 @@ def _entries(ledger: Ledger, owner: str, wanted: AuditFilter, limit: int) -> Ite
     before = None
     while limit > 0:
         page = ledger.audit_page(owner, wanted, before=before, limit=min(limit, _PAGE))
-        yield from page
-        if len(page) < min(limit, _PAGE):
+        yield from page.items
+        if page.next is None:
             return
-        before, limit = page[-1].seq, limit - len(page)
+        before, limit = page.next, limit - len(page.items)

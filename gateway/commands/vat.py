@@ -122,7 +122,7 @@ def _print_documents(gateway: Gateway, question: Question, box: Box, lang: Langu
         for row in rows:
             print_json(row)
         return
-    names = "number kind profile day column part rate taxable vat uuid".split()
+    names = "number kind profile day column part rate taxable vat".split()
     columns = [spoken(COLUMNS[name], lang) for name in names]
     cells = [[word(name, row[name], lang) or "" for name in names] for row in rows]
     numbers = [spoken(COLUMNS[name], lang) for name in ("rate", "taxable", "vat")]

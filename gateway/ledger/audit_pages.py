@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 
@@ -27,6 +27,13 @@ class AuditFilter:
     until: datetime | None = None
 
 
+class AuditPage(NamedTuple):
+    """Some entries, newest first; `next` is the cursor of what follows, None at the end."""
+
+    items: tuple[AuditEntry, ...]
+    next: int | None
+
+
 class AuditPages:
     """Looking into the audit log."""
 
@@ -34,13 +41,15 @@ class AuditPages:
 
     def audit_page(
         self, taxpayer_id: str, by: AuditFilter = AuditFilter(), *, before: int | None = None, limit: int = 50
-    ) -> tuple[AuditEntry, ...]:
-        """Entries of a taxpayer, newest first, at most MAX_PAGE at a time; those before number `before`."""
+    ) -> AuditPage:
+        """Entries of a taxpayer in the order they came, newest first, at most MAX_PAGE at a time, sealed or not;
+        `before` is the cursor that the page before gave."""
         size = max(1, min(limit, MAX_PAGE))
         wanted = select(AUDIT).where(AUDIT.c.taxpayer_id == taxpayer_id, *_conditions(by, before))
         with self._database.reading() as connection:
-            rows = connection.execute(wanted.order_by(AUDIT.c.seq.desc()).limit(size)).all()
-        return tuple(audit_entry(row) for row in rows)
+            rows = connection.execute(wanted.order_by(AUDIT.c.id.desc()).limit(size + 1)).all()
+        more = rows[size - 1].id if len(rows) > size else None
+        return AuditPage(tuple(audit_entry(row) for row in rows[:size]), more)
 
 
 def _conditions(by: AuditFilter, before: int | None) -> Iterator[ColumnElement[bool]]:
@@ -52,4 +61,4 @@ def _conditions(by: AuditFilter, before: int | None) -> Iterator[ColumnElement[b
     if by.until:
         yield AUDIT.c.at < by.until
     if before is not None:
-        yield AUDIT.c.seq < before
+        yield AUDIT.c.id < before

@@ -7,7 +7,8 @@ from gateway.ledger import AuditEntry
 
 
 def entry_json(entry: AuditEntry) -> dict[str, Any]:
-    """Who did what to what, and when (Riyadh); the hashes link it to the entries before."""
+    """Who did what to what, and when (Riyadh). `seq` is its place in the log and `hash` covers all up to there, once it
+    is sealed."""
     return {
         "seq": entry.seq,
         "at": entry.at.astimezone(RIYADH).isoformat(),
@@ -15,6 +16,5 @@ def entry_json(entry: AuditEntry) -> dict[str, Any]:
         "action": entry.action,
         "object": entry.object,
         "detail": dict(entry.detail),
-        "previous": entry.previous,
         "hash": entry.hash,
     }

@@ -62,7 +62,7 @@ def test_an_id_of_another_is_as_good_as_none(quiet, victim, role):
     ids, secrets = victim
     stranger_to(quiet)
     caller, before = quiet.as_role(role, OTHER), quiet.position()
-    seen = len(quiet.ledger.audit_page(OWNER, AuditFilter(), limit=200))
+    seen = len(quiet.ledger.audit_page(OWNER, AuditFilter(), limit=200).items)
     for method, path, operation in operations(quiet):
         body = json.dumps(BODIES[path]) if path in BODIES else None
         answer = caller.request(method, filled(path, ids), params=query(operation, ids), content=body)
@@ -74,7 +74,7 @@ def test_an_id_of_another_is_as_good_as_none(quiet, victim, role):
         elif answer.status_code == 200 and "items" in answer.json():
             assert ids["{uuid}"] not in answer.text, path
     assert quiet.position() == before
-    assert len(quiet.ledger.audit_page(OWNER, AuditFilter(), limit=200)) == seen
+    assert len(quiet.ledger.audit_page(OWNER, AuditFilter(), limit=200).items) == seen
 
 
 def test_what_is_there_and_what_is_nowhere_are_told_alike(quiet, victim):
