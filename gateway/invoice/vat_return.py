@@ -44,7 +44,7 @@ BOXES: Final[dict[Box, Text]] = {
         "Standard-rated sales to government entities", "المبيعات الخاضعة للنسبة الأساسية للجهات الحكومية"
     ),
     Box.CITIZENS: Text(
-        "Sales to citizens: private healthcare, private education, first house",
+        "Sales to citizens: healthcare, education, first house",
         "المبيعات للمواطنين: الخدمات الصحية الخاصة والتعليم الأهلي والمسكن الأول",
     ),
     Box.ZERO_DOMESTIC: Text("Zero-rated domestic sales", "المبيعات المحلية الخاضعة للنسبة الصفرية"),

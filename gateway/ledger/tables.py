@@ -258,7 +258,7 @@ class Document(Row, table=True):
     takes: Any = Field(sa_type=Json)
     external_number: str
     external_left: Decimal | None = Field(sa_type=Money)
-    taxed: Any = Field(sa_type=Json)
+    taxed: Any = Field(sa_type=Json, nullable=True)
     supplied_on: str | None
 
 

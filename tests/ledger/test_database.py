@@ -131,7 +131,7 @@ def copy_rows(now, old, table):
     old.advance(table)
 
 
-@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004", "r0005"])
+@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004", "r0005", "r0006"])
 def test_an_old_schema_is_brought_up_to_date(url, new_url, ledger, version):
     issued = Desk(ledger).issue("45").issued
     [sealed] = ledger.seal_audit(now=NOW)
