@@ -17,7 +17,7 @@ from tests.rules.edits import Case, cases, edited
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone(timedelta(hours=3)))
 SETS = {RuleSet.EN16931: "cen", RuleSet.KSA: "ksa"}
-DOCUMENTS = 500
+DOCUMENTS = 1200
 MANY_DOCUMENTS = 20_000
 
 
