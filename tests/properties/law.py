@@ -6,7 +6,7 @@ Written from R70 to R78 of the regulation's digest, on the JSON of an order. Sha
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from math import floor
 from typing import Any, Final, NamedTuple
 
@@ -34,7 +34,7 @@ def whole(text: str) -> int:
     return int(halalas)
 
 
-@cache
+@lru_cache(maxsize=50_000)
 def rounded(text: str) -> int:
     """An amount of any decimals in halalas."""
     return half_up(Fraction(text) * 100)
@@ -103,7 +103,7 @@ def list_price(line: Json) -> Fraction:
     return _price(line["quantity"], line["unit_price"], line.get("base_quantity", "1"))
 
 
-@cache
+@lru_cache(maxsize=50_000)
 def _price(quantity: str, unit_price: str, base_quantity: str) -> Fraction:
     return Fraction(quantity) * Fraction(unit_price) * 100 / Fraction(base_quantity)
 

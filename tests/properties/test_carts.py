@@ -26,7 +26,7 @@ from tests.properties import document, law, oracle
 from tests.properties.carts import Cart, carts, money
 from tests.ubl_documents import HEADING, LINK, SELLER
 
-BATCHES: Final = 6
+BATCHES: Final = 20
 MANY_BATCHES: Final = 200
 CARTS: Final = 150
 """In a batch; so many carts of so many batches are the same on every machine."""

@@ -11,7 +11,7 @@ PORTION = 100
 
 
 @pytest.mark.parametrize(
-    ("orders", "seed"), [(300, 1), pytest.param(20_000, 2, marks=pytest.mark.torture)], ids=["300", "20000"]
+    ("orders", "seed"), [(1000, 1), pytest.param(20_000, 2, marks=pytest.mark.torture)], ids=["1000", "20000"]
 )
 def test_a_storm_of_faults_leaves_one_acceptance_an_order(field, orders, seed):
     field.authority.faults.strict = Strict(seed=seed, rate=0.3, stall=0.01, delay=0.005, retry_after=20)
