@@ -25,6 +25,11 @@ class Caller(NamedTuple):
     actor: str
     scope: Scope = EVERYTHING
 
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing may change by its calls, and each of them is logged."""
+        return self.role is Role.AUDITOR
+
 
 class May(StrEnum):
     """What a caller wants to do."""
@@ -79,7 +84,7 @@ async def caller(
         )
     known = await gateway.offload(authenticate, gateway, shown.credentials.strip())
     who = Caller(known.taxpayer_id, known.role, f"key:{known.id}", known.scope)
-    if who.role is Role.AUDITOR:
+    if who.only_looks:
         path, query = request.url.path, dict(request.query_params)
         await gateway.offload(
             log_look, gateway, who.taxpayer_id, who.actor, method=request.method, path=path, query=query

@@ -100,7 +100,9 @@ async def get_xml(
         demand(who, May.READ_EXCHANGES)
         xml = await gateway.offload(gateway.ledger.stamped_xml, who.taxpayer_id, uuid)
         return Response(xml, media_type="application/xml")
-    copy = await gateway.offload(buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor)
+    copy = await gateway.offload(
+        buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor, only_looks=who.only_looks
+    )
     return Response(copy.xml, media_type="application/xml", headers=_UNCLEARED if copy.uncleared else {})
 
 
@@ -117,7 +119,9 @@ async def get_qr_png(uuid: str, gateway: Served, who: Reader) -> Response:
 
 
 async def _picture(gateway: Gateway, who: Caller, uuid: str, draw: Callable[[str], bytes], media_type: str) -> Response:
-    copy = await gateway.offload(buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor)
+    copy = await gateway.offload(
+        buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor, only_looks=who.only_looks
+    )
     picture = await gateway.offload(draw, copy.qr)
     # A cleared document has another QR, so that of an uncleared one is not kept.
     return Response(picture, media_type=media_type, headers=_UNCLEARED if copy.uncleared else _DRAWN_ONCE)

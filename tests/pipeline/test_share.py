@@ -107,6 +107,20 @@ def test_in_an_outage_the_uncleared_document_is_shared_and_shared_again(site):
     assert list(site.ledger.audit_breaks(OWNER)) == []
 
 
+def test_whoever_only_looks_shares_nothing(site):
+    issued = site.issue(1, buyer=BUSINESS)
+    share(site)
+    break_line(site.ledger, "authority", now=site.clock(), reason="HTTP 503")
+    before = site.now(issued)
+    with pytest.raises(NotCleared):
+        buyers_copy(site.gateway, OWNER, issued.uuid, actor="auditor", only_looks=True)
+    assert (site.now(issued), audited(site)) == (before, [])
+    shared = copy_of(site, issued)
+    assert shared.uncleared
+    assert buyers_copy(site.gateway, OWNER, issued.uuid, actor="auditor", only_looks=True) == shared
+    assert audited(site) == [issued.uuid]
+
+
 def test_while_it_is_tried_again_it_is_still_unanswered(site):
     share(site)
     site.authority.faults.add(Fault(status=503))

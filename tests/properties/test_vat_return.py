@@ -51,20 +51,22 @@ class Shelf:
         raise Unknown("not here")
 
 
-days = st.dates(date(2026, 5, 1), date(2026, 9, 30))
+days = st.one_of(*[st.dates(date(2026, 7, 1), date(2026, 9, 30))] * 3, st.dates(date(2026, 6, 1), date(2026, 10, 9)))
+statuses = st.sampled_from([Status.REPORTED, Status.CLEARED] * 4 + list(Status))
 _taxes = st.sampled_from([VAT15, VAT5, MEDICINE, EXPORT])
-_amounts = st.decimals(ZERO, Decimal(50), places=2)
+_amounts = st.decimals(Decimal("0.01"), Decimal(50), places=2)
 
 
 @st.composite
 def invoices(draw) -> Invoice:
     """A document of any kind, in SAR or not."""
     drawn = draw(figures())
+    drawn = drawn if len(drawn.lines) < 4 else replace(drawn, lines=drawn.lines[:3], allowances=())
     kind = draw(st.sampled_from([Kind.INVOICE, Kind.INVOICE, *Kind]))
     lines = tuple(replace(line, tax=CITIZEN if draw(st.integers(0, 9)) == 0 else line.tax) for line in drawn.lines)
     is_hidden = drawn.fx_rate is not None and drawn.vat > 1 and draw(st.booleans())
     lines = drawn.lines if drawn.allowances or is_hidden else lines
-    deducted = kind is Kind.INVOICE and not is_hidden and draw(st.booleans())
+    deducted = kind is Kind.INVOICE and not is_hidden and draw(st.integers(0, 2)) > 0
     made = replace(
         drawn,
         kind=kind,
@@ -86,7 +88,7 @@ def invoices(draw) -> Invoice:
 def shelves(draw) -> Shelf:
     """Some months of documents, of which some are notes on others, and some from before their VAT was kept."""
     rows, xmls = [], {}
-    for place in range(draw(st.integers(1, 6))):
+    for place in range(draw(st.integers(2, 8))):
         invoice, day = draw(invoices()), draw(days)
         issued_at = datetime.combine(day, datetime.min.time(), RIYADH) + timedelta(hours=draw(st.integers(0, 23)))
         uuid = f"u-{place}"
@@ -108,7 +110,7 @@ def shelves(draw) -> Shelf:
                 buyer_vat="",
                 taxed=kept if draw(st.integers(0, 3)) else None,
                 corrects=original.uuid if original else None,
-                status=draw(st.sampled_from([Status.REPORTED, Status.CLEARED, *Status])),
+                status=draw(statuses),
                 original=Original(original.kind, original.issued_at, original.taxed) if original else None,
                 xml=None,
             )
@@ -203,7 +205,7 @@ def reported(report, standing):
 
 
 @given(shelves(), st.sampled_from(By))
-@settings(max_examples=30)
+@settings(max_examples=40)
 def test_the_report_is_what_the_oracle_says_and_its_parts_add_up(shelf, by):
     quarter = read_period("2026-Q3")
     report = vat_report(shelf, Question("tp", quarter, by), now=NOW)
