@@ -28,6 +28,8 @@ class May(StrEnum):
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
     READ_REPORTS = "read reports"
+    SHARE = "give out links"
+    REVOKE_LINKS = "take links back"
     VALIDATE = "have documents judged"
     SEE_UNITS = "see units"
     RUN_UNITS = "onboard, renew and release units"
@@ -37,6 +39,8 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.SEND_ORDERS: frozenset({Role.INTEGRATOR, Role.ADMIN}),
     May.CORRECT: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
     May.READ_INVOICES: frozenset(Role),
+    May.SHARE: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
+    May.REVOKE_LINKS: frozenset({Role.ADMIN}),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
     May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
@@ -89,6 +93,7 @@ def demand(who: Caller, right: May) -> None:
 
 Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
 Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
+Sharer = Annotated[Caller, Depends(requires(May.SHARE))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
 ReportReader = Annotated[Caller, Depends(requires(May.READ_REPORTS))]
 Overseer = Annotated[Caller, Depends(requires(May.SEE_UNITS))]

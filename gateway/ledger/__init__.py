@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.appearance import EVERY_UNIT
 from gateway.ledger.audit import SYSTEM
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
@@ -53,6 +54,7 @@ from gateway.ledger.rows import (
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "EVERY_UNIT",
     "ISSUED",
     "SYSTEM",
     "AllowedWarning",

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
+from gateway.ledger.appearance import Appearance
 from gateway.ledger.audit import Auditing
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
@@ -48,6 +49,7 @@ class Ledger(
     Queries,
     Auditing,
     Access,
+    Appearance,
 ):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 

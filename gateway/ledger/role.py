@@ -18,7 +18,7 @@ _IN_PART: Final = {
     "taxpayer": ("name",),  # whoever adds to a taxpayer's audit log locks its row, which needs this right
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_DELETED: Final = ("allowed_warning", "envelope")
+_DELETED: Final = ("allowed_warning", "envelope", "looks")
 
 
 def role_sql(name: str, database: str) -> str:

@@ -405,6 +405,18 @@ class AllowedWarning(Row, table=True):
     at: datetime = Field(sa_type=Moment)
 
 
+class Looks(Row, table=True):
+    """`unit_id` is empty where they are the taxpayer's; `logo` is an SVG."""
+
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    unit_id: str = Field(primary_key=True)
+    colour: str
+    accent: str
+    logo: str = Field(sa_type=Text)
+    footer: str = Field(sa_type=Text)
+    changed_at: datetime = Field(sa_type=Moment)
+
+
 class Audit(Row, table=True):
     taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
     seq: int = Field(primary_key=True)
@@ -451,5 +463,6 @@ CLEARANCE: Final = _core(Clearance)
 LINK_BACK: Final = _core(LinkBack)
 NOTICE: Final = _core(Notice)
 ALLOWED_WARNING: Final = _core(AllowedWarning)
+LOOKS: Final = _core(Looks)
 AUDIT: Final = _core(Audit)
 MARK: Final = _core(Mark)
