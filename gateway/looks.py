@@ -57,7 +57,8 @@ class Looks:
 
     @property
     def is_dark(self) -> bool:
-        """Whether text on `colour` is white: whichever of black and white has more contrast (WCAG 2.2, 1.4.3)."""
+        """Whether `colour` can be read on white, and white on it; else black is written on it, and in its place. It is
+        where the contrast of white is that of black, which is 4.58 then (WCAG 2.2, 1.4.3 wants 4.5)."""
         red, green, blue = (_linear(int(self.colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
         luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
         return (luminance + 0.05) ** 2 < 1.05 * 0.05

@@ -1,6 +1,7 @@
 """A page becomes a PDF/A-3: set by typst, in fonts that draw every character of it."""
 
 import json
+import re
 import threading
 import unicodedata
 from datetime import datetime
@@ -33,6 +34,11 @@ _KEPT_FOR: Final = 10
 
 _MISSING: Final = "\N{REPLACEMENT CHARACTER}"
 _JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+_ARABIC: Final = re.compile(r"[\u0590-\u08ff]")
+_FIGURES: Final = re.compile(r"(?<![\w.,:/+−-])[+−-]?\d+(?:[.,:/-]\d+| \d{2,})*%?(?![.,:/−-]?\w)")
+"""A date, a telephone number, an amount, and no part of a word: after Arabic letters the order of its parts would turn
+round (UAX 9, W2)."""
+_ISOLATED: Final = "\N{LEFT-TO-RIGHT ISOLATE}\\g<0>\N{POP DIRECTIONAL ISOLATE}"
 _LONGEST_WORD: Final = 24
 """Characters after which a word may be broken that has no place to break."""
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
@@ -118,7 +124,8 @@ class _Drawable:
     def all(self, value: Any) -> Any:
         """The same data with every text in it drawable."""
         if isinstance(value, str):
-            return self.text(value)
+            drawn = self.text(value)
+            return _FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn
         if isinstance(value, dict):
             return {name: self.all(each) for name, each in value.items()}
         if isinstance(value, list | tuple):
@@ -135,8 +142,7 @@ class _Drawable:
         """Without controls, which could turn the order of what is read, and with a sign for what no font draws."""
         if text.isascii() and text.isprintable():
             return _breakable(text)
-        drawn = "".join(map(self._character, self._composed(text)))
-        return _breakable(drawn)
+        return _breakable("".join(map(self._character, self._composed(text))))
 
     def _character(self, character: str) -> str:
         category = unicodedata.category(character)
