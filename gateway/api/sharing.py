@@ -12,7 +12,7 @@ from gateway.api.access import Caller, May, Reader, Served, Sharer, requires
 from gateway.api.openapi import problem_because
 from gateway.errors import Unavailable
 from gateway.invoice.facts import RIYADH
-from gateway.pipeline.links import File, follow_link, make_link, revoke_links
+from gateway.pipeline.links import File, follow, genuine, make_link, revoke_links
 from gateway.pipeline.readable import Readable, readable
 
 router = APIRouter(tags=["sharing"])
@@ -125,9 +125,10 @@ async def delete_links(gateway: Served, who: Annotated[Caller, Depends(requires(
 )
 async def get_shared(ticket: str, name: str, gateway: Served, printing: Queue) -> Response:
     """The file. The address is the permission, so it is written into no log, and nothing on the way may keep it."""
+    named = await gateway.offload(genuine, gateway, ticket, name)  # what is not genuine takes no turn
     async with printing.turn():
-        file, given = await gateway.offload(follow_link, gateway, ticket, name)
-    answer = _file(given, _MEDIA_TYPES[file])
+        given = await gateway.offload(follow, gateway, named)
+    answer = _file(given, _MEDIA_TYPES[named.file])
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer

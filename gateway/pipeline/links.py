@@ -54,8 +54,8 @@ class Link:
     expires_at: datetime
 
 
-class _Named(NamedTuple):
-    """What is signed; `until` are seconds since 1970."""
+class Named(NamedTuple):
+    """What a link names, and what is signed; `until` are seconds since 1970."""
 
     taxpayer_id: str
     uuid: str
@@ -64,6 +64,7 @@ class _Named(NamedTuple):
     version: int
 
     def signature(self, key: bytes) -> str:
+        """By this key, in base64 as addresses have it."""
         said = "\n".join((_CONTEXT, self.taxpayer_id, self.uuid, self.file, str(self.until), str(self.version)))
         return base64.urlsafe_b64encode(hmac.digest(key, said.encode(), sha256)).decode().rstrip("=")
 
@@ -92,7 +93,7 @@ def make_link(
     buyers_copy(gateway, taxpayer_id, uuid, actor=actor)
     now, key = gateway.now(), _key(gateway, taxpayer_id)
     expires_at = (now + timedelta(days=days)).replace(microsecond=0)
-    named = _Named(taxpayer_id, uuid, file, int(expires_at.timestamp()), key.version)
+    named = Named(taxpayer_id, uuid, file, int(expires_at.timestamp()), key.version)
     ticket = f"{taxpayer_id}.{named.version}.{named.until}.{named.signature(key.key)}"
     _note(
         gateway, taxpayer_id, actor, "link.made", uuid,
@@ -101,22 +102,26 @@ def make_link(
     return Link(f"{settings.public_url}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
 
 
-def follow_link(gateway: Gateway, ticket: str, name: str) -> tuple[File, Readable]:
-    """What a link gives; the same Unknown whether it was never made, has ended, or its key was changed."""
+def genuine(gateway: Gateway, ticket: str, name: str) -> Named:
+    """What a link of ours names; the same Unknown whether it was never made, has ended, or its key was changed."""
     named, shown = _read(ticket, name)
     key = _known_key(gateway, named.taxpayer_id) if named else None
     # Compared even when nothing was found, so that the time taken does not tell.
-    expected = (named or _Named("", "", File.PDF, 0, 0)).signature(key.key if key else _NOBODYS)
-    genuine = hmac.compare_digest(expected, shown)
-    now = gateway.now()
-    if not (named and key and genuine and named.version == key.version and now.timestamp() < named.until):
+    expected = (named or Named("", "", File.PDF, 0, 0)).signature(key.key if key else _NOBODYS)
+    is_signed = hmac.compare_digest(expected, shown)
+    if not (named and key and is_signed and named.version == key.version and gateway.now().timestamp() < named.until):
         raise _no_such()
+    return named
+
+
+def follow(gateway: Gateway, named: Named) -> Readable:
+    """The file of a genuine link; the same Unknown if a buyer may not have it now."""
     try:
         given = _FILES[named.file](gateway, named.taxpayer_id, named.uuid, actor=SYSTEM)
     except (Unknown, NotCleared):
         raise _no_such() from None
     log.info("link_followed", taxpayer=named.taxpayer_id, uuid=named.uuid, file=named.file.value)
-    return named.file, given
+    return given
 
 
 def revoke_links(gateway: Gateway, taxpayer_id: str, *, actor: str) -> None:
@@ -132,13 +137,13 @@ def _note(gateway: Gateway, taxpayer_id: str, actor: str, action: str, target: s
     )
 
 
-def _read(ticket: str, name: str) -> tuple[_Named | None, str]:
+def _read(ticket: str, name: str) -> tuple[Named | None, str]:
     """What a link claims, and the signature it shows; None if it is none of ours."""
     parts, file = _TICKET.fullmatch(ticket), _FILE.fullmatch(name)
     if not (parts and file):
         return None, ""
     taxpayer_id, version, until, signature = parts.groups()
-    return _Named(taxpayer_id, file[1], File(file[2]), int(until), int(version)), signature
+    return Named(taxpayer_id, file[1], File(file[2]), int(until), int(version)), signature
 
 
 def _no_such() -> Unknown:

@@ -89,7 +89,7 @@ def test_an_address_that_fails_is_in_no_log(quiet, monkeypatch):
     def busy(*_, **__):
         raise Unavailable("The ledger is busy.")
 
-    monkeypatch.setattr("gateway.api.sharing.follow_link", busy)
+    monkeypatch.setattr("gateway.api.sharing.genuine", busy)
     with structlog.testing.capture_logs() as log:
         problem(follow(quiet, {"url": url}), 503)
     assert [each["path"] for each in log if each["event"] == "request_failed"] == ["/v1/shared/"]

@@ -7,7 +7,8 @@ import structlog
 
 from gateway import ubl
 from gateway.errors import BadInput, NotCleared, Unknown
-from gateway.pipeline.links import File, follow_link, make_link, revoke_links
+from gateway.pipeline import links
+from gateway.pipeline.links import File, genuine, make_link, revoke_links
 from gateway.pipeline.readable import readable
 from tests.installation import BUSINESS, OWNER
 
@@ -21,7 +22,8 @@ def parts(link):
 
 
 def follow(site, ticket, name):
-    return follow_link(site.gateway, ticket, name)
+    named = genuine(site.gateway, ticket, name)
+    return named.file, links.follow(site.gateway, named)
 
 
 def refused(site, ticket, name):
