@@ -16,6 +16,7 @@ import typst
 from fontTools.ttLib import TTFont
 
 from gateway import qr
+from gateway.errors import BadInput
 from gateway.looks import Looks
 
 STANDARD: Final = "a-3a"
@@ -86,11 +87,15 @@ class _Compiler:
 
     def compile(self, inputs: dict[str, str], timestamp: datetime, *, is_long: bool) -> bytes:
         with self._turn:
-            made = self._compiler.compile(
-                self._template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=timestamp
-            )
-            if is_long:
-                self._forget()
+            try:
+                made = self._compiler.compile(
+                    self._template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=timestamp
+                )
+            except typst.TypstError as error:
+                raise _cannot_be_set(error.message) from None
+            finally:
+                if is_long:
+                    self._forget()
         assert isinstance(made, bytes), "a PDF is one file"
         return made
 
@@ -99,6 +104,14 @@ class _Compiler:
         that is 200 MB each."""
         for _ in range(_KEPT_FOR + 1):
             self._compiler.compile(b"", format="pdf")
+
+
+def _cannot_be_set(why: str) -> BadInput:
+    return BadInput(
+        f"The document cannot be set as a PDF/A-3: {why}.",
+        fix="Its XML is not touched by this, and can be shared as it is.",
+        ar="تعذّر إعداد المستند بصيغة PDF/A-3. ملف XML سليم ويمكن مشاركته كما هو.",
+    )
 
 
 @cache

@@ -271,8 +271,16 @@ def test_what_is_no_document_is_refused():
             render(wrong)
 
 
+def test_what_typst_refuses_is_said_and_nothing_is_written():
+    """A logo that did not come through gateway.looks."""
+    with pytest.raises(BadInput, match="cannot be set as a PDF/A-3") as error:
+        render(unstamped(STANDARD), Looks(logo="<svg"))
+    assert error.value.fix
+    assert error.value.ar
+
+
 @given(documents())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_any_document_can_be_read(content):
     _is_a_pdf_with_its_xml(content)
 
