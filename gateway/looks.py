@@ -20,6 +20,8 @@ MAX_LOGO: Final = 256 * 1024
 """Largest logo, in bytes."""
 MAX_PIXELS: Final = 2000
 """Longest side of a logo that is a picture."""
+_PRINTED_PIXELS: Final = 1200
+"""Longest side of what is kept of it: 500 to the inch on the page."""
 MAX_FOOTER: Final = 300
 """Longest text at the foot, in characters."""
 COLOUR: Final = "#12486b"
@@ -87,9 +89,14 @@ def _framed(png: bytes) -> str:
                 if max(width, height) > MAX_PIXELS:
                     raise BadInput(f"The logo has {width} x {height} pixels; at most {MAX_PIXELS} either way.")
                 clean = io.BytesIO()
-                picture.convert("RGBA").save(clean, "PNG")
+                shown = picture.convert("RGBA")
+                shown.thumbnail((_PRINTED_PIXELS, _PRINTED_PIXELS))
+                shown.save(clean, "PNG", optimize=True)
     except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError):
         raise BadInput("The logo is a PNG that cannot be read.", fix=_FILE_HELP) from None
+    if len(clean.getvalue()) > 2 * MAX_LOGO:
+        raise BadInput("The logo is too rich in detail to be drawn on every PDF.", fix="Save it smaller, or as SVG.")
+    width, height = shown.size
     inside = base64.b64encode(clean.getvalue()).decode()
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'

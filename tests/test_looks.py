@@ -90,6 +90,15 @@ def test_what_is_no_logo(data):
         logo_of(data)
 
 
+def test_a_large_picture_is_kept_as_large_as_it_is_printed():
+    assert 'width="1200" height="600"' in logo_of(png((2000, 1000)))
+    noise = io.BytesIO()
+    Image.effect_noise((700, 500), 80).quantize(8).save(noise, "PNG", optimize=True)
+    assert len(noise.getvalue()) < MAX_LOGO
+    with pytest.raises(BadInput, match="too rich in detail"):
+        logo_of(noise.getvalue())
+
+
 def test_of_a_picture_only_the_picture_is_kept():
     notes = PngImagePlugin.PngInfo()
     notes.add_text("Comment", "secret")

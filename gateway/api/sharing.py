@@ -23,6 +23,8 @@ MOST_WAITING: Final = 100
 """How many may wait for that; a few lines take some 40 ms, so about four seconds."""
 
 _MEDIA_TYPES: Final = {File.PDF: "application/pdf", File.XML: "application/xml"}
+_SHOWN: Final = {"application/pdf": "inline", "application/xml": "attachment"}
+"""A browser shows a PDF. XML it would read, and follow whatever style sheet it names."""
 _NOT_CLEARED: Final = problem_because("A standard document that is not cleared; buyers may not have it yet")
 
 
@@ -57,7 +59,7 @@ Queue = Annotated[Printing, Depends(_printing)]
 def _file(given: Readable, media_type: str) -> Response:
     """The file under its name. The name has only letters, digits, dashes and underscores (gateway.file_name)."""
     headers = {
-        "Content-Disposition": f'inline; filename="{given.name}"',
+        "Content-Disposition": f'{_SHOWN[media_type]}; filename="{given.name}"',
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }

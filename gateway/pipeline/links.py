@@ -84,7 +84,7 @@ def make_link(
 ) -> Link:
     """A link to a document that a buyer may have. BadInput: too long a time. NotCleared: see share.buyers_copy."""
     settings = gateway.settings
-    days = settings.link_days if days is None else days
+    days = min(settings.link_days, settings.link_days_most) if days is None else days
     if not 0 < days <= settings.link_days_most:
         raise BadInput(
             f"A link works for 1 to {settings.link_days_most} days; {days} were asked for.",

@@ -60,6 +60,7 @@ def test_a_link_needs_no_key(quiet):
     as_xml = follow(quiet, link_of(quiet, uuid, file="xml", days=30))
     assert as_xml.content == quiet.ledger.stamped_xml(OWNER, uuid)
     assert as_xml.headers["content-type"] == "application/xml"
+    assert as_xml.headers["content-disposition"].startswith(f'attachment; filename="{OWNER}_')
 
 
 def test_wrong_links_are_answered_alike(quiet):
