@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(description="How buyers and shops reach this gateway; used in links.")] = (
         "http://127.0.0.1:8000"
     )
+    link_days: Annotated[
+        int, Field(gt=0, le=3660, description="Days that a link to a document works if nothing else is said.")
+    ] = 7
+    link_days_most: Annotated[
+        int, Field(gt=0, le=3660, description="Most days that a link to a document may be asked for.")
+    ] = 366
     max_body: Annotated[int, Field(gt=0, description="Largest request body accepted, in bytes.")] = 1_000_000
     authority_timeout: Annotated[float, Field(gt=0, description="Seconds to wait for an answer of the authority.")] = (
         30.0

@@ -40,6 +40,8 @@ class May(StrEnum):
     READ_EXCHANGES = "read the exchanges with the authority"
     READ_REPORTS = "read reports"
     READ_AUDIT = "read the audit log"
+    SHARE = "give out links"
+    REVOKE_LINKS = "take links back"
     VALIDATE = "have documents judged"
     SEE_UNITS = "see units"
     RUN_UNITS = "onboard, renew and release units"
@@ -49,6 +51,8 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.SEND_ORDERS: frozenset({Role.INTEGRATOR, Role.ADMIN}),
     May.CORRECT: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
     May.READ_INVOICES: frozenset(Role),
+    May.SHARE: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
+    May.REVOKE_LINKS: frozenset({Role.ADMIN}),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
     May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
@@ -143,6 +147,7 @@ def demand(who: Caller, right: May) -> None:
 
 Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
 Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
+Sharer = Annotated[Caller, Depends(requires(May.SHARE))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
 ReportReader = Annotated[Caller, Depends(requires(May.READ_REPORTS))]
 AuditReader = Annotated[Caller, Depends(requires(May.READ_AUDIT))]

@@ -18,6 +18,7 @@ from gateway.api import (
     openapi,
     orders,
     problems,
+    sharing,
     units,
     validate,
     vat,
@@ -68,11 +69,12 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
+    app.state.printing = sharing.Printing()
     app.state.metrics = metrics.Kept()
     app.state.onboarding = set()  # units at this moment
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, deadlines, vat, audit, validate, units, hooks, health, metrics):
+    for room in (orders, notes, invoices, sharing, deadlines, vat, audit, validate, units, hooks, health, metrics):
         app.include_router(room.router)
     openapi.complete(app, *units.BODIES)
     return app

@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.appearance import EVERY_UNIT
 from gateway.ledger.audit import SYSTEM, chained
 from gateway.ledger.audit_pages import AuditFilter, AuditPage
 from gateway.ledger.backup import Copied, back_up, put_back
@@ -56,6 +57,7 @@ from gateway.ledger.taxed import Place, TaxedRow
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "EVERY_UNIT",
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
+from gateway.ledger.appearance import Appearance
 from gateway.ledger.audit import Auditing
 from gateway.ledger.audit_pages import AuditPages
 from gateway.ledger.breakers import Breakers
@@ -54,6 +55,7 @@ class Ledger(
     Auditing,
     AuditPages,
     Access,
+    Appearance,
 ):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 

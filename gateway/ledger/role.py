@@ -19,7 +19,7 @@ _IN_PART: Final = {
     "audit": ("seq", "hash"),  # an entry gets its place when it is sealed, once: a guard holds that
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_DELETED: Final = ("allowed_warning", "envelope")
+_DELETED: Final = ("allowed_warning", "envelope", "looks")
 
 
 def role_sql(name: str, database: str) -> str:

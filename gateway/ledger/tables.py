@@ -413,6 +413,18 @@ class AllowedWarning(Row, table=True):
     at: datetime = Field(sa_type=Moment)
 
 
+class Looks(Row, table=True):
+    """`unit_id` is empty where they are the taxpayer's; `logo` is an SVG."""
+
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    unit_id: str = Field(primary_key=True)
+    colour: str
+    accent: str
+    logo: str = Field(sa_type=Text)
+    footer: str = Field(sa_type=Text)
+    changed_at: datetime = Field(sa_type=Moment)
+
+
 class Audit(Row, table=True):
     """`seq` is the place in the taxpayer's log and `hash` covers all up to there: given once, when it is sealed."""
 
@@ -480,6 +492,7 @@ CLEARANCE: Final = _core(Clearance)
 LINK_BACK: Final = _core(LinkBack)
 NOTICE: Final = _core(Notice)
 ALLOWED_WARNING: Final = _core(AllowedWarning)
+LOOKS: Final = _core(Looks)
 AUDIT: Final = _core(Audit)
 AUDIT_BATCH: Final = _core(AuditBatch)
 MARK: Final = _core(Mark)

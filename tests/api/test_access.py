@@ -21,6 +21,9 @@ FOR = {
     ("get", "/v1/invoices/{uuid}/xml"): EVERYONE,
     ("get", "/v1/invoices/{uuid}/qr.svg"): EVERYONE,
     ("get", "/v1/invoices/{uuid}/qr.png"): EVERYONE,
+    ("get", "/v1/invoices/{uuid}/pdf"): EVERYONE,
+    ("post", "/v1/invoices/{uuid}/links"): {"integrator", "accountant", "admin"},
+    ("delete", "/v1/links"): {"admin"},
     ("get", "/v1/invoices/{uuid}/attempts"): {"accountant", "auditor", "admin"},
     ("get", "/v1/orders/{connection}/{order_id}"): EVERYONE,
     ("get", "/v1/quarantine"): EVERYONE,
@@ -38,7 +41,13 @@ FOR = {
     ("post", "/v1/units/{unit_id}/renew"): {"admin"},
     ("post", "/v1/units/{unit_id}/release"): {"admin"},
 }
-OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
+OPEN = {
+    ("post", "/v1/hooks/{connection}"),
+    ("get", "/v1/shared/{ticket}/{name}"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+}
 
 PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id, "{chain_id}": "none"}
 

@@ -28,7 +28,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from gateway import rules, ubl
+from gateway import pdf, rules, ubl
 from gateway.chain import FIRST_PIH
 from gateway.finding import RuleSet
 from gateway.keys.curve import fast_signer, has_libsecp256k1, signer
@@ -155,6 +155,16 @@ def rendering() -> Figure:
     return Figure("render 3 lines", lambda: ubl.render(*content))
 
 
+def printing(lines: int) -> Figure:
+    """The PDF with its QR, of another document each time, for typst remembers; the peer makes none."""
+    xml, numbers = stamped(document(lines)), itertools.count(100_000)
+
+    def ours() -> None:
+        pdf.render(xml.replace(HEADING.number.encode(), f"RUH1-{next(numbers)}".encode()))
+
+    return Figure(f"PDF/A-3 of {lines} lines", ours)
+
+
 def issuing(gateway: Gateway) -> Figure:
     numbers = itertools.count(1)
 
@@ -229,6 +239,7 @@ def main() -> None:
             stamping(),
             signing(),
             rendering(),
+            *(printing(lines) for lines in (5, 50)),
             issuing(gateway),
         )
         for figure in figures:

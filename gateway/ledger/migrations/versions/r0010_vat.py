@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r0010"
-down_revision = "r0006"
+down_revision = "r0009"
 
 
 def upgrade() -> None:
