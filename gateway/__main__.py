@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "rules": "gateway.commands.rules",
     "db": "gateway.commands.database",
     "settings": "gateway.commands.units",
+    "archive": "gateway.commands.archive",
     "doctor": "gateway.commands.doctor",
     "backup": "gateway.commands.backup",
     "restore": "gateway.commands.backup",

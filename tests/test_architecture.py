@@ -17,6 +17,7 @@ SHELL = {
     "listener": frozenset({"errors"}),
     "outbound": CORE | {"settings"},
     "ledger": CORE,
+    "archive": CORE | {"settings"},
     "keys": CORE | {"settings"},
     "authority": CORE,
     "stores": CORE,
@@ -26,7 +27,7 @@ SHELL = {
     "official": CORE,
 }
 ABOVE = {
-    "pipeline": CORE | {"settings", "outbound", "ledger", "keys", "authority", "stores", "erps"},
+    "pipeline": CORE | {"settings", "outbound", "ledger", "archive", "keys", "authority", "stores", "erps"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
     "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
     "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},

@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
 from gateway.ledger.audit import SYSTEM
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
@@ -58,6 +59,9 @@ __all__ = [
     "AllowedWarning",
     "ApiKey",
     "Appended",
+    "Archivable",
+    "ArchiveCounts",
+    "ArchivedFile",
     "Attempt",
     "AuditBreak",
     "AuditEntry",
@@ -72,6 +76,7 @@ __all__ = [
     "Crossing",
     "CsidRecord",
     "Due",
+    "DueArchiving",
     "DueLinkBack",
     "DueNotice",
     "Endpoint",
@@ -82,6 +87,7 @@ __all__ = [
     "Filter",
     "Head",
     "HeldUnit",
+    "Hold",
     "Kept",
     "KeptList",
     "LastAnswer",
@@ -100,6 +106,7 @@ __all__ = [
     "OnboardingRun",
     "Page",
     "Part",
+    "Plan",
     "Purpose",
     "Slot",
     "Snapshot",

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
+from gateway.ledger.archiving import Archiving
 from gateway.ledger.audit import Auditing
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
@@ -44,6 +45,7 @@ class Ledger(
     Measures,
     Inbox,
     Leases,
+    Archiving,
     Looking,
     Queries,
     Auditing,
