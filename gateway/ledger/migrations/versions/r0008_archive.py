@@ -69,7 +69,8 @@ _GUARDS = (
 
 
 def upgrade() -> None:
-    _tables()
+    _files()
+    _keeping_and_deleting()
     op.add_column("notice", sa.Column("body_digest", sa.String(), nullable=False, server_default=""))
     drop("order_snapshot", "change")
     here = "WHERE document_uuid = NEW.document_uuid AND name = NEW.name"
@@ -88,7 +89,7 @@ def upgrade() -> None:
     )
 
 
-def _tables() -> None:
+def _files() -> None:
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     op.create_table(
         "archive_task",
@@ -122,6 +123,9 @@ def _tables() -> None:
         sa.UniqueConstraint("key", name="uq_archived_key"),
     )
     op.create_index("ix_archived_taxpayer_id_keep_until", "archived", ["taxpayer_id", "keep_until"])
+
+
+def _keeping_and_deleting() -> None:
     op.create_table(
         "legal_hold",
         sa.Column("id", sa.String(), nullable=False),
