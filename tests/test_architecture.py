@@ -23,11 +23,13 @@ SHELL = {
     "stores": CORE,
     "erps": CORE,
     "simulator": {"listener"} | CORE - {"stamp", "dom4j", "qr", "tlv", "ubl", "chain", "csid", "template"},
+    "verifier": frozenset(),
+    "package": frozenset({"errors", "verifier"}),
     "answer": CORE,
     "official": CORE,
 }
 ABOVE = {
-    "pipeline": CORE | {"settings", "outbound", "ledger", "archive", "keys", "authority", "stores", "erps"},
+    "pipeline": CORE | {"settings", "outbound", "ledger", "archive", "package", "verifier", "keys", "authority", "stores", "erps"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
     "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
     "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},

@@ -10,6 +10,7 @@ from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
 from gateway.ledger.columns import canonical_json
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
@@ -65,6 +66,7 @@ __all__ = [
     "Attempt",
     "AuditBreak",
     "AuditEntry",
+    "AuditSpan",
     "Backlog",
     "Band",
     "BrokenLine",
@@ -81,6 +83,8 @@ __all__ = [
     "DueNotice",
     "Endpoint",
     "Entry",
+    "ExportAnswer",
+    "ExportLink",
     "ExternalNotes",
     "ExternalOriginal",
     "Fenced",

@@ -14,6 +14,7 @@ from gateway.ledger.certificates import Certificates
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
+from gateway.ledger.exporting import Exporting
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
@@ -46,6 +47,7 @@ class Ledger(
     Inbox,
     Leases,
     Archiving,
+    Exporting,
     Looking,
     Queries,
     Auditing,
