@@ -29,7 +29,8 @@ SHELL = {
     "official": CORE,
 }
 ABOVE = {
-    "pipeline": CORE | {"settings", "outbound", "ledger", "archive", "package", "verifier", "keys", "authority", "stores", "erps"},
+    "pipeline": CORE
+    | {"settings", "outbound", "ledger", "archive", "package", "verifier", "keys", "authority", "stores", "erps"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
     "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
     "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},

@@ -10,7 +10,9 @@ from sqlalchemy import String, func, select, type_coerce
 
 from gateway.ledger import tables as t
 from gateway.ledger.archive_tables import ARCHIVED, DISPOSED
+from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
+from gateway.ledger.rows import CsidRecord
 
 _D, _S, _U, _C = t.DOCUMENT.c, t.STAMP.c, t.SUBMISSION.c, t.CLEARANCE.c
 _LATER = t.DOCUMENT.alias("later")
@@ -119,6 +121,14 @@ class Exporting:
         with self._database.reading() as connection:
             rows = connection.execute(wanted.order_by(attempt.document_uuid, attempt.number)).all()
         yield from (ExportAnswer(*row) for row in rows)
+
+    def serving(self, taxpayer_id: str, chain_id: str) -> tuple[CsidRecord, ...]:
+        """The certificates of a chain, oldest first."""
+        csid = t.CSID.c
+        mine = select(t.CSID).where(csid.taxpayer_id == taxpayer_id, csid.chain_id == chain_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(mine.order_by(csid.created_at, csid.id)).all()
+        return tuple(csid_record(row) for row in rows)
 
     def count_links(self, taxpayer_id: str) -> int:
         """How many documents a taxpayer has."""

@@ -5,7 +5,7 @@ room shares the form of container and seal with.
 """
 
 from gateway.package.index import index_page, index_row, index_rows_page, index_titles
-from gateway.package.seal import Sealer, make_seal
+from gateway.package.seal import make_seal
 from gateway.package.writer import Writer
 
-__all__ = ["Sealer", "Writer", "index_page", "index_row", "index_rows_page", "index_titles", "make_seal"]
+__all__ = ["Writer", "index_page", "index_row", "index_rows_page", "index_titles", "make_seal"]

@@ -97,15 +97,13 @@ class Zip:
         found, start, is_whole = self._directory()
         if not is_whole:
             found, start = self._walked()
-            what = "its directory is damaged or it is cut off"
-            yield Fault("container.directory", self.path.name, f"{what}; {len(found)} files can be read from its start")
         for entry in found:
             if entry.name in self.entries:
-                yield Fault("file.added", entry.name, "it is in the package twice")
+                yield Fault("file.added", entry.name, "It is in the package twice.")
             self.entries[entry.name] = entry
         yield from self._headers(found)
-        if is_whole:
-            yield from self._gaps(found, start)
+        yield from self._gaps(found, start)
+        yield from self._directory_faults(found, start)
 
     def _directory(self) -> tuple[list[Entry], int, bool]:
         """The entries by the directory, where it begins, and whether it could be read to its end."""
@@ -153,27 +151,41 @@ class Zip:
     def _headers(self, found: list[Entry]) -> Iterator[Fault]:
         for entry in found:
             if self._at(entry.offset, entry.data_at - entry.offset) != local_header(entry):
-                yield Fault("container.header", entry.name, "the header before it was changed")
+                yield Fault("container.header", entry.name, "The header before it.")
 
     def _gaps(self, found: list[Entry], start: int) -> Iterator[Fault]:
         at = 0
         for entry in found:
             if entry.offset != at:
-                yield Fault("container.gap", entry.name, f"it begins at byte {entry.offset}, {at} was due")
+                yield Fault("container.gap", entry.name, f"It begins at byte {entry.offset}, {at} was due.")
             at = entry.end
         if at != start:
-            yield Fault("container.gap", self.path.name, f"there are bytes between its files and its directory at {at}")
-        for entry, record in zip(found, self._records(start, found), strict=True):
-            if record != central_record(entry):
-                yield Fault("container.header", entry.name, "its record in the directory was changed")
+            yield Fault("container.gap", self.path.name, f"Between its files and its directory, at byte {at}.")
 
-    def _records(self, at: int, found: list[Entry]) -> Iterator[bytes]:
+    def _directory_faults(self, found: list[Entry], start: int) -> Iterator[Fault]:
+        """The directory, compared with the one that these files would have."""
+        at, wrong = start, 0
         for entry in found:
-            head = self._at(at, _CENTRAL.size)
-            extra = _CENTRAL.unpack(head)[11]
-            record = head + self._at(at + _CENTRAL.size, len(entry.name.encode()) + extra)
+            record = central_record(entry)
+            if self._at(at, len(record)) != record and not wrong:
+                wrong = at
             at += len(record)
-            yield record
+        end = end_record(len(found), start, at - start)
+        if at + len(end) > self.length:
+            yield Fault("container.directory", self.path.name, f"It is cut off after {len(found)} files.")
+        elif wrong:
+            yield Fault("container.header", self._at_record(found, start, wrong), "Its record in the directory.")
+        elif self._at(at, self.length) != end:
+            yield Fault("container.directory", self.path.name, f"Its last bytes, from {at} on.")
+
+    @staticmethod
+    def _at_record(found: list[Entry], at: int, wanted: int) -> str:
+        """The file whose record stands at this byte of the directory."""
+        for entry in found:
+            if at == wanted:
+                return entry.name
+            at += len(central_record(entry))
+        return ""
 
 
 def _central_entry(directory: bytes, at: int) -> tuple[Entry, int]:
