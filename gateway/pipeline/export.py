@@ -171,7 +171,7 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
     if unknown := set(scope.statuses) - {each.value for each in Status}:
         raise BadInput(f"There is no status {min(unknown)}.", fix=f"One of: {', '.join(Status)}.")
     fenced = {each.chain: each for each in ledger.fenced()}
-    chains = []
+    chains: list[dict[str, Any]] = []
     for unit in units:
         for chain in ledger.chains(taxpayer_id, unit) if not scope.units or unit in scope.units else ():
             head = {"icv": chain.head.icv - 1, "hash": chain.head.pih}

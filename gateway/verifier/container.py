@@ -171,8 +171,9 @@ class Zip:
                 wrong = at
             at += len(record)
         end = end_record(len(found), start, at - start)
-        if at + len(end) > self.length:
-            yield Fault("container.directory", self.path.name, f"It is cut off after {len(found)} files.")
+        if at + len(end) > self.length or not self._at(start, 4).startswith(b"PK\1\2"):
+            last = found[-1].name if found else "nothing"
+            yield Fault("container.directory", self.path.name, f"It is cut off or damaged after {last}.")
         elif wrong:
             yield Fault("container.header", self._at_record(found, start, wrong), "Its record in the directory.")
         elif self._at(at, self.length) != end:

@@ -57,14 +57,14 @@ class Found(NamedTuple):
 class Worker:
     """Examines batches, here or in another process: it opens the package by itself."""
 
-    def __init__(self, path: Path, certificates: dict[str, tuple[str, bytes]]) -> None:
+    def __init__(self, path: Path, certificates: dict[str, tuple[str | None, bytes]]) -> None:
         self._path, self._certificates = path, certificates
         self._file = None if path.is_dir() else path.open("rb")
 
     def examine(self, batch: Batch) -> Found:
         """What is wrong with these links and files."""
         found = Found([], set())
-        contents = {name: self._content(part, found) for name, part in batch.parts.items()}
+        contents = {name: self.content(part, found) for name, part in batch.parts.items()}
         for link in batch.links:
             found.faults.extend(self._link(link, batch, contents, found))
         return found
@@ -72,8 +72,10 @@ class Worker:
     def _link(
         self, link: dict[str, Any], batch: Batch, contents: dict[str, bytes | None], found: Found
     ) -> Iterator[Fault]:
-        chain, unit = self._unit(link["csid"])
-        yield from link_faults(link, batch.segment, unit, chain, batch.chain)
+        chain, der = self._certificates.get(link["csid"], (None, None))
+        unit = _key(der) if der else None
+        if der != b"":
+            yield from link_faults(link, batch.segment, unit, chain, batch.chain)
         xml = contents.get(link["file"]["path"]) if link["file"] else None
         if xml is None:
             return
@@ -86,14 +88,7 @@ class Worker:
             start = xml.find(b"X509Certificate>") + len(b"X509Certificate>")
             found.clearing.add(xml[start : xml.find(b"<", start)].decode(errors="replace"))
 
-    def _unit(self, csid: str) -> tuple[str | None, Key | None]:
-        chain, der = self._certificates.get(csid, (None, b""))
-        try:
-            return chain, key_of(der)
-        except ValueError:
-            return chain, None
-
-    def _content(self, part: Part, found: Found) -> bytes | None:
+    def content(self, part: Part, found: Found) -> bytes | None:
         """A file's bytes if they are those that are listed."""
         try:
             content = self._read(part)
@@ -114,10 +109,17 @@ class Worker:
         return unpacked(part.entry, data)
 
 
+def _key(der: bytes) -> Key | None:
+    try:
+        return key_of(der)
+    except ValueError:
+        return None
+
+
 _worker: Worker | None = None
 
 
-def start_worker(path: Path, certificates: dict[str, tuple[str, bytes]]) -> None:
+def start_worker(path: Path, certificates: dict[str, tuple[str | None, bytes]]) -> None:
     """What a process begins with."""
     global _worker
     _worker = Worker(path, certificates)
@@ -137,7 +139,8 @@ class Verification:
         self.report = Report(path.name)
         self._package: Zip | Folder = open_package(path)
         self._listed: dict[str, Part] = {}
-        self._certificates: dict[str, tuple[str, bytes]] = {}
+        self._missing: set[str] = set()
+        self._certificates: dict[str, tuple[str | None, bytes]] = {}
         self._authority: list[x509.Certificate] = []
         self._links: dict[str, tuple[Any, Any]] = {}
         self._clearing: set[str] = set()
@@ -233,6 +236,7 @@ class Verification:
             if name in entries:
                 self._listed[name] = Part(name, line["sha256"], line.get("packed", ""), entries[name])
             else:
+                self._missing.add(name)
                 self._say([Fault("file.missing", name, "")])
         added = set(entries) - set(self._listed) - {MANIFEST, SEAL, FILES}
         self._say(Fault("file.added", name, "") for name in sorted(added))
@@ -253,13 +257,15 @@ class Verification:
         worker, found = Worker(self._path, {}), Found([], set())
         for each in manifest["certificates"]:
             part = self._listed.get(each["path"])
-            content = worker._content(part, found) if part else None
-            if content is None:
+            content = worker.content(part, found) if part else None
+            if content is None:  # which is said already, or will be: nothing is said of what needs it
+                self._certificates[each["id"]] = (each.get("chain"), b"")
                 continue
             try:
                 certificate = x509.load_pem_x509_certificate(content)
             except ValueError as error:
                 yield Fault("certificate.unreadable", each["path"], f"{error}.")
+                self._certificates[each["id"]] = (each.get("chain"), b"")
                 continue
             if each["stage"] == "authority":
                 self._authority.append(certificate)
@@ -307,17 +313,13 @@ class Verification:
     ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The parts of a chain or log in their order; of one that is not as it is listed nothing is believed."""
         worker, found = Worker(self._path, {}), Found([], set())
-        for name in sorted(name for name in self._listed if name.startswith(prefix)):
-            content = worker._content(left.pop(name), found)
+        for name in sorted(name for name in {*self._listed, *self._missing} if name.startswith(prefix)):
+            content = worker.content(left.pop(name), found) if name in left else None
             self._say(found.faults)
-            try:
-                if content is None:
-                    raise ValueError
-                yield name, lines_of(content)
-            except ValueError as error:
+            if content is None:
                 walked.skip()
-                if content is not None:
-                    self._say([Fault("file.unreadable", name, f"{error}.")])
+                continue
+            yield name, lines_of(content)
 
     def _batch(self, segment: str, chain: str, links: list[dict[str, Any]], left: dict[str, Part]) -> Batch:
         parts = {}
@@ -326,8 +328,6 @@ class Verification:
             for name in [each["path"] for each in named if each and each["path"]]:
                 if name in left:
                     parts[name] = left.pop(name)
-                elif name not in self._package.entries and name not in self._listed:
-                    self._say([Fault("file.missing", name, "")])
             self.report.counts["documents"] += link["file"] is not None
         return Batch(segment, chain, links, parts)
 

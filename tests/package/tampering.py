@@ -102,7 +102,8 @@ def _added(package: Path, chance: random.Random) -> Tampering:
 def _swapped(package: Path, chance: random.Random) -> Tampering:
     files = read(package)
     names = [each for each in files if each.startswith(chance.choice(["documents/", "answers/"]))]
-    one, two = chance.sample(names, 2)
+    one = chance.choice(names)
+    two = chance.choice([each for each in names if files[each] != files[one]])
     contents = {**files, one: files[two], two: files[one]}
     write(package, [(each, contents[each]) for each in files])
     return Tampering(f"{one} and {two} swapped", frozenset({one, two}), exactly=True)
