@@ -20,7 +20,7 @@ def make_seal(manifest: bytes, key: ec.EllipticCurvePrivateKey, certificates: li
         method=SignatureConstructionMethod.enveloped,
         signature_algorithm=SignatureMethod.ECDSA_SHA256,
         digest_algorithm=DigestAlgorithm.SHA256,
-        c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+        c14n_algorithm=CanonicalizationMethod.CANONICAL_XML_1_0,
     )
     signed = signer.sign(seal_body(manifest), key=key, cert=certificates)
     seal = bytes(etree.tostring(signed.getroottree(), method="c14n", with_comments=False))

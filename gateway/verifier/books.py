@@ -74,10 +74,8 @@ class AuditLog:
         self._seq, self._hash = about["first"], about["previous"]
         self.entries = 0
         self.is_read = True
-        self.issued: dict[str, tuple[Any, Any]] = {}
-        """Counter and hash that the log has of each document, by UUID."""
-        self.hashes: dict[int, str] = {}
-        """The hashes at the ends of what was read, for a checkpoint to be compared with."""
+        self.issued: dict[str, tuple[Any, Any, str]] = {}
+        """Counter, hash and moment that the log has of each document, by UUID."""
 
     def follow(self, part: str, entries: list[dict[str, Any]]) -> Iterator[Fault]:
         """The faults of these entries."""
@@ -91,7 +89,7 @@ class AuditLog:
             self._seq, self._hash = entry["seq"] + 1, entry["hash"]
             self.entries += 1
             if entry["action"] == ISSUED:
-                self.issued[entry["object"]] = (entry["detail"].get("icv"), entry["detail"].get("hash"))
+                self.issued[entry["object"]] = (entry["detail"].get("icv"), entry["detail"].get("hash"), entry["at"])
 
     def skip(self) -> None:
         """A part of the log could not be read, which was said already."""

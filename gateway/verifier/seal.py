@@ -18,7 +18,7 @@ from lxml import etree
 
 SEAL_NAMESPACE = "urn:gateway:package:1"
 _NS = {"p": SEAL_NAMESPACE, "ds": "http://www.w3.org/2000/09/xmldsig#", "xades": "http://uri.etsi.org/01903/v1.3.2#"}
-_EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+_INCLUSIVE = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 _ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _ECDSA, _SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmlenc#sha256"
 _MOST = 100_000
@@ -70,7 +70,7 @@ def _checked(root: etree._Element, data: bytes) -> Sealed:
     (signature,) = root.findall("ds:Signature", _NS)
     (info,) = signature.findall("ds:SignedInfo", _NS)
     certificate = _certificate(signature)
-    _verify(certificate, _base64(_one(signature, "ds:SignatureValue").text), _exclusive(info))
+    _verify(certificate, _base64(_one(signature, "ds:SignatureValue").text), _canonical(info))
     if _one(info, "ds:SignatureMethod").get("Algorithm") != _ECDSA:
         raise BrokenSeal("it is signed by another algorithm")
     signed = [_reference(root, signature, each) for each in info.findall("ds:Reference", _NS)]
@@ -100,8 +100,9 @@ def _base64(text: str | None) -> bytes:
     return value
 
 
-def _exclusive(element: etree._Element) -> bytes:
-    return bytes(etree.tostring(element, method="c14n", exclusive=True, with_comments=False))
+def _canonical(element: etree._Element) -> bytes:
+    """Inclusive C14N 1.0 of an element with what is in it."""
+    return bytes(etree.tostring(element, method="c14n", with_comments=False))
 
 
 def _certificate(signature: etree._Element) -> x509.Certificate:
@@ -126,11 +127,11 @@ def _reference(root: etree._Element, signature: etree._Element, reference: etree
     uri, transforms = reference.get("URI"), [t.get("Algorithm") for t in reference.iterfind(".//ds:Transform", _NS)]
     if _one(reference, "ds:DigestMethod").get("Algorithm") != _SHA256:
         raise BrokenSeal("a digest is by another algorithm")
-    if uri == "" and transforms == [_ENVELOPED, _EXCLUSIVE]:
+    if uri == "" and transforms == [_ENVELOPED, _INCLUSIVE]:
         target, content = root, _without(root, signature)
-    elif uri and uri.startswith("#") and transforms in ([], [_EXCLUSIVE]):
+    elif uri and uri.startswith("#") and transforms in ([], [_INCLUSIVE]):  # which is what no transform means
         (target,) = [each for each in signature.iter() if each.get("Id") == uri[1:]]
-        content = _exclusive(target)
+        content = _canonical(target)
     else:
         raise BrokenSeal(f"a reference to {uri!r} is of another form")
     if hashlib.sha256(content).digest() != _base64(_one(reference, "ds:DigestValue").text):
@@ -142,7 +143,7 @@ def _without(root: etree._Element, signature: etree._Element) -> bytes:
     copy = etree.fromstring(etree.tostring(root), _parser())
     place = list(root).index(signature)
     copy.remove(copy[place])
-    return _exclusive(copy)
+    return _canonical(copy)
 
 
 def _nothing_beside(signature: etree._Element, properties: etree._Element) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from gateway.verifier.report import Fault, Report
 from gateway.verifier.seal import BrokenSeal, Sealed, read_seal
 from gateway.verifier.stamps import Key, answer_faults, document_faults, key_of, link_faults
 
+AUDIT = "audit/entries/"
 FORMAT, VERSIONS = "gateway-package", (1,)
 MANIFEST, SEAL, FILES = "manifest.json", "seal.xml", "files.jsonl"
 _BATCH = 100
@@ -140,6 +142,8 @@ class Verification:
         self._package: Zip | Folder = open_package(path)
         self._listed: dict[str, Part] = {}
         self._missing: set[str] = set()
+        self._is_read = True
+        """Whether every part of chains and log could be read."""
         self._certificates: dict[str, tuple[str | None, bytes]] = {}
         self._authority: list[x509.Certificate] = []
         self._links: dict[str, tuple[Any, Any]] = {}
@@ -318,6 +322,7 @@ class Verification:
             self._say(found.faults)
             if content is None:
                 walked.skip()
+                self._is_read = False
                 continue
             yield name, lines_of(content)
 
@@ -333,20 +338,23 @@ class Verification:
 
     def _audit(self, manifest: dict[str, Any], left: dict[str, Part]) -> None:
         log = AuditLog(manifest["audit"], manifest["taxpayer"]["id"])
-        for part, entries in self._segments("audit/entries/", left, log):
+        for part, entries in self._segments(AUDIT, left, log):
             self._say(log.follow(part, entries))
         self._say(log.end())
         self.report.counts["audit entries"] = log.entries
-        for uuid, said in log.issued.items():
-            if uuid in self._links and self._links[uuid] != said:
+        is_known = bool(self._links) and not manifest["scope"]["units"] and self._is_read
+        for uuid, (*said, at) in log.issued.items():
+            if uuid in self._links and [*self._links[uuid]] != said:
                 self._say([Fault("audit.document", uuid, f"The log has ICV {said[0]} and hash {said[1]}.")])
+            elif uuid not in self._links and is_known and _is_before(at, manifest["made_at"]):
+                self._say([Fault("audit.document", uuid, f"It was issued with ICV {said[0]} and is in no chain.")])
         is_all = not any(manifest["scope"].values()) and log.is_read
         for uuid in self._links if is_all else ():
             if uuid not in log.issued:
                 self._say([Fault("audit.document", uuid, "The log does not know that it was issued.")])
 
     def _in_batches(self, batches: Iterator[Batch]) -> None:
-        done, total = 0, len(self._listed)
+        done, total = 0, sum(not name.startswith(("chains/", AUDIT)) for name in self._listed)
         for batch, found in self._examined(batches):
             self._say(found.faults)
             self._clearing |= found.clearing
@@ -401,6 +409,11 @@ def _beyond(manifest: dict[str, Any], has_authority: bool, has_cleared: bool) ->
     else:
         yield "Whether the authority's certificate in the package is its own: compare it with the published one."
     yield "Whether a certificate was revoked, what happened after the package was made, and what was never issued."
+
+
+def _is_before(at: str, made_at: str) -> bool:
+    """Whether a document was surely issued when the ends of the chains were read: a minute before is sure enough."""
+    return datetime.fromisoformat(at) < datetime.fromisoformat(made_at) - timedelta(minutes=1)
 
 
 def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
