@@ -41,7 +41,10 @@ _COMMANDS: Final = {
     "db": "gateway.commands.database",
     "settings": "gateway.commands.units",
     "archive": "gateway.commands.archive",
+    "export": "gateway.commands.proof",
+    "verify": "gateway.commands.proof",
     "doctor": "gateway.commands.doctor",
+    "seal": "gateway.commands.seal",
     "backup": "gateway.commands.backup",
     "restore": "gateway.commands.backup",
 }

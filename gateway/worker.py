@@ -21,6 +21,7 @@ from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
+from gateway.pipeline.seal import seal_when_due
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -42,6 +43,8 @@ FORGET_EVERY: Final = 3600.0
 """Seconds between two looks for payloads whose time is over."""
 ARCHIVE_LEASE: Final = timedelta(minutes=5)
 """Longer than a slow store takes for one document's files."""
+SEALS_EVERY: Final = 2.0
+"""Seconds between two looks for entries of the audit log that wait for their seal."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -96,6 +99,7 @@ class Worker:
             group.create_task(self._regularly(DEADLINES_EVERY, self._watch_deadlines))
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
             group.create_task(self._regularly(FORGET_EVERY, self._forget_payloads))
+            group.create_task(self._regularly(SEALS_EVERY, self._seal))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
 
@@ -107,6 +111,9 @@ class Worker:
 
     async def _forget_payloads(self) -> None:
         await self._gateway.offload(forget_payloads, self._gateway)
+
+    async def _seal(self) -> None:
+        await self._gateway.offload(seal_when_due, self._gateway)
 
     async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
         """What nobody asks about in time, looked at by itself."""

@@ -5,10 +5,10 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
-from gateway.ledger.audit import SYSTEM
+from gateway.ledger.audit import SYSTEM, chained
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
-from gateway.ledger.columns import canonical_json
+from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
 from gateway.ledger.fencing import Fenced
@@ -52,10 +52,13 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
     "ISSUED",
+    "LONG_UNSEALED",
+    "MOST",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
@@ -64,6 +67,7 @@ __all__ = [
     "ArchiveCounts",
     "ArchivedFile",
     "Attempt",
+    "AuditBatch",
     "AuditBreak",
     "AuditEntry",
     "AuditSpan",
@@ -119,10 +123,14 @@ __all__ = [
     "TakenOff",
     "Taxpayer",
     "Turn",
+    "Waiting",
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_hash",
     "canonical_json",
+    "chained",
+    "iso",
     "move",
     "put_back",
     "read_heads",

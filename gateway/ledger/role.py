@@ -7,7 +7,7 @@ from gateway.errors import BadInput
 from gateway.ledger.tables import METADATA
 
 APPEND_ONLY: Final = frozenset(
-    "document stamp attempt clearance audit idempotency_key deduction warning archived disposed".split()
+    "document stamp attempt clearance audit audit_batch idempotency_key deduction warning archived disposed".split()
 )
 """Rows that are never changed nor deleted once they stand; guards in the database hold it, and the role's rights."""
 
@@ -18,7 +18,8 @@ _IN_PART: Final = {
     "order_snapshot": ("order_json",),  # forgotten, once its time is over
     "legal_hold": ("lifted_at", "lifted_by"),
     "disposal": ("confirmed_by", "confirmed_at"),
-    "taxpayer": ("name",),  # whoever adds to a taxpayer's audit log locks its row, which needs this right
+    "taxpayer": ("name",),  # whoever begins an onboarding locks its row, which needs this right
+    "audit": ("seq", "hash"),  # an entry gets its place when it is sealed, once: a guard holds that
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _DELETED: Final = ("allowed_warning", "envelope")
@@ -52,8 +53,8 @@ def role_sql(name: str, database: str) -> str:
 
 
 def _rights(table: str) -> str:
-    if table in APPEND_ONLY:
-        return "SELECT, INSERT"
     if table in _IN_PART:
         return f"SELECT, INSERT, UPDATE ({', '.join(_IN_PART[table])})"
+    if table in APPEND_ONLY:
+        return "SELECT, INSERT"
     return "SELECT, INSERT, UPDATE" + (", DELETE" if table in _DELETED else "")

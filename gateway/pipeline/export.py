@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import __version__
@@ -28,6 +27,7 @@ from gateway.ledger import ArchivedFile, AuditSpan, CsidRecord, ExportAnswer, Ex
 from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal
 from gateway.pipeline.archive import PDF, ending_of, read_archived
 from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.seal import seal
 from gateway.verifier import single_file
 from gateway.verifier.books import canonical
 from gateway.verifier.verify import FORMAT, MANIFEST, SEAL, VERSIONS
@@ -38,13 +38,6 @@ _AT_ONCE: Final = 100
 """Documents that are in memory together, with their answers some 6 MB."""
 _ENTRIES: Final = 5000
 _MOST_GAPS: Final = 1000
-
-
-class SealWith(NamedTuple):
-    """What seals: the installation's key on P-256, which may sign and nothing else, and its certificate."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificates: list[x509.Certificate]
 
 
 @dataclass(frozen=True)
@@ -124,7 +117,6 @@ def export(
     scope: Scope,
     path: Path,
     *,
-    seal_with: SealWith,
     actor: str,
     anew: bool = False,
     tell: Callable[[int], None] = lambda links: None,
@@ -142,7 +134,7 @@ def export(
         work.chains()
         work.audit()
         work.index()
-        manifest = work.seal(seal_with)
+        manifest = work.seal()
         writer.finish()
     counted = work.counted
     done = Exported(path, counted.documents, work.files, went_on, hashlib.sha256(manifest).hexdigest())
@@ -170,6 +162,7 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
         raise BadInput(f"There is no unit {min(unknown)}.", fix="`gateway units` lists them.")
     if unknown := set(scope.statuses) - {each.value for each in Status}:
         raise BadInput(f"There is no status {min(unknown)}.", fix=f"One of: {', '.join(Status)}.")
+    made_at = gateway.now().astimezone(UTC).isoformat()
     fenced = {each.chain: each for each in ledger.fenced()}
     chains: list[dict[str, Any]] = []
     for unit in units:
@@ -179,12 +172,13 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
             lost = fenced[chain.id].journal if chain.id in fenced else None
             known = {"icv": lost.icv, "hash": lost.hash} if lost else None
             chains.append({"id": chain.id, "unit": unit, "head": head, "sealed_at": sealed, "lost_after_head": known})
+    seal(gateway)  # so that the log has every document up to these heads
     span = ledger.audit_span(taxpayer_id, scope.begins, scope.ends)
     return {
         "chains": chains,
         "certificates": list(_certificates(gateway, taxpayer_id, [each["id"] for each in chains])),
         "audit": span._asdict(),
-        "made_at": gateway.now().astimezone(UTC).isoformat(),
+        "made_at": made_at,
     }
 
 
@@ -310,7 +304,7 @@ class _Export:
         span, last = self._span, max(self.counted.seq, self._span.first - 1)
         lines: list[bytes] = []
         for entry in self._gateway.ledger.audit_log(self._owner, after=last) if span.first else ():
-            if entry.seq > span.last:
+            if entry.seq is None or entry.seq > span.last:
                 break
             lines.append(canonical(_entry_facts(entry)) + b"\n")
             if len(lines) == _ENTRIES or entry.seq == span.last:
@@ -352,13 +346,15 @@ class _Export:
         for gap in counted.gaps:
             yield "Numbers skipped", "أرقام متجاوزة", f"{gap['missing']} before {gap['before']}"
 
-    def seal(self, seal_with: SealWith) -> bytes:
+    def seal(self) -> bytes:
         """List, manifest and seal; the manifest."""
         files = self._writer.add_list()
         self.files = files["count"]
         manifest = canonical(self._manifest(files))
         self._writer.add(MANIFEST, manifest, is_listed=False, is_packed=False)
-        self._writer.add(SEAL, make_seal(manifest, *seal_with), is_listed=False, is_packed=False)
+        self._writer.add(
+            SEAL, make_seal(manifest, *self._gateway.sealing_key().for_xades), is_listed=False, is_packed=False
+        )
         return manifest
 
     def _manifest(self, files: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from gateway.order import read_order
-from gateway.pipeline.export import SealWith
 from gateway.pipeline.gateway import online
 from gateway.pipeline.issue import Request, issue
 from gateway.worker import Worker
@@ -37,10 +36,10 @@ def drain(gateway) -> None:
     asyncio.run(run())
 
 
-def new_seal(name: str = "gateway seal") -> SealWith:
-    """A sealing key of its own."""
+def new_seal(name: str) -> tuple[ec.EllipticCurvePrivateKey, list[x509.Certificate]]:
+    """A sealing key of one's own."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     builder = builder.serial_number(7).not_valid_before(now - timedelta(hours=1))
-    return SealWith(key, [builder.not_valid_after(now + timedelta(days=7300)).sign(key, SHA256())])
+    return key, [builder.not_valid_after(now + timedelta(days=7300)).sign(key, SHA256())]

@@ -7,12 +7,14 @@ import pytest
 from gateway.pipeline.export import Scope, export
 from gateway.pipeline.gateway import open_gateway
 from tests.installation import OWNER
-from tests.package.books import drain, fill, new_seal
+from tests.package.books import drain, fill
 
 
 @pytest.fixture(scope="session")
-def seal():
-    return new_seal()
+def certificate(package, filled):
+    """What packages are sealed with."""
+    with open_gateway(filled) as gateway:
+        return gateway.sealing_key().certificate
 
 
 @pytest.fixture(scope="session")
@@ -38,20 +40,20 @@ def books(filled, tmp_path):
 
 
 @pytest.fixture
-def made(books, seal, tmp_path):
+def made(books, tmp_path):
     """Makes packages."""
 
     def make(name="package.zip", scope=None, **more):
-        export(books, OWNER, scope or Scope(), tmp_path / name, seal_with=seal, actor="tests", **more)
+        export(books, OWNER, scope or Scope(), tmp_path / name, actor="tests", **more)
         return tmp_path / name
 
     return make
 
 
 @pytest.fixture(scope="session")
-def package(filled, seal, tmp_path_factory):
+def package(filled, tmp_path_factory):
     """The package of it all."""
     path = tmp_path_factory.mktemp("package") / "package.zip"
     with open_gateway(filled) as gateway:
-        export(gateway, OWNER, Scope(), path, seal_with=seal, actor="tests")
+        export(gateway, OWNER, Scope(), path, actor="tests")
     return path

@@ -68,12 +68,12 @@ def test_a_package_is_an_ordinary_zip_and_sound(made, books):
     assert package.stat().st_mode & 0o077 == 0
 
 
-def test_the_same_books_make_the_same_package_but_for_the_seal(books, seal, tmp_path):
+def test_the_same_books_make_the_same_package_but_for_the_seal(books, tmp_path):
     moment = books.now()
     frozen = replace(books, now=lambda: moment)
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
     for path in (one, two):
-        export(frozen, OWNER, Scope(statuses=("cleared",)), path, seal_with=seal, actor="tests")
+        export(frozen, OWNER, Scope(statuses=("cleared",)), path, actor="tests")
     before, after = files(one), files(two)
     names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     # The first export is in the audit log that the second one has.

@@ -58,10 +58,10 @@ def alone(folder: Path, *arguments) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=60)
 
 
-def test_it_runs_alone_on_a_package_and_on_the_folder_it_was_unpacked_to(package, seal, tmp_path):
+def test_it_runs_alone_on_a_package_and_on_the_folder_it_was_unpacked_to(package, certificate, tmp_path):
     with zipfile.ZipFile(package) as zipped:
         zipped.extractall(tmp_path)
-    fingerprint = seal.certificates[0].fingerprint(SHA256()).hex()
+    fingerprint = certificate.fingerprint(SHA256()).hex()
     for target in (package, tmp_path):
         ended = alone(tmp_path, target, "--json", "--fingerprint", fingerprint)
         assert ended.returncode == 0, ended
@@ -96,18 +96,19 @@ def test_many_processes_find_the_same(package, tmp_path, monkeypatch):
 # --- the seal ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_seal_is_standard_xades_and_another_verifier_agrees(package, seal):
+def test_the_seal_is_standard_xades_and_another_verifier_agrees(package, certificate):
     data = etree.fromstring(read(package)["seal.xml"])
-    certificate = seal.certificates[0].public_bytes(Encoding.PEM).decode()
     expected = XAdESSignatureConfiguration(expect_references=3)
-    found = XAdESVerifier().verify(data, x509_cert=certificate, expect_config=expected)
+    found = XAdESVerifier().verify(
+        data, x509_cert=certificate.public_bytes(Encoding.PEM).decode(), expect_config=expected
+    )
     signed = etree.fromstring(found[0].signed_data)
     digest = hashlib.sha256(read(package)["manifest.json"]).hexdigest()
     assert signed.find("{*}file").get("sha256") == digest
 
 
-def test_a_seal_by_another_certificate_is_told_from_the_one_that_is_trusted(package, seal, tmp_path):
-    fingerprint = seal.certificates[0].fingerprint(SHA256()).hex()
+def test_a_seal_by_another_certificate_is_told_from_the_one_that_is_trusted(package, certificate, tmp_path):
+    fingerprint = certificate.fingerprint(SHA256()).hex()
     spelled = ":".join(fingerprint[at : at + 2] for at in range(0, 64, 2)).upper()
     assert verify(package, trusted=spelled).is_sound
     assert [each.code for each in verify(package, trusted="00" * 32).faults] == ["seal.other"]

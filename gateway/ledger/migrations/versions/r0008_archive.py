@@ -8,7 +8,7 @@ from alembic import op
 from gateway.ledger.migrations.guards import Guard, create, drop, standing
 
 revision = "r0008"
-down_revision = "r0005"
+down_revision = "r0006"
 
 _FINAL = "('cleared', 'reported', 'rejected', 'replaced')"
 
