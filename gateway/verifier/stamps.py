@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
@@ -30,9 +31,12 @@ _MAPS = {
     "ds": "http://www.w3.org/2000/09/xmldsig#",
     "xades": "http://uri.etsi.org/01903/v1.3.2#",
 }
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 _RIYADH = timedelta(hours=3)
 _PARTS = 4
 """Elements of a stamp: the extensions with the signature in them, its reference, and the QR's."""
+_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Order of secp256k1 (SEC 2, section 2.4.1)."""
 ACCEPTED = ("cleared", "reported")
 
 
@@ -61,7 +65,7 @@ def key_of(der: bytes) -> Key:
 
 def _verifier(public: ec.EllipticCurvePublicKey, raw: bytes) -> Callable[[bytes, bytes], bool]:
     """Verifies ECDSA with SHA-256: by libsecp256k1 where it is installed, which takes a tenth of the time and knows
-    only the lower of the two forms of a signature; what that does not accept OpenSSL decides."""
+    only the lower of the two forms of a signature, so it gets that; what it does not accept OpenSSL decides."""
     try:
         from coincurve import PublicKey
 
@@ -71,7 +75,7 @@ def _verifier(public: ec.EllipticCurvePublicKey, raw: bytes) -> Callable[[bytes,
 
     def verify(signature: bytes, message: bytes) -> bool:
         try:
-            if fast is not None and fast.verify(signature, message):
+            if fast is not None and fast.verify(_low(signature), message):
                 return True
             public.verify(signature, message, ec.ECDSA(SHA256()))
         except (InvalidSignature, ValueError):
@@ -79,6 +83,12 @@ def _verifier(public: ec.EllipticCurvePublicKey, raw: bytes) -> Callable[[bytes,
         return True
 
     return verify
+
+
+def _low(signature: bytes) -> bytes:
+    """The same signature with the lower of the two values that s can have."""
+    r, s = decode_dss_signature(signature)
+    return signature if s <= _ORDER // 2 else encode_dss_signature(r, _ORDER - s)
 
 
 def document_faults(link: dict[str, Any], xml: bytes, unit: Key | None) -> Iterator[Fault]:
@@ -105,7 +115,7 @@ def document_faults(link: dict[str, Any], xml: bytes, unit: Key | None) -> Itera
 
 def _parsed(xml: bytes) -> etree._Element:
     try:
-        root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+        root = etree.fromstring(xml, _PARSER)
     except etree.XMLSyntaxError as error:
         raise ValueError(f"it is not well-formed XML: {error}") from None
     if root.getroottree().docinfo.doctype or root.tag != f"{{{_MAPS['u']}}}Invoice":
@@ -117,6 +127,8 @@ def _path(expression: str) -> etree.XPath:
     return etree.XPath(expression, namespaces=_MAPS)
 
 
+_PROPERTIES = "ds:Object/xades:QualifyingProperties/xades:SignedProperties"
+_SIGNED, _CERT = f"{_PROPERTIES}/xades:SignedSignatureProperties/", "xades:SigningCertificate/xades:Cert/"
 _REFERENCE = "string(cac:AdditionalDocumentReference[cbc:ID='{}']/{})"
 _OBJECT = "cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
 _PARTY = "cac:AccountingSupplierParty/cac:Party/"
@@ -177,9 +189,9 @@ class _Stamp:
         self.digest = self.text("ds:SignedInfo/ds:Reference[1]/ds:DigestValue")
         self.properties_digest = self.text("ds:SignedInfo/ds:Reference[2]/ds:DigestValue")
         self.certificate = self.text("ds:KeyInfo/ds:X509Data/ds:X509Certificate")
-        self.signing_time = self.text(".//xades:SigningTime")
-        self.certificate_digest = self.text(".//xades:CertDigest/ds:DigestValue")
-        self.serial = self.text(".//xades:X509SerialNumber") or self.text(".//ds:X509SerialNumber")
+        self.signing_time = self.text(f"{_SIGNED}xades:SigningTime")
+        self.certificate_digest = self.text(f"{_SIGNED}{_CERT}xades:CertDigest/ds:DigestValue")
+        self.serial = self.text(f"{_SIGNED}{_CERT}xades:IssuerSerial/ds:X509SerialNumber")
         self.printed = self._printed_properties()
         self.parts = 0
 
@@ -189,7 +201,7 @@ class _Stamp:
 
     def _printed_properties(self) -> bytes:
         """SignedProperties as the official signer prints them for their digest."""
-        found = None if self.signature is None else self.signature.find(".//xades:SignedProperties", _MAPS)
+        found = None if self.signature is None else self.signature.find(_PROPERTIES, _MAPS)
         if found is None:
             return b""
         canonical = etree.tostring(found, method="c14n", exclusive=True, with_comments=False)
