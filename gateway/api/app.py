@@ -7,7 +7,21 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from gateway import __version__
-from gateway.api import deadlines, health, hooks, invoices, metrics, notes, openapi, orders, problems, units, validate
+from gateway.api import (
+    deadlines,
+    exports,
+    health,
+    hooks,
+    invoices,
+    metrics,
+    notes,
+    openapi,
+    orders,
+    problems,
+    units,
+    validate,
+)
+from gateway.pipeline.export_jobs import ExportJobs
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -37,6 +51,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             try:
                 yield
             finally:
+                app.state.exports.stop()
                 if app.state.work:
                     app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
@@ -55,10 +70,12 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
     app.state.metrics = metrics.Kept()
+    app.state.exports = ExportJobs(gateway)
+    app.state.exporting = set()  # tasks at this moment
     app.state.onboarding = set()  # units at this moment
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, deadlines, validate, units, hooks, health, metrics):
+    for room in (orders, notes, invoices, deadlines, exports, validate, units, hooks, health, metrics):
         app.include_router(room.router)
     openapi.complete(app, *units.BODIES)
     return app

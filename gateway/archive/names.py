@@ -1,16 +1,15 @@
 """What a file of the archive is called, and until when the law wants it kept. Pure."""
 
 import hashlib
-import re
 from datetime import datetime, time
 from typing import Final
 
+from gateway.file_name import stem
 from gateway.invoice.facts import RIYADH
 
 MAX_NAME: Final = 255
 """Longest file name, in bytes, that file systems take."""
 
-_FOREIGN: Final = re.compile(r"[^A-Za-z0-9]")
 _QUARTER: Final = 3
 
 
@@ -20,13 +19,10 @@ def digest(content: bytes) -> str:
 
 
 def legal_name(vat: str, issued_at: datetime, number: str, uuid: str) -> str:
-    """The authority's pattern (XML Implementation Standard, 14): VAT number, date and time of issue, invoice number
-    with a dash for whatever is no letter or digit; and the UUID, for two numbers may come to the same. No ending yet.
-    """
-    moment = issued_at.astimezone(RIYADH).strftime("%Y%m%dT%H%M%S")
-    frame = f"{vat}_{moment}__{uuid}"
-    room = MAX_NAME - len(frame) - len("_.answer-0000.json") - 64
-    return f"{vat}_{moment}_{_FOREIGN.sub('-', number)[:room]}_{uuid}"
+    """The authority's name for a document's file (see gateway.file_name) and the UUID, for two numbers may come to the
+    same. It has no ending yet, and is cut where digest and ending would make it too long."""
+    room = MAX_NAME - len(f"_{uuid}_") - len(digest(b"")) - len(".answer-0000.json")
+    return f"{stem(vat, issued_at, number)[:room]}_{uuid}"
 
 
 def archive_key(vat: str, issued_at: datetime, legal: str, ending: str, sha256: str) -> str:
