@@ -62,7 +62,7 @@ class ExportJobs:
         self._lock, self._stopping = threading.Lock(), False
 
     def ask(self, taxpayer_id: str, scope: Scope, *, actor: str) -> tuple[Package, Callable[[], None]]:
-        """The package of this scope that is not whole yet, or a new one, and the work of making it, to be run elsewhere.
+        """The package of this scope that is not whole yet, or a new one, and the work of making it.
 
         Conflict: another package of this taxpayer is being made, or too many lie here.
         """
