@@ -78,7 +78,7 @@ class Report:
         """As people read it."""
         about = self.about
         said = [f"Package {self.package}"]
-        if about:
+        if "taxpayer" in about:
             said.append(f"  of {about['taxpayer']}, made {about['made_at']}, {about['scope']}")
         said += [f"  {name}: {count}" for name, count in sorted(self.counts.items())]
         for title, lines in (("Proved:", self.proved), ("Not proved here:", self.unproved)):

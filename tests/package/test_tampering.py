@@ -17,7 +17,9 @@ def overlooked(package, folder, seeds) -> list[str]:
     for seed in seeds:
         copy = shutil.copy(package, folder / "package.zip")
         done = tamper(copy, random.Random(seed))
-        found = [(each.code, each.part.partition(",")[0]) for each in verify(copy).faults]
+        report = verify(copy)
+        found = [(each.code, each.part.partition(",")[0]) for each in report.faults]
+        assert report.lines()[-1].startswith("Things that are wrong")
         accused = {part for _, part in found}
         if not accused & done.parts or (done.exactly and not accused <= done.parts):
             missed.append(f"seed {seed}: {done.what}: {found}")
