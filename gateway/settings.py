@@ -79,7 +79,11 @@ class Settings(BaseSettings):
     ] = ""
     retention_years: Annotated[
         int,
-        Field(ge=6, le=100, description="Years that archived files are kept after their tax period; 6 by law."),
+        Field(
+            ge=6,
+            le=100,
+            description="Years after its tax period that a file is kept which is archived now; 6 by law.",
+        ),
     ] = 6
     raw_payloads_days: Annotated[
         int,

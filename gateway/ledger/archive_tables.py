@@ -29,8 +29,9 @@ class ArchiveTask(Row, table=True):
 
 
 class Archived(Row, table=True):
-    """A file in the archive. `name` says what it is of its document: "document", "answer-1", "pdf"; `key` is its name
-    in the store, `sha256` the hex digest of its bytes, `keep_until` the end of its lawful retention."""
+    """A file in the archive. `name` says what it is of its document: "document", or of what was cleared "cleared";
+    "answer-1", "pdf". `key` is its name in the store, `sha256` the hex digest of its bytes, `keep_until` the end of its
+    lawful retention."""
 
     __table_args__ = (Index(None, "taxpayer_id", "keep_until"),)
 

@@ -16,6 +16,8 @@ from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.leases import FREE, lease
 
+FINAL: Final = ("cleared", "document")
+"""What the final XML of a document is called among its files."""
 _BATCH: Final = 500
 _TASK, _FILE, _HOLD, _PLAN, _GONE = ARCHIVE_TASK.c, ARCHIVED.c, LEGAL_HOLD.c, DISPOSAL.c, DISPOSED.c
 
@@ -171,7 +173,7 @@ class Archiving:
 
     def unarchived(self, before: datetime) -> Iterator[tuple[str, str]]:
         """Taxpayer and UUID of documents with a final answer that have no file and wait for none."""
-        has = select(1).where(_FILE.document_uuid == t.SUBMISSION.c.document_uuid, _FILE.name == "document")
+        has = select(1).where(_FILE.document_uuid == t.SUBMISSION.c.document_uuid, _FILE.name.in_(FINAL))
         waits = select(1).where(_TASK.document_uuid == t.SUBMISSION.c.document_uuid, _TASK.next_at.is_not(None))
         final = [each.value for each in Status if each.is_final]
         wanted = select(t.SUBMISSION.c.taxpayer_id, t.SUBMISSION.c.document_uuid).where(

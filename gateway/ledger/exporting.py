@@ -10,6 +10,7 @@ from sqlalchemy import String, func, select, type_coerce
 
 from gateway.ledger import tables as t
 from gateway.ledger.archive_tables import ARCHIVED, DISPOSED
+from gateway.ledger.archiving import FINAL
 from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
 from gateway.ledger.rows import CsidRecord
@@ -71,19 +72,32 @@ def _raw(column: Any) -> Any:
     return type_coerce(column, String).label(column.key)
 
 
+# The cleared one, which sorts first, where there are two.
+_DELETED = (
+    select(_raw(DISPOSED.c.at))
+    .where(DISPOSED.c.document_uuid == _D.uuid, DISPOSED.c.name.in_(FINAL))
+    .order_by(DISPOSED.c.name)
+    .limit(1)
+    .scalar_subquery()
+)
+_ARCHIVED = (
+    select(ARCHIVED.c.sha256)
+    .where(ARCHIVED.c.document_uuid == _D.uuid, ARCHIVED.c.name.in_(FINAL))
+    .order_by(ARCHIVED.c.name)
+    .limit(1)
+    .scalar_subquery()
+)
 _LINK: Final = (
     select(
         *(_D[name] for name in "icv uuid pih hash number kind profile".split()),
         *(_raw(_D[name]) for name in "issued_at made_at currency total vat buyer_name buyer_vat".split()),
         *(_D.corrects, _D.replaces, _LATER.c.uuid, _S.csid_id, _S.signature, _raw(_S.signed_at), _U.status),
-        *(_C.document_uuid.is_not(None), _raw(DISPOSED.c.at), ARCHIVED.c.sha256),
+        *(_C.document_uuid.is_not(None), _DELETED, _ARCHIVED),
     )
     .join_from(t.DOCUMENT, t.STAMP, _S.document_uuid == _D.uuid)
     .join(t.SUBMISSION, _U.document_uuid == _D.uuid)
     .outerjoin(t.CLEARANCE, _C.document_uuid == _D.uuid)
     .outerjoin(_LATER, _LATER.c.replaces == _D.uuid)
-    .outerjoin(DISPOSED, (DISPOSED.c.document_uuid == _D.uuid) & (DISPOSED.c.name == "document"))
-    .outerjoin(ARCHIVED, (ARCHIVED.c.document_uuid == _D.uuid) & (ARCHIVED.c.name == "document"))
 )
 
 

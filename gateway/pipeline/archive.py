@@ -19,8 +19,10 @@ from gateway.pipeline.gateway import Gateway
 log = structlog.get_logger()
 
 DOCUMENT: Final = "document"
+CLEARED: Final = "cleared"
+"""The final XML where the authority cleared it: another file, for it may come after one was archived that is not."""
 PDF: Final = "pdf"
-_ENDINGS: Final = {DOCUMENT: ".xml", PDF: ".pdf"}
+_ENDINGS: Final = {DOCUMENT: ".xml", CLEARED: ".xml", PDF: ".pdf"}
 _FORGET_AT_ONCE: Final = 500
 
 
@@ -67,7 +69,8 @@ def archive_pdf(gateway: Gateway, taxpayer_id: str, uuid: str, pdf: bytes) -> Ar
 
 
 def _contents(gateway: Gateway, taxpayer_id: str, uuid: str) -> Iterator[tuple[str, bytes]]:
-    yield DOCUMENT, gateway.ledger.xml(taxpayer_id, uuid)
+    cleared = gateway.ledger.cleared_xml(taxpayer_id, uuid)
+    yield (DOCUMENT, gateway.ledger.stamped_xml(taxpayer_id, uuid)) if cleared is None else (CLEARED, cleared)
     for each in gateway.ledger.attempts(taxpayer_id, uuid):
         if each.phase == "ended" and each.body:
             yield f"answer-{each.number}", each.body

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gateway.verifier.report import Fault
 
 STORED, DEFLATED = 0, 8
-MOST_UNPACKED = 2_000_000_000
+MOST_UNPACKED = 1_000_000_000
 """Largest entry that is unpacked, in bytes."""
 
 _LOCAL, _CENTRAL = struct.Struct("<4sHHHHHIIIHH"), struct.Struct("<4sHHHHHHIIIHHHHHII")

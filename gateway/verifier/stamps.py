@@ -37,6 +37,8 @@ _PARTS = 4
 """Elements of a stamp: the extensions with the signature in them, its reference, and the QR's."""
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Order of secp256k1 (SEC 2, section 2.4.1)."""
+_ACCEPTING = (200, 202, 208, 409)
+"""HTTP statuses by which the authority accepts; the last two say that it had done so before."""
 ACCEPTED = ("cleared", "reported")
 
 
@@ -322,7 +324,7 @@ def answer_faults(link: dict[str, Any], xml: bytes, answers: dict[str, bytes]) -
     """Whether an answer of the authority bears out the status: of what was cleared, the very document is in it."""
     if link["status"] not in ACCEPTED:
         return
-    accepting = [each for each in link["answers"] if each["outcome"].startswith(("accepted", "duplicate"))]
+    accepting = [each for each in link["answers"] if each["path"] and each["http_status"] in _ACCEPTING]
     if link["cleared"]:
         holds = any(_cleared_in(answers.get(each["path"], b"")) == xml for each in link["answers"])
     else:

@@ -80,6 +80,12 @@ def test_the_same_books_make_the_same_package_but_for_the_seal(books, tmp_path):
     assert names == {"audit/entries/0000000013.jsonl", "files.jsonl", "manifest.json", "seal.xml"}
 
 
+def test_books_without_a_document_make_a_package(gateway, tmp_path):
+    export(gateway, OWNER, Scope(), tmp_path / "empty.zip", actor="tests")
+    report = verify(tmp_path / "empty.zip")
+    assert (report.faults, report.counts["documents"], report.counts["chains"]) == ([], 0, 1)
+
+
 def test_it_is_on_record_who_made_which(made, books):
     package = made()
     last = list(books.ledger.audit_log(OWNER))[-1]

@@ -69,10 +69,10 @@ def symptoms(gateway):
 
 def test_final_xml_and_answers_are_archived_under_their_names(settled):
     gateway, simplified, standard = settled
-    for uuid in (simplified, standard):
+    for uuid, final in ((simplified, "document"), (standard, "cleared")):
         kept = files(gateway, uuid)
-        assert set(kept) == {"document", "answer-1"}
-        assert read_archived(gateway, kept["document"]) == gateway.ledger.xml(OWNER, uuid)
+        assert set(kept) == {final, "answer-1"}
+        assert read_archived(gateway, kept[final]) == gateway.ledger.xml(OWNER, uuid)
         ended = gateway.ledger.attempts(OWNER, uuid)[1]
         assert read_archived(gateway, kept["answer-1"]) == ended.body
         for each in kept.values():
@@ -121,6 +121,25 @@ def test_an_archive_that_is_down_is_tried_again_and_holds_nothing_up(gateway, mo
     assert gateway.ledger.archive_counts(OWNER).waiting == 0
 
 
+def test_what_is_cleared_after_it_was_archived_is_archived_too(settled):
+    """An answer that says "accepted before" may come without the document, and the document with another."""
+    gateway, _, standard = settled
+    ledger, stamped = gateway.ledger, gateway.ledger.stamped_xml(OWNER, standard)
+    with ledger._database.writing() as connection:
+        for name in ("archived_delete", "clearance_delete"):
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(ARCHIVED.delete())
+        (clearance,) = connection.execute(tables.CLEARANCE.select()).mappings()
+        connection.execute(tables.CLEARANCE.delete())
+    archive_now(gateway, OWNER, standard)
+    assert read_archived(gateway, files(gateway, standard)["document"]) == stamped
+    with ledger._database.writing() as connection:
+        connection.execute(tables.CLEARANCE.insert(), dict(clearance))
+    archive_now(gateway, OWNER, standard)
+    assert set(files(gateway, standard)) == {"document", "cleared", "answer-1"}
+    assert read_archived(gateway, files(gateway, standard)["cleared"]) == ledger.xml(OWNER, standard)
+
+
 def test_a_pdf_is_archived_once(settled):
     gateway, uuid, _ = settled
     assert archive_pdf(gateway, OWNER, uuid, b"%PDF-1").key.endswith(f"{digest(b'%PDF-1')}.pdf")
@@ -130,7 +149,7 @@ def test_a_pdf_is_archived_once(settled):
 
 def test_the_doctor_names_what_is_wrong_with_a_file(settled):
     gateway, simplified, standard = settled
-    missing, changed = (files(gateway, uuid)["document"].key for uuid in (simplified, standard))
+    missing, changed = files(gateway, simplified)["document"].key, files(gateway, standard)["cleared"].key
     (gateway.archive.root / missing).unlink()
     (gateway.archive.root / changed).chmod(0o600)
     (gateway.archive.root / changed).write_bytes(b"<Invoice/>")
@@ -191,7 +210,7 @@ def test_a_hold_and_a_longer_retention_keep(settled):
         gateway.ledger.lift_hold(OWNER, gateway.ledger.holds(OWNER)[1].id, actor="cli", now=gateway.now())
     assert purge(later(gateway)) == 2
     assert files(gateway, simplified)["document"].disposed_at
-    assert not files(gateway, standard)["document"].disposed_at
+    assert not files(gateway, standard)["cleared"].disposed_at
     assert purge(later(gateway, timedelta(days=12 * 366))) == 2
 
 
