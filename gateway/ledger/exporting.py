@@ -61,11 +61,15 @@ class ExportAnswer(NamedTuple):
 
 
 class AuditSpan(NamedTuple):
-    """A stretch of the audit log: its first and last entry, 0 if there is none, and the hash before the first."""
+    """A stretch of the audit log: its first and last entry, 0 if there is none, and the hash before the first; and the
+    batches from the one that the first entry is in, to the newest, and the hash before these."""
 
     first: int
     last: int
     previous: str
+    first_batch: int
+    last_batch: int
+    before_batch: str
 
 
 def _raw(column: Any) -> Any:
@@ -159,6 +163,12 @@ class Exporting:
         with self._database.reading() as connection:
             first, last = connection.execute(wanted).one()
             if first is None:
-                return AuditSpan(0, 0, "")
+                return AuditSpan(0, 0, "", 0, 0, "")
             before = select(audit.hash).where(audit.taxpayer_id == taxpayer_id, audit.seq == first - 1)
-            return AuditSpan(first, last, connection.execute(before).scalar() or "")
+            previous = connection.execute(before).scalar() or ""
+            batch, mine = t.AUDIT_BATCH.c, t.AUDIT_BATCH.c.taxpayer_id == taxpayer_id
+            within = select(func.min(batch.number)).where(mine, batch.last_seq >= first)
+            begin = connection.execute(within).scalar_one()
+            end = connection.execute(select(func.max(batch.number)).where(mine)).scalar_one()
+            earlier = connection.execute(select(batch.hash).where(mine, batch.number == begin - 1)).scalar() or ""
+            return AuditSpan(first, last, previous, begin, end, earlier)

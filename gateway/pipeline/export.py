@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from importlib import resources
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +24,7 @@ from gateway.csid import read_certificate
 from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH
 from gateway.issued import Status
-from gateway.ledger import ArchivedFile, AuditSpan, CsidRecord, ExportAnswer, ExportLink
+from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CsidRecord, ExportAnswer, ExportLink
 from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal
 from gateway.pipeline.archive import PDF, ending_of, read_archived
 from gateway.pipeline.gateway import Gateway
@@ -133,6 +134,7 @@ def export(
         work.statics()
         work.chains()
         work.audit()
+        work.batches()
         work.index()
         manifest = work.seal()
         writer.finish()
@@ -316,21 +318,44 @@ class _Export:
     def _audit_facts(self) -> dict[str, Any]:
         span = self._span
         if not span.first:
-            return {"first": 1, "last": 0, "entries": 0, "previous": "", "head": ""}
+            none = {"first_batch": 1, "before_batch": "", "checkpoint": None}
+            return {"first": 1, "last": 0, "entries": 0, "previous": "", "head": "", **none}
         head = self._gateway.ledger.entry_hash_at(self._owner, span.last)
         entries = span.last - span.first + 1
-        return {"first": span.first, "last": span.last, "entries": entries, "previous": span.previous, "head": head}
+        return {
+            "first": span.first,
+            "last": span.last,
+            "entries": entries,
+            "previous": span.previous,
+            "head": head,
+            "first_batch": span.first_batch,
+            "before_batch": span.before_batch,
+            "checkpoint": None,
+        }
+
+    def batches(self) -> None:
+        """The batches that this span was sealed by, and those after."""
+        if self.counted.phase > 3:
+            return
+        sealed: Iterator[AuditBatch] = iter(())
+        if self._span.first_batch:
+            sealed = self._gateway.ledger.audit_batches(self._owner, after=self._span.first_batch - 1)
+        wanted = takewhile(lambda batch: batch.number <= self._span.last_batch, sealed)
+        while some := list(islice(wanted, _ENTRIES)):
+            lines = (canonical(_batch_facts(each)) + b"\n" for each in some)
+            self._writer.add(f"audit/batches/{some[0].number:010}.jsonl", b"".join(lines))
+        self._mark(phase=4)
 
     # --- index, manifest, seal ----------------------------------------------------------------------------------------
 
     def index(self) -> None:
         """The index as a table and as pages."""
-        if self.counted.phase > 3:
+        if self.counted.phase > 4:
             return
         self._writer.add_rows("index.csv")
         title = f"{self._taxpayer.name} {self._taxpayer.vat}"
         self._writer.add("index.html", index_page(title, self._facts(), self.counted.pages))
-        self._mark(phase=4)
+        self._mark(phase=5)
 
     def _facts(self) -> Iterator[tuple[str, str, object]]:
         asked = [f"{name} {value}" for name, value in self._scope.as_json().items() if value]
@@ -434,6 +459,10 @@ def _entry_facts(entry: Any) -> dict[str, Any]:
         "seq": entry.seq, "at": at, "actor": entry.actor, "action": entry.action, "object": entry.object,
         "detail": json.loads(json.dumps(entry.detail)), "hash": entry.hash,
     }  # fmt: skip
+
+
+def _batch_facts(batch: AuditBatch) -> dict[str, Any]:
+    return {name: value for name, value in batch._asdict().items() if name != "taxpayer_id"}
 
 
 def _csid_facts(csid: CsidRecord) -> dict[str, Any]:

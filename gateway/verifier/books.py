@@ -1,9 +1,15 @@
 """The chain and the audit log, walked: nothing may be missing, put in, or in another place than it was."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from gateway.verifier.report import Fault
 
@@ -31,8 +37,8 @@ def lines_of(data: bytes) -> list[dict[str, Any]]:
 class Chain:
     """A chain as its links are read: each has to follow from the one before, and the last to be the head."""
 
-    def __init__(self, about: dict[str, Any]) -> None:
-        self.id, self._about = str(about["id"]), about
+    def __init__(self, about: dict[str, Any], noted: dict[int, str]) -> None:
+        self.id, self._about, self._noted = str(about["id"]), about, noted
         self._icv, self._pih, self._documents = 1, FIRST_PIH, 0
         self.is_read = True
         """Whether every part could be read so far: after a gap in what was read nothing is said of its ends."""
@@ -45,6 +51,8 @@ class Chain:
                 yield Fault("chain.break", here, f"Counter {self._icv} was due.")
             elif self.is_read and link["pih"] != self._pih:
                 yield Fault("chain.break", here, "It does not carry the hash of the document before.")
+            if self._noted.get(link["icv"], link["hash"]) != link["hash"]:
+                yield Fault("audit.checkpoint", here, "The checkpoint has another hash for it.")
             self.is_read = True
             self._icv, self._pih = link["icv"] + 1, link["hash"]
             self._documents += link["file"] is not None
@@ -66,11 +74,52 @@ class Chain:
             yield Fault("chain.count", f"chain {self.id}", f"{self._documents} are here, {counted} are counted.")
 
 
+class Batches:
+    """The batches by which the log was sealed, each carrying the hash of the one before."""
+
+    def __init__(self, about: dict[str, Any], taxpayer: str) -> None:
+        self._taxpayer, self._number, self._hash = taxpayer, about["first_batch"], about["before_batch"]
+        self.is_read = True
+        self.ends: dict[int, str] = {}
+        """The hash of the log at the entry that each of them ends with."""
+        self.hashes: dict[int, tuple[int, str]] = {}
+        """Of each number the last entry and the hash."""
+
+    def follow(self, part: str, batches: list[dict[str, Any]]) -> Iterator[Fault]:
+        """The faults of these batches."""
+        for batch in batches:
+            content = {"taxpayer": self._taxpayer, **{name: batch[name] for name in batch if name != "hash"}}
+            follows = (batch["number"], batch["previous"]) == (self._number, self._hash) or not self.is_read
+            if not follows or batch["hash"] != hashlib.sha256(canonical(content)).hexdigest():
+                yield Fault("audit.batch", f"{part}, batch {batch['number']}", "")
+            self.is_read = True
+            self._number, self._hash = batch["number"] + 1, batch["hash"]
+            self.ends[batch["last_seq"]] = batch["digest"]
+            self.hashes[batch["number"]] = (batch["last_seq"], batch["hash"])
+
+    def skip(self) -> None:
+        """A part could not be read, which was said already."""
+        self.is_read = False
+
+
+def read_checkpoint(line: bytes, certificate: x509.Certificate) -> dict[str, Any]:
+    """What a checkpoint says: JSON, a space, and a signature over it; ValueError if it is not by this certificate."""
+    body, _, signature = line.rstrip(b"\n").rpartition(b" ")
+    said, key = json.loads(body), certificate.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or said["key"] != certificate.fingerprint(SHA256()).hex():
+        raise ValueError("it names another key than that of the seal")
+    try:
+        key.verify(base64.b64decode(signature, validate=True), body, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        raise ValueError("its signature does not verify") from None
+    return dict(said)
+
+
 class AuditLog:
     """The audit log as it is read. Every entry's hash covers all before it."""
 
-    def __init__(self, about: dict[str, Any], taxpayer: str) -> None:
-        self._about, self._taxpayer = about, taxpayer
+    def __init__(self, about: dict[str, Any], taxpayer: str, ends: dict[int, str]) -> None:
+        self._about, self._taxpayer, self._ends = about, taxpayer, ends
         self._seq, self._hash = about["first"], about["previous"]
         self.entries = 0
         self.is_read = True
@@ -85,6 +134,8 @@ class AuditLog:
                 yield Fault("audit.break", here, f"Entry {self._seq} was due.")
             if self.is_read and entry["hash"] != self._chained(entry):
                 yield Fault("audit.break", here, "It, or one before it, was changed: its hash does not fit.")
+            if self._ends.get(entry["seq"], entry["hash"]) != entry["hash"]:
+                yield Fault("audit.batch", here, "The batch that ends here has another hash.")
             self.is_read = True
             self._seq, self._hash = entry["seq"] + 1, entry["hash"]
             self.entries += 1

@@ -32,8 +32,9 @@ CODES = {
     "certificate.unreadable": "A certificate cannot be read.",
     "certificate.issuer": "A certificate was not issued by the authority's certificate in the package.",
     "audit.break": "The audit log does not hold.",
+    "audit.batch": "A batch by which the audit log was sealed does not hold, or does not end as the log does.",
     "audit.document": "The audit log says something else of a document.",
-    "audit.checkpoint": "The audit log does not agree with its signed checkpoint.",
+    "audit.checkpoint": "The signed checkpoint does not hold, or log and chains do not go as far as it says.",
 }
 """Everything that can be wrong."""
 

@@ -19,13 +19,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.verifier.books import AuditLog, Chain, lines_of
+from gateway.verifier.books import AuditLog, Batches, Chain, lines_of, read_checkpoint
 from gateway.verifier.container import DEFLATED, Entry, Folder, Zip, open_package, packed_bytes, unpacked
 from gateway.verifier.report import Fault, Report
 from gateway.verifier.seal import BrokenSeal, Sealed, read_seal
 from gateway.verifier.stamps import Key, answer_faults, document_faults, key_of, link_faults
 
-AUDIT = "audit/entries/"
+AUDIT, BATCHES = "audit/entries/", "audit/batches/"
 FORMAT, VERSIONS = "gateway-package", (1,)
 MANIFEST, SEAL, FILES = "manifest.json", "seal.xml", "files.jsonl"
 _BATCH = 100
@@ -141,6 +141,7 @@ class Verification:
         self.report = Report(path.name)
         self._package: Zip | Folder = open_package(path)
         self._listed: dict[str, Part] = {}
+        self._seal: Sealed | None = None
         self._missing: set[str] = set()
         self._is_read = True
         """Whether every part of chains and log could be read."""
@@ -209,6 +210,7 @@ class Verification:
             self._say([Fault("seal.broken", SEAL, f"{error}.")])
             return None
         self._judge(sealed)
+        self._seal = sealed
         return sealed
 
     def _judge(self, sealed: Sealed) -> None:
@@ -297,8 +299,9 @@ class Verification:
     def _batches(self, manifest: dict[str, Any]) -> Iterator[Batch]:
         """All there is to examine, a bounded part at a time; on the way chains and audit log are walked."""
         left = dict(self._listed)
+        batches, noted = self._sealing(manifest, left)
         for about in manifest["chains"]:
-            chain = Chain(about)
+            chain = Chain(about, noted.get(about["id"], {}))
             for segment, links in self._segments(f"chains/{chain.id}/", left, chain):
                 self._say(chain.follow(segment, links))
                 self.report.counts["links"] += len(links)
@@ -307,13 +310,13 @@ class Verification:
                     yield self._batch(segment, chain.id, links[at : at + _BATCH], left)
             self._say(chain.end())
             self.report.counts["chains"] += 1
-        self._audit(manifest, left)
+        self._audit(manifest, left, batches)
         names = sorted(left)
         for at in range(0, len(names), _BATCH):
             yield Batch("", "", [], {name: left[name] for name in names[at : at + _BATCH]})
 
     def _segments(
-        self, prefix: str, left: dict[str, Part], walked: Chain | AuditLog
+        self, prefix: str, left: dict[str, Part], walked: Chain | AuditLog | Batches
     ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The parts of a chain or log in their order; of one that is not as it is listed nothing is believed."""
         worker, found = Worker(self._path, {}), Found([], set())
@@ -336,8 +339,31 @@ class Verification:
             self.report.counts["documents"] += link["file"] is not None
         return Batch(segment, chain, links, parts)
 
-    def _audit(self, manifest: dict[str, Any], left: dict[str, Part]) -> None:
-        log = AuditLog(manifest["audit"], manifest["taxpayer"]["id"])
+    def _sealing(self, manifest: dict[str, Any], left: dict[str, Part]) -> tuple[Batches, dict[str, dict[int, str]]]:
+        """The batches of the audit log, and what the checkpoint says of each chain: counter and hash."""
+        about, owner = manifest["audit"], manifest["taxpayer"]["id"]
+        batches = Batches(about, owner)
+        for part, lines in self._segments(BATCHES, left, batches):
+            self._say(batches.follow(part, lines))
+        if about["checkpoint"] is None or self._seal is None:
+            return batches, {}
+        part = about["checkpoint"]["path"]
+        content = self._bytes(part)
+        if content is None or hashlib.sha256(content).hexdigest() != self._listed[part].sha256:
+            return batches, {}  # which is said of the file itself
+        try:
+            said = read_checkpoint(content, self._seal.certificate)
+        except (ValueError, KeyError, TypeError) as error:
+            self._say([Fault("audit.checkpoint", part, f"{error}.")])
+            return batches, {}
+        here = batches.hashes.get(said["batch"])
+        if said["taxpayer"] != owner or (here and here != (said["entries"], said["hash"])):
+            self._say([Fault("audit.checkpoint", part, f"It has {said['entries']} entries, with another hash.")])
+        self.report.about["checkpoint"] = said["at"]
+        return batches, {each["chain"]: {each["icv"]: each["hash"]} for each in said["chains"]}
+
+    def _audit(self, manifest: dict[str, Any], left: dict[str, Part], batches: Batches) -> None:
+        log = AuditLog(manifest["audit"], manifest["taxpayer"]["id"], batches.ends)
         for part, entries in self._segments(AUDIT, left, log):
             self._say(log.follow(part, entries))
         self._say(log.end())
@@ -354,7 +380,7 @@ class Verification:
                 self._say([Fault("audit.document", uuid, "The log does not know that it was issued.")])
 
     def _in_batches(self, batches: Iterator[Batch]) -> None:
-        done, total = 0, sum(not name.startswith(("chains/", AUDIT)) for name in self._listed)
+        done, total = 0, sum(not name.startswith(("chains/", AUDIT, BATCHES)) for name in self._listed)
         for batch, found in self._examined(batches):
             self._say(found.faults)
             self._clearing |= found.clearing
@@ -392,7 +418,11 @@ class Verification:
         if not wrong & {"document", "file"}:
             proved.append(f"Hash, stamp, QR and answer of all {counts['documents']} documents hold.")
         if not wrong & {"audit", "file"}:
-            proved.append(f"The audit log holds: {counts['audit entries']} entries.")
+            at = self.report.about.get("checkpoint")
+            proved.append(
+                f"The audit log holds: {counts['audit entries']} entries"
+                + (f"; log and chains go as far as the signed checkpoint of {at} says." if at else ".")
+            )
         if self._authority and "certificate" not in wrong:
             proved.append("The units' certificates and the stamps of cleared documents lead to the authority's"
                           " certificate in the package.")  # fmt: skip
