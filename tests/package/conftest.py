@@ -6,7 +6,7 @@ import pytest
 
 from gateway.pipeline.export import Scope, export
 from gateway.pipeline.gateway import open_gateway
-from tests.installation import OWNER
+from tests.installation import OWNER, forget_documents
 from tests.package.books import drain, fill
 
 
@@ -20,6 +20,7 @@ def certificate(package, filled):
 @pytest.fixture(scope="session")
 def filled(_onboarded, tmp_path_factory):
     """Settings of an installation with 8 documents, most of them answered."""
+    forget_documents(_onboarded.authority)
     home = tmp_path_factory.mktemp("filled") / "home"
     shutil.copytree(_onboarded.settings.home, home)
     settings = _onboarded.settings.model_copy(update={"home": home})
