@@ -76,6 +76,25 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="File with the head of each chain, best on another disk; empty: heads.journal in the home."),
     ] = None
+    archive: Annotated[
+        str,
+        Field(description="Where final documents are archived: a folder or s3://bucket/prefix; empty: in the home."),
+    ] = ""
+    archive_endpoint: Annotated[
+        str, Field(description="Address of an S3 server that is not Amazon's, such as https://s3.example.sa.")
+    ] = ""
+    retention_years: Annotated[
+        int,
+        Field(
+            ge=6,
+            le=100,
+            description="Years after its tax period that a file is kept which is archived now; 6 by law.",
+        ),
+    ] = 6
+    raw_payloads_days: Annotated[
+        int,
+        Field(ge=0, description="Days that webhooks and orders of finished sales are kept; 0: always. Digests stay."),
+    ] = 0
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod

@@ -1,7 +1,7 @@
-"""Runs what is due: shop hints, submissions, link-backs. The only place that decides about retries.
+"""Runs what is due: shop hints, submissions, link-backs, archiving. The only place that decides about retries.
 
 The ledger's rows are the truth: whoever claims a row holds a lease on it, and a worker that dies is taken over when
-the lease ends. A bell only shortens the wait. The three kinds of work run side by side, so that a slow shop never
+the lease ends. A bell only shortens the wait. The kinds of work run side by side, so that a slow shop never
 holds up the authority.
 """
 
@@ -15,7 +15,8 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.ledger import Due, DueLinkBack, DueNotice, Limits
+from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, Limits
+from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
@@ -38,6 +39,10 @@ DEADLINES_EVERY: Final = 60.0
 """Seconds between two looks for documents that are not reported yet."""
 CERTIFICATES_EVERY: Final = 600.0
 """Seconds between two looks at the certificates; their lists of revocation are fetched far more seldom."""
+FORGET_EVERY: Final = 3600.0
+"""Seconds between two looks for payloads whose time is over."""
+ARCHIVE_LEASE: Final = timedelta(minutes=5)
+"""Longer than a slow store takes for one document's files."""
 SEALS_EVERY: Final = 2.0
 """Seconds between two looks for entries of the audit log that wait for their seal."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -80,7 +85,8 @@ class Worker:
         self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
         notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
-        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs)
+        self._archiving = _Kind(ledger.claim_archiving, self._archive, ARCHIVE_LEASE)
+        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs, self._archiving)
 
     def ring(self) -> None:
         """Something is due: look now."""
@@ -92,6 +98,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._regularly(DEADLINES_EVERY, self._watch_deadlines))
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
+            group.create_task(self._regularly(FORGET_EVERY, self._forget_payloads))
             group.create_task(self._regularly(SEALS_EVERY, self._seal))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
@@ -101,6 +108,9 @@ class Worker:
 
     async def _watch_certificates(self) -> None:
         await watch_certificates(self._gateway)
+
+    async def _forget_payloads(self) -> None:
+        await self._gateway.offload(forget_payloads, self._gateway)
 
     async def _seal(self) -> None:
         await self._gateway.offload(seal_when_due, self._gateway)
@@ -180,9 +190,13 @@ class Worker:
         doubt = {"detail": verdict.detail} if verdict.detail else {}
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
         self._link_backs.bell.set()
+        self._archiving.bell.set()
 
     async def _link_back(self, due: DueLinkBack) -> None:
         await link_back(self._gateway, self._lines, due, self._wait(due.attempts + 1))
+
+    async def _archive(self, due: DueArchiving) -> None:
+        await archive(self._gateway, due, self._wait(due.attempts + 1))
 
     def _again(self, attempt: int, verdict: Verdict) -> timedelta:
         asked = timedelta(seconds=verdict.retry_after or 0)

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from gateway.pipeline.gateway import Gateway, open_gateway
 from gateway.settings import Settings
 from gateway.simulator import Running
-from tests.installation import installed
+from tests.installation import forget_documents, installed
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,21 +48,10 @@ def _onboarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installatio
 @pytest.fixture
 def installation(_onboarded: Installation, tmp_path: Path) -> Installation:
     """An installation of this test's own, and an authority that has not seen a document of it yet."""
-    _forget_documents(_onboarded.authority)
+    forget_documents(_onboarded.authority)
     home = tmp_path / "home"
     shutil.copytree(_onboarded.settings.home, home)
     return _onboarded._replace(settings=_onboarded.settings.model_copy(update={"home": home}))
-
-
-def _forget_documents(authority: Running) -> None:
-    """As after a reset, but for the certificates: those are what the copied installation holds."""
-    state = authority.state
-    csids = dict(state.csids)
-    state.reset()
-    state.csids.update(csids)
-    state.faults.latency = 0.0
-    for csid in csids.values():
-        csid.chain.clear()
 
 
 @pytest.fixture

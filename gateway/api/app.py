@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.api import (
     audit,
     deadlines,
+    exports,
     health,
     hooks,
     invoices,
@@ -23,6 +24,7 @@ from gateway.api import (
     validate,
     vat,
 )
+from gateway.pipeline.export_jobs import ExportJobs
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -52,6 +54,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             try:
                 yield
             finally:
+                app.state.exports.stop()
                 if app.state.work:
                     app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
@@ -71,10 +74,26 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.turns = validate.Turns()
     app.state.printing = sharing.Printing()
     app.state.metrics = metrics.Kept()
+    app.state.exports = ExportJobs(gateway)
+    app.state.exporting = set()  # tasks at this moment
     app.state.onboarding = set()  # units at this moment
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, sharing, deadlines, vat, audit, validate, units, hooks, health, metrics):
+    for room in (
+        orders,
+        notes,
+        invoices,
+        sharing,
+        deadlines,
+        vat,
+        audit,
+        exports,
+        validate,
+        units,
+        hooks,
+        health,
+        metrics,
+    ):
         app.include_router(room.router)
     openapi.complete(app, *units.BODIES)
     return app

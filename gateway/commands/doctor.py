@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway.archive import open_store
 from gateway.commands.moment import in_riyadh
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
@@ -34,7 +35,7 @@ def doctor_command(as_json: bool, since: str | None, jobs: int) -> None:
             for _ in range(count):
                 progress.advance("")
 
-        look = Look(ledger, settings, since=_since(since), jobs=jobs, tell=tell)
+        look = Look(ledger, settings, since=_since(since), jobs=jobs, tell=tell, archive=open_store(settings))
         found = [_say(each, as_json=as_json) for each in look.symptoms()]
     _sum_up(look, found, time.monotonic() - began, as_json=as_json)
     raise SystemExit(1 if any(each.is_error for each in found) else 0)

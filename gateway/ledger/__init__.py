@@ -5,12 +5,14 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.appearance import EVERY_UNIT
+from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
 from gateway.ledger.audit import SYSTEM, chained
 from gateway.ledger.audit_pages import AuditFilter, AuditPage
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
@@ -65,12 +67,16 @@ __all__ = [
     "AllowedWarning",
     "ApiKey",
     "Appended",
+    "Archivable",
+    "ArchiveCounts",
+    "ArchivedFile",
     "Attempt",
     "AuditBatch",
     "AuditBreak",
     "AuditEntry",
     "AuditFilter",
     "AuditPage",
+    "AuditSpan",
     "Backlog",
     "Band",
     "BrokenLine",
@@ -82,16 +88,20 @@ __all__ = [
     "Crossing",
     "CsidRecord",
     "Due",
+    "DueArchiving",
     "DueLinkBack",
     "DueNotice",
     "Endpoint",
     "Entry",
+    "ExportAnswer",
+    "ExportLink",
     "ExternalNotes",
     "ExternalOriginal",
     "Fenced",
     "Filter",
     "Head",
     "HeldUnit",
+    "Hold",
     "Kept",
     "KeptList",
     "LastAnswer",
@@ -111,6 +121,7 @@ __all__ = [
     "Page",
     "Part",
     "Place",
+    "Plan",
     "Purpose",
     "Slot",
     "Snapshot",

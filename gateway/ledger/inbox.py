@@ -59,6 +59,7 @@ class Inbox:
                 "attempts": 0,
                 "changed_at": now,
                 "reason": {},
+                "body_digest": "",
                 **FREE,
             }
             transaction.execute(insert(NOTICE), values)

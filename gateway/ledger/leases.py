@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select, update
 
+from gateway.ledger.archive_tables import ARCHIVE_TASK
 from gateway.ledger.database import Database
 from gateway.ledger.tables import LINK_BACK, NOTICE, SUBMISSION
 
@@ -22,7 +23,7 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, NOTICE, LINK_BACK)
+                for table in (SUBMISSION, NOTICE, LINK_BACK, ARCHIVE_TASK)
             ]
         return sum(freed)
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
 from gateway.ledger.appearance import Appearance
+from gateway.ledger.archiving import Archiving
 from gateway.ledger.audit import Auditing
 from gateway.ledger.audit_pages import AuditPages
 from gateway.ledger.breakers import Breakers
@@ -16,6 +17,7 @@ from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
 from gateway.ledger.evidence import Evidence
+from gateway.ledger.exporting import Exporting
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
@@ -49,6 +51,8 @@ class Ledger(
     Measures,
     Inbox,
     Leases,
+    Archiving,
+    Exporting,
     Looking,
     Queries,
     Evidence,

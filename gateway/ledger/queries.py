@@ -116,6 +116,8 @@ class Queries:
             row = connection.execute(wanted).first()
         if row is None:
             raise _no_document(uuid)
+        if not row.order_json:
+            raise _forgotten(uuid, row.digest)
         return Snapshot(*row)
 
     def takes(self, taxpayer_id: str, uuid: str, but: str | None = None) -> tuple[Mapping[str, Any], ...]:
@@ -226,6 +228,14 @@ def _aware(moment: datetime) -> datetime:
 
 def _no_document(uuid: str) -> Unknown:
     return Unknown(f"There is no document {uuid}.", ar=f"لا يوجد مستند بالمعرّف {uuid}.")
+
+
+def _forgotten(uuid: str, digest: str) -> Unknown:
+    return Unknown(
+        f"The order of document {uuid} is no longer kept, only its digest {digest}.",
+        fix="GATEWAY_RAW_PAYLOADS_DAYS says how long it is. Correct the document as one from elsewhere: by its number.",
+        ar=f"لم يعد محتوى طلب المستند {uuid} محفوظاً بعد انتهاء مدة الاحتفاظ. صحّحه بالإشارة إلى رقم الفاتورة.",
+    )
 
 
 def _attempt(row: Row[Any]) -> Attempt:

@@ -15,6 +15,7 @@ from gateway.finding import Finding
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import tables as t
+from gateway.ledger.archiving import ring_archive
 from gateway.ledger.breakers import AUTHORITY, News, give_up_probe, heed, lock_lines, unit_scope
 from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
@@ -115,6 +116,8 @@ class Sending:
             turns = heed(connection, uuid, unit, news, now) if news else ()
             if cleared is not None:
                 _keep_cleared(connection, row, cleared, now)
+            if status.is_final or Status(row.status).is_final:
+                ring_archive(connection, row.taxpayer_id, uuid, now)
             if Status(row.status).is_final or (row.attempts != attempt and not status.is_final):
                 return turns
             changes: dict[str, Any] = {"status": status.value, "next_at": next_at, "findings": findings_json(findings)}

@@ -380,6 +380,8 @@ class LinkBack(Row, table=True):
 
 
 class Notice(Row, table=True):
+    """`body_digest` (hex SHA-256) stands for a body that is no longer kept, and is empty while it is."""
+
     __table_args__ = (
         UniqueConstraint("connection_id", "delivery_id"),
         Index("ix_notice_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
@@ -401,6 +403,7 @@ class Notice(Row, table=True):
     attempts: int
     changed_at: datetime = Field(sa_type=Moment)
     reason: Any = Field(sa_type=Json)
+    body_digest: str
 
 
 class AllowedWarning(Row, table=True):
@@ -465,34 +468,35 @@ class Mark(Row, table=True):
     value: str
 
 
-def _core(model: type[SQLModel]) -> Table:
+def core(model: type[SQLModel]) -> Table:
+    """A class's table, as SQLAlchemy Core uses it."""
     return cast(Table, vars(model)["__table__"])
 
 
-TAXPAYER: Final = _core(Taxpayer)
-UNIT: Final = _core(Unit)
-CSID: Final = _core(Csid)
-CHAIN: Final = _core(Chain)
-ONBOARDING: Final = _core(Onboarding)
-REVOCATION_LIST: Final = _core(RevocationList)
-CONNECTION: Final = _core(Connection)
-API_KEY: Final = _core(ApiKey)
-ENVELOPE: Final = _core(Envelope)
-ORDER_SNAPSHOT: Final = _core(OrderSnapshot)
-SALE: Final = _core(Sale)
-IDEMPOTENCY_KEY: Final = _core(IdempotencyKey)
-DOCUMENT: Final = _core(Document)
-DEDUCTION: Final = _core(Deduction)
-STAMP: Final = _core(Stamp)
-SUBMISSION: Final = _core(Submission)
-ATTEMPT: Final = _core(Attempt)
-BREAKER: Final = _core(Breaker)
-WARNING: Final = _core(Warning)
-CLEARANCE: Final = _core(Clearance)
-LINK_BACK: Final = _core(LinkBack)
-NOTICE: Final = _core(Notice)
-ALLOWED_WARNING: Final = _core(AllowedWarning)
-LOOKS: Final = _core(Looks)
-AUDIT: Final = _core(Audit)
-AUDIT_BATCH: Final = _core(AuditBatch)
-MARK: Final = _core(Mark)
+TAXPAYER: Final = core(Taxpayer)
+UNIT: Final = core(Unit)
+CSID: Final = core(Csid)
+CHAIN: Final = core(Chain)
+ONBOARDING: Final = core(Onboarding)
+REVOCATION_LIST: Final = core(RevocationList)
+CONNECTION: Final = core(Connection)
+API_KEY: Final = core(ApiKey)
+ENVELOPE: Final = core(Envelope)
+ORDER_SNAPSHOT: Final = core(OrderSnapshot)
+SALE: Final = core(Sale)
+IDEMPOTENCY_KEY: Final = core(IdempotencyKey)
+DOCUMENT: Final = core(Document)
+DEDUCTION: Final = core(Deduction)
+STAMP: Final = core(Stamp)
+SUBMISSION: Final = core(Submission)
+ATTEMPT: Final = core(Attempt)
+BREAKER: Final = core(Breaker)
+WARNING: Final = core(Warning)
+CLEARANCE: Final = core(Clearance)
+LINK_BACK: Final = core(LinkBack)
+NOTICE: Final = core(Notice)
+ALLOWED_WARNING: Final = core(AllowedWarning)
+LOOKS: Final = core(Looks)
+AUDIT: Final = core(Audit)
+AUDIT_BATCH: Final = core(AuditBatch)
+MARK: Final = core(Mark)

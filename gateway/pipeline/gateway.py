@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import ParamSpec, TypeVar
 
 import httpx2
 
+from gateway.archive import Store, open_store
 from gateway.authority import BASE_URLS, Authority
 from gateway.errors import Misconfigured
 from gateway.keys import Safe, SealingKey, Stamper, master_key, open_keys, sealing_key
@@ -45,6 +46,11 @@ class Gateway:
     sealing_key: Callable[[], SealingKey]
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
+
+    @cached_property
+    def archive(self) -> Store:
+        """Where final documents are archived; opened when it is first asked for, for issuing does not need it."""
+        return open_store(self.settings)
 
     async def offload(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work (the ledger, mostly) beside the event loop."""

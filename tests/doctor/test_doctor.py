@@ -31,7 +31,7 @@ def test_sound_books_are_sound_with_one_process_or_two(books):
     assert found(books) == found(books, jobs=2) == []
 
 
-MILD = {"chain.fenced", "lease.overdue", "sqlite.version", "audit.unsealed"}
+MILD = {"chain.fenced", "lease.overdue", "sqlite.version", "audit.unsealed", "archive.extra", "archive.undeleted"}
 
 
 def test_every_symptom_says_in_two_languages_what_is_wrong_and_what_to_do():

@@ -17,11 +17,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from gateway.archive import Store
 from gateway.chain import Link, Linked, first_link, walk
 from gateway.errors import Unavailable
 from gateway.ledger import ChainHead, Head, Kept, Ledger, read_heads
 from gateway.pipeline.doctor.examine import examine, where
 from gateway.pipeline.doctor.recorded import Reader
+from gateway.pipeline.doctor.shelves import archive_symptoms
 from gateway.pipeline.doctor.sums import beyond_sums
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
 from gateway.settings import Settings
@@ -45,6 +47,7 @@ class Look:
     jobs: int = 1
     tell: Callable[[int], None] = lambda count: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    archive: Store | None = None
     documents: int = field(default=0, init=False)
     entries: int = field(default=0, init=False)
     chains: int = field(default=0, init=False)
@@ -64,6 +67,8 @@ class Look:
         for loose in self.ledger.loose_ends(self.now()):
             yield symptom(loose.code, {"taxpayer": loose.taxpayer_id, "row": loose.key})
         yield from beyond_sums(self.ledger)
+        if self.archive is not None:
+            yield from archive_symptoms(self.ledger, self.archive, self.now())
         yield from file_symptoms(self.ledger, self.settings)
 
     def _journal(self, heads: Mapping[str, Head]) -> Iterator[Symptom]:

@@ -41,6 +41,16 @@ _NEWER: Final = Text(
     "Use a Python whose SQLite is 3.51.3 or newer (or 3.50.7, 3.44.6); till then no other program may open the ledger.",
     "استخدم إصداراً من SQLite لا يقل عن 3.51.3، ولا تفتح السجل ببرنامج آخر حتى ذلك الحين.",
 )
+_ARCHIVE: Final = Text(
+    "Restore the archive from its copy. The ledger has documents and answers too: delete what is left of the file and"
+    " `gateway archive again UUID` writes it anew.",
+    "استعد الأرشيف من نسخته. المستند محفوظ في السجل أيضاً، ويمكن أرشفته من جديد بعد حذف الملف التالف.",
+)
+_PURGE: Final = Text("Finish it: `gateway archive purge resume`.", "أكمل الحذف بالأمر gateway archive purge resume.")
+_STRANGER: Final = Text(
+    "Nothing here wrote it, or a crash came between file and record; look where it is from, and remove it.",
+    "لم يكتبه النظام أو انقطع قبل قيده؛ تحقق من مصدره ثم أزله.",
+)
 
 
 class _Form(NamedTuple):
@@ -153,6 +163,22 @@ _FORMS: Final = {
     ),
     "bookmark.lost": _Form(
         "The last look ended at {icv}, where another document stands now.", "تغيّر المستند الذي انتهى عنده الفحص السابق."
+    ),
+    "archive.missing": _Form("The archived file is not there.", "الملف المؤرشف غير موجود.", _ARCHIVE),
+    "archive.changed": _Form("The archived file is not what was archived.", "تغيّر محتوى الملف المؤرشف.", _ARCHIVE),
+    "archive.extra": _Form(
+        "The file is in the archive and on no record.", "ملف في الأرشيف لا قيد له.", _STRANGER, Severity.WARNING
+    ),
+    "archive.undeleted": _Form(
+        "The file was deleted by two people, and its bytes are there still.",
+        "حُذف الملف بقرار شخصين وما زال محتواه موجوداً.",
+        _PURGE,
+        Severity.WARNING,
+    ),
+    "archive.nothing": _Form(
+        "The authority answered days ago, and nothing of the document is in the archive.",
+        "أجابت الهيئة منذ أيام ولم يُؤرشف المستند.",
+        _WORKER,
     ),
     "file.open": _Form("Others may read the file {file}.", "يستطيع آخرون قراءة الملف {file}.", _MODE),
     "sqlite.version": _Form(
