@@ -19,6 +19,7 @@ from gateway.ledger.leases import Leases
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
 from gateway.ledger.onboardings import Onboardings
+from gateway.ledger.polls import Polls, Renewals
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
 from gateway.ledger.revocations import Revocations
@@ -43,6 +44,8 @@ class Ledger(
     Trends,
     Measures,
     Inbox,
+    Polls,
+    Renewals,
     Leases,
     Looking,
     Queries,

@@ -71,4 +71,9 @@ def check(connection: Connection, name: str) -> None:
 
 def lock_schema(connection: Connection) -> None:
     """Of several processes that bring one ledger up to date at once, let one do it."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+    lock(connection, _SCHEMA_LOCK)
+
+
+def lock(connection: Connection, key: int) -> None:
+    """Wait for a lock of this number, and hold it until the transaction ends."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
