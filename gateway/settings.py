@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000"
     )
     max_body: Annotated[int, Field(gt=0, description="Largest request body accepted, in bytes.")] = 1_000_000
+    poll_seconds: Annotated[
+        float, Field(gt=0, le=86400, description="Seconds between two looks for what changed in a connected shop.")
+    ] = 300.0
     authority_timeout: Annotated[float, Field(gt=0, description="Seconds to wait for an answer of the authority.")] = (
         30.0
     )

@@ -8,8 +8,9 @@ from gateway.finding import Text
 from gateway.invoice.policy import read_policy
 from gateway.ledger import Taxpayer
 from gateway.outbound import check_address
+from gateway.pipeline.credentials import connection_secrets
 from gateway.pipeline.gateway import Gateway, Lines, same_world
-from gateway.pipeline.intake import connection_secrets, issue_when
+from gateway.pipeline.intake import issue_when
 from gateway.pipeline.second_issuer import check_issuer
 from gateway.unit import Unit
 

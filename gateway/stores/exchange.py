@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import httpx2
 
 from gateway.connection import Connection
-from gateway.errors import BadInput, GatewayError, Misconfigured, Unavailable, Unknown
+from gateway.errors import BadInput, GatewayError, Misconfigured, Throttled, Unavailable, Unknown
 
 RETRY_AFTER: Final = 30.0
 """Seconds to wait where a shop does not say how long."""
@@ -21,10 +21,11 @@ MAX_RETRY_AFTER: Final = 3600.0
 
 
 class Answer(NamedTuple):
-    """The status and the parsed body of an answer."""
+    """The status, the parsed body and the headers of an answer."""
 
     status: int
     content: Any
+    headers: Mapping[str, str]
 
 
 class Api:
@@ -48,6 +49,10 @@ class Api:
     async def get(self, path: str, **params: str) -> Any:
         """The content at `path`."""
         return (await self._ask("GET", path, params=params)).content
+
+    async def page(self, path: str, params: Mapping[str, str]) -> Answer:
+        """The answer at `path`, where its headers say something too."""
+        return await self._ask("GET", path, params=params)
 
     async def send(self, method: str, path: str, content: Any, *, refusals: frozenset[int] = frozenset()) -> Answer:
         """The answer to `content` as JSON; statuses in `refusals` are answers, not failures."""
@@ -77,9 +82,11 @@ class Api:
             raise self._unreachable(error) from error
         if not response.is_success and response.status_code not in refusals:
             raise self._failure(response, path)
-        return Answer(response.status_code, self._content(response))
+        return Answer(response.status_code, self._content(response), response.headers)
 
     def _content(self, response: httpx2.Response) -> Any:
+        if response.status_code == 204:
+            return None
         try:
             return parse(response.content)
         except ValueError:
@@ -99,7 +106,12 @@ class Api:
                 fix="Give the connection a key that may read and write orders.",
                 ar="المتجر يرفض بيانات الربط. أعد إدخال مفتاح يملك صلاحية قراءة الطلبات وتعديلها.",
             )
-        if status in (408, 425, 429) or status >= 500:
+        if status == 429 or (status == 503 and "Retry-After" in response.headers):
+            return Throttled(
+                f"The {self._shop} asks to be left alone for a while (status {status}).",
+                retry_after=_retry_after(response),
+            )
+        if status in (408, 425) or status >= 500:
             return Unavailable(
                 f"The {self._shop} cannot answer at present (status {status}).", retry_after=_retry_after(response)
             )
@@ -141,4 +153,4 @@ def _code(response: httpx2.Response) -> str:
 
 def _retry_after(response: httpx2.Response) -> float:
     said = response.headers.get("Retry-After", "")
-    return min(float(said), MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", said, re.ASCII) else RETRY_AFTER
+    return min(float(said), MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", said, re.ASCII) else RETRY_AFTER
