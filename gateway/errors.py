@@ -12,7 +12,8 @@
     ├── Unauthorised          who are you?                                                 HTTP 401
     ├── Forbidden             you may not                                                  HTTP 403
     ├── Unavailable           cannot be done now, try later; nothing half done             HTTP 503
-    │   └── Throttled             the other side says how long to leave it alone
+    │   ├── Throttled             the other side says how long to leave it alone
+    │   └── Unreached             no connection came about, so nothing was sent
     └── Misconfigured         settings, keys, files, ports                                 exit 2
 
 What is expected (a rule that does not hold, a rejection by the authority) is data: see finding and verdict.
@@ -99,6 +100,10 @@ class Unavailable(GatewayError):
 
 class Throttled(Unavailable):
     """The other side asks to be left alone for `retry_after` seconds, whatever it is asked."""
+
+
+class Unreached(Unavailable):
+    """No connection came about, so the other side has heard nothing."""
 
 
 class Misconfigured(GatewayError):

@@ -26,12 +26,12 @@ from gateway.pipeline.intake import reason_of
 from gateway.pipeline.issue import Request, not_compliant
 from gateway.pipeline.notes import settle
 from gateway.pipeline.preview import Preview, preview, preview_json, totals
-from gateway.stores import MAPPERS, not_an_order
+from gateway.stores import STORES, not_an_order
 from gateway.unit import Environment, Unit
 from gateway.unit_file import read_unit
 from gateway.worker import Worker
 
-platform_choice = click.Choice(sorted(MAPPERS))
+platform_choice = click.Choice(sorted(STORES))
 
 
 def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
     if not isinstance(raw, dict):
         raise not_an_order(raw)
     shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
-    return MAPPERS[platform].map(shop, raw).order
+    return STORES[platform].map(shop, raw).order
 
 
 @click.command("map", short_help="A shop's payload as an order, and whether it closes.")

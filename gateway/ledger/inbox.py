@@ -59,8 +59,8 @@ class Inbox:
         return True
 
     def claim_notices(self, *, now: datetime, limit: int, lease_until: datetime, worker: str) -> tuple[DueNotice, ...]:
-        """Notices to work on, oldest first, leased to `worker`: never two of one order at a time, for of two looks at it
-        the older one would undo what the newer one saw."""
+        """Notices to work on, oldest first, leased to `worker`: never two of one order at a time, for of two looks at
+        it the older one would undo what the newer one saw."""
         with self._database.writing() as transaction:
             self._database.one_at_a_time(transaction, _NOTICES)
             rows = _claim(
@@ -220,7 +220,7 @@ def add_orders(
     transaction: Connection, taxpayer_id: str, connection_id: str, orders: Iterable[tuple[str, str]], now: datetime
 ) -> int:
     """Have these (order, delivery) pairs looked at, but for deliveries that were here before; how many are new."""
-    wanted = dict((delivery, order) for order, delivery in orders)
+    wanted = {delivery: order for order, delivery in orders}
     same = (NOTICE.c.connection_id == connection_id, NOTICE.c.delivery_id.in_(wanted))
     known = set(transaction.execute(select(NOTICE.c.delivery_id).where(*same)).scalars())
     new = [
@@ -296,7 +296,9 @@ def _supersede(transaction: Connection, notice_id: int, looked_at: datetime, now
 
 def _notice(row: Row[Any]) -> Notice:
     values = _notice_values(row, attempts=row.attempts)
-    return Notice(**values, state=NoticeState(row.state), changed_at=row.changed_at, reason=row.reason, payload=row.payload)
+    return Notice(
+        **values, state=NoticeState(row.state), changed_at=row.changed_at, reason=row.reason, payload=row.payload
+    )
 
 
 def _link_back_values(row: Row[Any], *, attempts: int) -> dict[str, Any]:

@@ -49,7 +49,14 @@ class Polls:
         key = POLL.c.connection_id
         with self._database.writing() as transaction:
             keys = lease(
-                transaction, POLL, key, now=now, limit=limit, lease_until=lease_until, worker=worker, first=POLL.c.next_at
+                transaction,
+                POLL,
+                key,
+                now=now,
+                limit=limit,
+                lease_until=lease_until,
+                worker=worker,
+                first=POLL.c.next_at,
             )
             rows = transaction.execute(select(POLL).where(key.in_(keys))).all() if keys else []
         return tuple(_due(row) for row in rows)

@@ -401,7 +401,7 @@ class Notice(Row, table=True):
 
 class Poll(Row, table=True):
     """How far a shop was asked what changed: all before `since` was seen, a walk under way goes on at `page`, and the
-    latest change that it has seen is `newest`. `told` is what the shop's webhooks were when they were last looked at."""
+    latest change that it has seen is `newest`. `told` is what was done about its webhooks when they were looked at."""
 
     __table_args__ = (Index("ix_poll_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),)
 

@@ -1,4 +1,4 @@
-"""A connection with its secrets, renewed where they end: by one process at a time, for a refresh token can be spent once.
+"""A connection with its secrets, renewed where they end: by one process at a time, as a refresh token is spent once.
 
 Whoever renews says so first, with the digest of the token. A process that dies in between leaves that on record: as
 long as the old credentials serve they are used on, a person is told, and only when they have ended is the token tried
@@ -16,7 +16,7 @@ import httpx2
 import structlog
 
 from gateway.connection import Connection
-from gateway.errors import Misconfigured, Unavailable
+from gateway.errors import Misconfigured, Throttled, Unavailable, Unreached
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.stores import STORES
 from gateway.stores.store import Renewing
@@ -61,9 +61,7 @@ async def ready(gateway: Gateway, lines: Lines, taxpayer_id: str, connection_id:
     return await _renewed(gateway, lines.outside, store, connection)
 
 
-async def _renewed(
-    gateway: Gateway, client: httpx2.AsyncClient, store: Renewing, connection: Connection
-) -> Connection:
+async def _renewed(gateway: Gateway, client: httpx2.AsyncClient, store: Renewing, connection: Connection) -> Connection:
     now, worker = gateway.now(), gateway.new_id()
     digest = _digest(connection)
     ends = store.ends_at(connection)
@@ -103,6 +101,9 @@ async def _spend(
         return taken
     try:
         new = await store.renew(taken, client, gateway.now())
+    except (Throttled, Unreached):  # nothing was spent; after any other silence that is not known
+        await gateway.offload(gateway.ledger.end_turn, connection.id)
+        raise
     except Misconfigured as error:
         await gateway.offload(gateway.ledger.end_turn, connection.id)
         raise _spent(taken, error, lost) from error

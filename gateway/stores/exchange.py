@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import httpx2
 
 from gateway.connection import Connection
-from gateway.errors import BadInput, GatewayError, Misconfigured, Throttled, Unavailable, Unknown
+from gateway.errors import BadInput, GatewayError, Misconfigured, Throttled, Unavailable, Unknown, Unreached
 
 RETRY_AFTER: Final = 30.0
 """Seconds to wait where a shop does not say how long."""
@@ -58,6 +58,10 @@ class Api:
         """The answer to `content` as JSON; statuses in `refusals` are answers, not failures."""
         return await self._ask(method, path, content=content, refusals=refusals)
 
+    async def post_form(self, path: str, fields: Mapping[str, str]) -> Any:
+        """The content of the answer to a form, as OAuth servers take it."""
+        return (await self._ask("POST", path, form=fields)).content
+
     async def _ask(
         self,
         method: str,
@@ -65,6 +69,7 @@ class Api:
         *,
         params: Mapping[str, str] | None = None,
         content: Any = None,
+        form: Mapping[str, str] | None = None,
         refusals: frozenset[int] = frozenset(),
     ) -> Answer:
         try:
@@ -73,6 +78,7 @@ class Api:
                 f"{self._base}{path}",
                 params=params or None,
                 json=content,
+                data=form,
                 headers=self._headers,
                 auth=self._auth if self._auth is not None else httpx2.USE_CLIENT_DEFAULT,
             )
@@ -122,7 +128,9 @@ class Api:
         return BadInput(f"The {self._shop} refuses the request at {path} (status {status}{_code(response)}).")
 
     def _unreachable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"The {self._shop} cannot be reached ({type(error).__name__}).", retry_after=RETRY_AFTER)
+        unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        kind = Unreached if unsent else Unavailable
+        return kind(f"The {self._shop} cannot be reached ({type(error).__name__}).", retry_after=RETRY_AFTER)
 
     @property
     def _shop(self) -> str:

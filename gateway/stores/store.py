@@ -83,7 +83,7 @@ class Changes(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What a shop says of itself when it is connected: settings that follow from it, and what a person has to look at."""
+    """What a shop says of itself when it is connected: settings that follow, and what a person has to look at."""
 
     settings: Mapping[str, str] = MappingProxyType({})
     look_at: tuple[Text, ...] = ()
@@ -107,10 +107,10 @@ class Store(Mapper, Protocol):
     """
 
     @property
-    def ADDRESS(self) -> str: ...  # noqa: D102, N802
+    def ADDRESS(self) -> str: ...  # noqa: N802
 
     @property
-    def SECRETS(self) -> Mapping[str, str]: ...  # noqa: D102, N802
+    def SECRETS(self) -> Mapping[str, str]: ...  # noqa: N802
 
     def verify(self, connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
         """What a webhook says; Unauthorised if its signature is missing or wrong for these exact bytes."""
@@ -133,7 +133,7 @@ class Issuing(Protocol):
     """A platform that can issue to the authority itself; `SWITCH` says how that is turned off."""
 
     @property
-    def SWITCH(self) -> Text: ...  # noqa: D102, N802
+    def SWITCH(self) -> Text: ...  # noqa: N802
 
     async def issues_itself(self, connection: Connection, client: httpx2.AsyncClient) -> bool | None:
         """Whether this shop does; None if it does not tell."""
@@ -144,11 +144,11 @@ class Subscribing(Protocol):
     """A platform whose webhooks can be asked for through its API; `OURS` are the secrets that we think up for them."""
 
     @property
-    def OURS(self) -> tuple[str, ...]: ...  # noqa: D102, N802
+    def OURS(self) -> tuple[str, ...]: ...  # noqa: N802
 
     async def subscribe(self, connection: Connection, client: httpx2.AsyncClient, address: str) -> tuple[str, ...]:
-        """See to it that the shop sends its webhooks to `address`: what is missing is made, what was disabled is enabled.
-        What had to be done, empty if all was well."""
+        """See to it that the shop sends its webhooks to `address`: what is missing is made, what was disabled is
+        enabled. What had to be done, empty if all was well."""
 
 
 @runtime_checkable

@@ -246,7 +246,9 @@ async def subscribe(connection: Connection, client: httpx2.AsyncClient, address:
     """A webhook for each topic. The shop disables one after five failed deliveries in a row, and so it stays until it
     is enabled by hand, or here."""
     api, done = _api(connection, client), []
-    listed = [each for each in objects(await api.get("/webhooks", per_page="100")) if each.get("delivery_url") == address]
+    listed = [
+        each for each in objects(await api.get("/webhooks", per_page="100")) if each.get("delivery_url") == address
+    ]
     for topic in _TOPICS:
         known = [each for each in listed if each.get("topic") == topic]
         wanted = {"status": "active", "secret": secret(connection, "webhook")}

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.demo.woocommerce import woocommerce_shop
 from gateway.pipeline.gateway import open_gateway
-from gateway.pipeline.intake import connection_with_secrets
+from gateway.pipeline.credentials import connection_with_secrets
 from gateway.simulator import Fault
 from tests.commands.conftest import complaint, run
 from tests.installation import OWNER, UNIT, order
