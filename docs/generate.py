@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 
 from gateway import errors, simulator
 from gateway.__main__ import gateway
-from gateway.api import deadlines, health, hooks, invoices, metrics, notes, orders, units, validate
+from gateway.api import deadlines, health, hooks, invoices, metrics, notes, orders, quarantine, units, validate
 from gateway.api.access import RIGHTS
 from gateway.api.problems import STATUS
 from gateway.finding import RuleSet
@@ -182,7 +182,7 @@ def _status(error: type[errors.GatewayError]) -> str:
 
 def routes() -> list[Row]:
     """Every route with the roles that may call it."""
-    rooms = (orders, notes, invoices, deadlines, validate, units, hooks, health, metrics)
+    rooms = (orders, notes, invoices, deadlines, validate, units, hooks, quarantine, health, metrics)
     found = (route for room in rooms for route in room.router.routes if isinstance(route, APIRoute))
     return [{"route": f"`{min(each.methods)} {each.path_format}`", "*roles*": _roles(each)} for each in found]
 

@@ -7,7 +7,20 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 
 from gateway import __version__
-from gateway.api import deadlines, health, hooks, invoices, metrics, notes, openapi, orders, problems, units, validate
+from gateway.api import (
+    deadlines,
+    health,
+    hooks,
+    invoices,
+    metrics,
+    notes,
+    openapi,
+    orders,
+    problems,
+    quarantine,
+    units,
+    validate,
+)
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -55,10 +68,11 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
     app.state.metrics = metrics.Kept()
+    app.state.strikes = hooks.Strikes()
     app.state.onboarding = set()  # units at this moment
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, deadlines, validate, units, hooks, health, metrics):
+    for room in (orders, notes, invoices, deadlines, validate, units, hooks, quarantine, health, metrics):
         app.include_router(room.router)
     openapi.complete(app, *units.BODIES)
     return app

@@ -20,7 +20,6 @@ from gateway.pipeline.share import buyers_copy
 
 router = APIRouter(tags=["invoices"])
 
-_QUARANTINE_PAGE: Final = 100
 _DRAWN_ONCE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -152,24 +151,3 @@ async def get_order(connection: str, order_id: str, gateway: Served, who: Reader
             ar=f"لم يصدر مستند للطلب {order_id}. راجع قائمة الطلبات المعلقة (/v1/quarantine).",
         )
     return {"items": [answer(each, base_url=gateway.settings.public_url) for each in documents]}
-
-
-@router.get("/v1/quarantine", summary="Orders that wait for a person")
-async def get_quarantine(
-    gateway: Served, who: Reader, cursor: Annotated[int | None, Query(ge=1)] = None
-) -> dict[str, Any]:
-    """What could not be issued and why, in both languages; `next` is the cursor of the following page."""
-    waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id, before=cursor, limit=_QUARANTINE_PAGE)
-    shown: dict[str, Any] = {"next": waiting[-1].id} if len(waiting) == _QUARANTINE_PAGE else {}
-    return shown | {
-        "items": [
-            {
-                "id": each.id,
-                "order": {"connection": each.connection_id, "id": each.order_id},
-                "received_at": each.received_at.astimezone(RIYADH).isoformat(),
-                "state": each.state.value,
-                "reason": dict(each.reason),
-            }
-            for each in waiting
-        ]
-    }

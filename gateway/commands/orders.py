@@ -19,7 +19,7 @@ from gateway.invoice.facts import RIYADH, Kind, Profile
 from gateway.invoice.halalas import explained
 from gateway.invoice.policy import Decision, read_policy
 from gateway.issued import Issued
-from gateway.ledger import Filter, Notice
+from gateway.ledger import Filter
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
@@ -235,42 +235,3 @@ def _row(issued: Issued) -> tuple[Any, ...]:
         issued.status.value,
         f"{issued.connection}/{issued.order_id}",
     )
-
-
-@click.command("quarantine", short_help="Orders that wait for a person, and why.")
-@click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object an order, one a line.")
-def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
-    """Orders of shops that could not be issued, each with the reason. Mend it in the shop, then `gateway retry ID`."""
-    with installation() as gateway:
-        waiting = gateway.ledger.quarantine(choose_taxpayer(gateway, taxpayer))
-    if as_json:
-        for each in waiting:
-            print_json(_waiting(each))
-    elif not waiting:
-        click.echo("No order waits for a person.")
-    else:
-        rows = [(*list(_waiting(each).values())[:4], each.reason.get("en", "")) for each in waiting]
-        table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
-
-
-def _waiting(notice: Notice) -> dict[str, Any]:
-    return {
-        "id": notice.id,
-        "order": f"{notice.connection_id}/{notice.order_id}",
-        "received_at": notice.received_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"),
-        "state": notice.state.value,
-        "reason": dict(notice.reason),
-    }
-
-
-@click.command("retry", short_help="Take orders of the quarantine up again.")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
-@click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
-def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
-    """Fetch orders of the quarantine again and issue them if they can be; `gateway quarantine` shows the IDs."""
-    with installation() as gateway:
-        owner = choose_taxpayer(gateway, taxpayer)
-        for number in ids:
-            gateway.ledger.retry_notice(owner, number, actor=ACTOR, now=gateway.now())
-    click.echo("Taken up again by the running gateway, or by `gateway work --once`.")

@@ -156,7 +156,13 @@ class SallaShop:
         names = ("id", "reference_id", "date", "status", "payment_method")
         rows = [{name: order.get(name) for name in names} for order in found[(page - 1) * size : page * size]]
         pages = -(-len(found) // size)
-        pagination = {"count": len(rows), "total": len(found), "perPage": size, "currentPage": page, "totalPages": pages}
+        pagination = {
+            "count": len(rows),
+            "total": len(found),
+            "perPage": size,
+            "currentPage": page,
+            "totalPages": pages,
+        }
         return JSONResponse({"status": 200, "success": True, "data": rows, "pagination": pagination})
 
     async def _list_webhooks(self, request: Request) -> Response:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from gateway.demo.woocommerce import woocommerce_shop
-from gateway.pipeline.gateway import open_gateway
 from gateway.pipeline.credentials import connection_with_secrets
+from gateway.pipeline.gateway import open_gateway
 from gateway.simulator import Fault
 from tests.commands.conftest import complaint, run
 from tests.installation import OWNER, UNIT, order

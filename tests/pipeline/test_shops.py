@@ -1,5 +1,5 @@
-"""The whole way with each platform: an order is found, issued, accepted and written back; what a buyer sends back becomes
-a credit note and is written back too. Nothing here hears of a webhook: the shop is asked."""
+"""The whole way with each platform: an order is found, issued, accepted and written back; what a buyer sends back
+becomes a credit note and is written back too. Nothing here hears of a webhook: the shop is asked."""
 
 import asyncio
 from datetime import timedelta

@@ -1,5 +1,5 @@
-"""A Magento shop: searches whose pages past the end repeat the last one, orders with invoices and credit memos, comments;
-no webhooks."""
+"""A Magento shop: searches whose pages past the end repeat the last one, orders with invoices and credit memos,
+comments; no webhooks."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from gateway.connection import Connection
 from gateway.demo.listening import listening
 
-_TOKEN = "integration-token"  # noqa: S105
+_TOKEN = "integration-token"
 
 
 def _stamp(at: datetime) -> str:
@@ -134,7 +134,9 @@ class MagentoShop:
     async def _get(self, request: Request) -> Response:
         refusal = self._refusal(request)
         found = self._kind(request).get(str(request.path_params["entity_id"]))
-        return refusal or (JSONResponse(found) if found else _error(404, "The entity that was requested doesn't exist."))
+        return refusal or (
+            JSONResponse(found) if found else _error(404, "The entity that was requested doesn't exist.")
+        )
 
     async def _search(self, request: Request) -> Response:
         refusal = self._refusal(request)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from gateway.connection import Connection
 from gateway.demo.listening import listening
 
-_SECRET = "shpss_secret"  # noqa: S105
+_SECRET = "shpss_secret"
 _COSTS = {"changed": 102, "order": 350, "items": 620, "agreements": 720, "shop": 3, "metafields": 22}
 
 
@@ -92,7 +92,7 @@ class ShopifyShop:
         self.outage: list[int] = []
         self.points, self.rate = 10_000_000, 50
         self.page_of_items = 40
-        self.token = "shpat_first"  # noqa: S105
+        self.token = "shpat_first"
         self.url = ""
         self.app = Starlette(
             routes=[

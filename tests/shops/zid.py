@@ -241,5 +241,3 @@ def _id(request: Request) -> str:
 
 def _error(status: int, field: str) -> Response:
     return JSONResponse({"status": "error", "message": {"type": "error", "code": field}}, status_code=status)
-
-
