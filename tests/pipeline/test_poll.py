@@ -1,0 +1,259 @@
+"""A shop is asked what changed: nothing is missed, nothing is looked at twice in vain, and a crash costs nothing."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.pipeline.connect import add_connection
+from gateway.pipeline.poll import WEBHOOKS_EVERY
+from gateway.stores import magento_api, zid_api
+from tests.installation import OWNER, UNIT
+from tests.pipeline.test_shops import INTERVAL, enter, later
+from tests.shops.magento import magento_shop
+from tests.shops.shopify import shopify_shop
+from tests.shops.zid import zid_shop
+
+
+@pytest.fixture
+def zid():
+    with zid_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def shopify():
+    with shopify_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def magento(monkeypatch):
+    """A shop whose pages hold five orders."""
+    monkeypatch.setattr(magento_api, "_PAGE", 5)
+    with magento_shop() as shop:
+        yield shop
+
+
+def poll_of(site):
+    (poll,) = site.ledger.polls(OWNER)
+    return poll
+
+
+def entered(site, shop, **settings):
+    enter(site, shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id, **settings))
+
+
+def fetched(shop):
+    return sum(1 for _, path in shop.requests if path.endswith("/view"))
+
+
+def test_an_order_is_opened_once_for_each_change(site, zid):
+    entered(site, zid)
+    zid.sell(1, site.clock())
+    for _ in range(4):
+        later(site)
+    assert len(site.documents()) == 1
+    assert fetched(zid) == 2  # once to issue it, once before it was written to
+
+
+def test_orders_placed_while_nobody_listened_are_found(site, magento):
+    entered(site, magento)
+    for number in range(3):
+        magento.sell(100 + number, site.clock())
+        site.clock.move(timedelta(hours=5))
+    site.work()
+    assert len(site.documents()) == 3
+
+
+def test_a_walk_goes_on_where_it_stopped(site, magento):
+    """The worker dies after the first page: what it named is kept, and the next page comes next."""
+    entered(site, magento)
+    site.clock.move(INTERVAL)
+    for number in range(12):
+        magento.sell(1000 + number, site.clock() - timedelta(seconds=12 - number))
+    pages = lambda: [path for _, path in magento.requests if path.endswith("/orders")]  # noqa: E731
+    asked = len(pages())
+    now = site.clock()
+    claimed = site.ledger.claim_polls(now=now, limit=1, lease_until=now + timedelta(minutes=5), worker="dead")
+    assert [each.connection_id for each in claimed] == ["shop"]
+    site.work()
+    assert (len(site.documents()), len(pages())) == (0, asked)  # leased: nobody else asks
+    site.clock.move(timedelta(minutes=5))
+    site.work()
+    assert len(site.documents()) == 12
+    assert len(pages()) == asked + 3
+    assert (poll_of(site).page, poll_of(site).attempts) == ("", 0)
+
+
+def test_an_order_that_changes_during_a_walk_is_not_passed_over(site, magento, monkeypatch):
+    """Pages shift under the reader: the order that would fall between two of them is still named."""
+    entered(site, magento)
+    site.clock.move(INTERVAL)
+    begun = site.clock()
+    for number in range(8):
+        magento.sell(1000 + number, begun - timedelta(seconds=20 - number))
+    search, calls = magento._search, []
+
+    async def shifting(request):
+        answer = await search(request)
+        calls.append(request.url.path)
+        if sum(path.endswith("/orders") for path in calls) == 1 and request.url.path.endswith("/orders"):
+            for number in range(2):  # what was on the first page moves to the end
+                magento.touch(str(1000 + number), begun + timedelta(seconds=number))
+        return answer
+
+    for route in magento.app.routes:
+        if route.path.endswith("/{kind}"):
+            monkeypatch.setattr(route, "app", _endpoint(shifting))
+    site.work()
+    later(site)
+    assert len(site.documents()) == 8
+
+
+def _endpoint(handler):
+    from starlette.routing import request_response
+
+    return request_response(handler)
+
+
+def test_many_orders_of_one_second_are_all_found(site, magento):
+    entered(site, magento)
+    site.clock.move(INTERVAL)
+    at = site.clock() - timedelta(seconds=9)
+    for number in range(12):
+        magento.sell(1000 + number, at)
+    site.work()
+    assert len(site.documents()) == 12
+
+
+def test_zids_pages_are_read_to_the_end(site, zid, monkeypatch):
+    monkeypatch.setattr(zid_api, "_PAGE", 5)
+    entered(site, zid)
+    site.clock.move(INTERVAL)
+    for number in range(7):
+        zid.sell(1000 + number, site.clock() - timedelta(seconds=number))
+    before = len(zid.requests)
+    site.work()
+    assert len(site.documents()) == 7
+    lists = [path for _, path in zid.requests[before:] if path == "/v1/managers/store/orders"]
+    assert len(lists) == 2
+
+
+def test_a_shop_that_asks_to_be_left_alone_is_left_alone_wholly(site, zid):
+    """After one 429 nothing else of the connection calls until its time has come."""
+    entered(site, zid)
+    for number in range(5):
+        zid.sell(1 + number, site.clock())
+    later(site)
+    zid.requests.clear()
+    zid.outage = [429]
+    for number in range(5):
+        zid.touch(str(1 + number), site.clock())
+    later(site)
+    assert len(zid.requests) == 1
+    site.work()
+    assert len(zid.requests) == 1
+    site.clock.move(timedelta(seconds=6))
+    site.work()
+    assert len(zid.requests) == 1
+    site.clock.move(timedelta(seconds=2))
+    site.work()
+    assert len(zid.requests) > 5
+
+
+def test_an_empty_bucket_of_points_is_waited_for(site, shopify):
+    entered(site, shopify)
+    shopify.sell(1, site.clock())
+    shopify.points = 102 + 350 + 100  # the walk, the order, and too little for its items
+    later(site)
+    assert site.documents() == ()
+    asked = len(shopify.operations)
+    site.clock.move(timedelta(seconds=5))
+    site.work()
+    assert len(shopify.operations) == asked  # 520 points at 50 a second take longer
+    shopify.points = 100_000
+    site.clock.move(timedelta(seconds=10))
+    site.work()
+    assert len(site.documents()) == 1
+
+
+def test_refused_credentials_are_shown_and_tried_again_slowly(site, zid):
+    entered(site, zid)
+    good = zid.tokens
+    zid.tokens = {**good, "authorization": "another"}
+    later(site)
+    assert "refuses the credentials" in poll_of(site).error
+    asked = len(zid.requests)
+    later(site)
+    assert len(zid.requests) == asked
+    zid.tokens = good
+    site.clock.move(timedelta(minutes=30))
+    site.work()
+    assert poll_of(site).error == ""
+
+
+def test_a_connection_may_not_be_asked_at_all(site, zid):
+    entered(site, zid, poll_seconds="0")
+    zid.sell(1, site.clock())
+    zid.requests.clear()
+    site.work_later(hours=30)
+    assert zid.requests == []
+
+
+def test_zids_suspended_webhook_is_made_anew(site, zid):
+    entered(site, zid)
+    assert {each["event"] for each in zid.webhooks} == {
+        "order.create", "order.status.update", "order.payment_status.update",
+    }  # fmt: skip
+    later(site)
+    zid.webhooks[1]["health_status"] = "broken"
+    site.clock.move(WEBHOOKS_EVERY)
+    site.work()
+    assert [each["health_status"] for each in zid.webhooks] == ["healthy"] * 3
+    assert "made anew" in poll_of(site).told
+
+
+def test_shopifys_deleted_subscription_is_made_anew(site, shopify):
+    entered(site, shopify)
+    later(site)
+    shopify.subscriptions = shopify.subscriptions[1:]
+    site.clock.move(WEBHOOKS_EVERY)
+    site.work()
+    assert len({each["topic"] for each in shopify.subscriptions}) == 4
+    assert "ORDERS_CREATE: made" in poll_of(site).told
+
+
+def test_woocommerces_disabled_webhook_is_enabled_again(site, shop):
+    known = shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id)
+    enter(site, known)
+    assert [each["topic"] for each in shop.webhooks] == [
+        "order.created", "order.updated", "action.woocommerce_order_refunded",
+    ]  # fmt: skip
+    later(site)
+    shop.webhooks[0]["status"] = "disabled"
+    site.clock.move(WEBHOOKS_EVERY)
+    site.work()
+    assert {each["status"] for each in shop.webhooks} == {"active"}
+    assert "was disabled" in poll_of(site).told
+
+
+def test_woocommerces_drafts_are_no_orders_and_our_own_echo_changes_nothing(site, shop):
+    enter(site, shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id))
+    shop.orders["48"]["status"] = "checkout-draft"
+    for order in ("46", "48"):
+        shop.touch(order, site.clock())
+    later(site)
+    assert [each.order_id for each in site.documents()] == ["46"]
+    notes = len(shop.notes["46"])
+    for _ in range(3):
+        later(site)
+    assert (len(site.documents()), len(shop.notes["46"])) == (1, notes)
+    assert site.waiting() == ()
+
+
+def test_a_connection_from_before_is_not_asked_twice(site, zid):
+    known = zid.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id)
+    add_connection(site.gateway, known, actor="tests")
+    enter(site, known, change=True)
+    enter(site, known, change=True)
+    assert len(site.ledger.polls(OWNER)) == 1
