@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import httpx2
 from starlette.applications import Starlette
@@ -125,7 +126,7 @@ class SallaShop:
 
     async def _renew(self, request: Request) -> Response:
         """A refresh token can be spent once; spent again, all tokens of the shop are void."""
-        asked = dict(await request.form())
+        asked = dict(parse_qsl((await request.body()).decode()))
         if self.outage:
             return _error(self.outage.pop(0), "error", "unavailable")
         good = (asked.get("client_id"), asked.get("client_secret")) == (self._client, self._client)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx2
 from starlette.applications import Starlette
@@ -156,7 +157,7 @@ class ShopifyShop:
     # -- API
 
     async def _grant(self, request: Request) -> Response:
-        asked = dict(await request.form())
+        asked = dict(parse_qsl((await request.body()).decode()))
         if (asked.get("client_id"), asked.get("client_secret")) != ("app", _SECRET):
             return JSONResponse({"error": "application_cannot_be_found"}, status_code=400)
         self.token = f"shpat_{secrets.token_hex(8)}"

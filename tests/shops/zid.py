@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx2
 from starlette.applications import Starlette
@@ -203,7 +204,7 @@ class ZidShop:
         return JSONResponse({"status": "object", "data": shown})
 
     async def _renew(self, request: Request) -> Response:
-        asked = dict(await request.form())
+        asked = dict(parse_qsl((await request.body()).decode()))
         if asked.get("refresh_token") != self.tokens["refresh_token"] or asked.get("client_secret") != "app-secret":
             return JSONResponse({"error": "invalid_grant"}, status_code=401)
         self.tokens = {name: f"{value}+" for name, value in self.tokens.items()}
