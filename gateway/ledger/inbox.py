@@ -117,6 +117,13 @@ class Inbox:
                 now=now,
             )
 
+    def notices(self, taxpayer_id: str, connection_id: str, *, limit: int = 100) -> tuple[Notice, ...]:
+        """What came from a shop or was found there, newest first, and what became of it."""
+        mine = (NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.connection_id == connection_id)
+        with self._database.reading() as transaction:
+            rows = transaction.execute(select(NOTICE).where(*mine).order_by(NOTICE.c.id.desc()).limit(limit)).all()
+        return tuple(_notice(row) for row in rows)
+
     def waiting_notice(self, taxpayer_id: str, notice_id: int) -> Notice:
         """One that waits for a person; Unknown if the taxpayer has no such one."""
         mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON))

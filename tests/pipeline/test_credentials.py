@@ -195,7 +195,7 @@ def _with(known, settings):
 
 
 def test_salla_delivers_new_tokens_when_the_app_is_installed_anew(site, shop):
-    entered(site, shop, -timedelta(days=1), refresh_token="spent")  # noqa: S106
+    entered(site, shop, -timedelta(days=1), refresh_token="spent")
     bodies = []
 
     class Sender:

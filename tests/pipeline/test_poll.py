@@ -1,12 +1,13 @@
 """A shop is asked what changed: nothing is missed, nothing is looked at twice in vain, and a crash costs nothing."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from gateway.demo.salla import salla_shop
 from gateway.pipeline.connect import add_connection
 from gateway.pipeline.poll import WEBHOOKS_EVERY
-from gateway.stores import magento_api, zid_api
+from gateway.stores import magento_api, salla_api, zid_api
 from tests.installation import OWNER, UNIT
 from tests.pipeline.test_shops import INTERVAL, enter, later
 from tests.shops.magento import magento_shop
@@ -257,3 +258,44 @@ def test_a_connection_from_before_is_not_asked_twice(site, zid):
     enter(site, known, change=True)
     enter(site, known, change=True)
     assert len(site.ledger.polls(OWNER)) == 1
+
+
+@pytest.fixture
+def salla():
+    with salla_shop() as shop:
+        for order in shop.orders:
+            shop.touch(order, datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=int(order) % 100))
+        yield shop
+
+
+def opened(shop):
+    """How many orders were opened to see when they changed."""
+    return sum(1 for _, path in shop.requests if path.rpartition("/")[2].isdigit())
+
+
+def test_sallas_changes_are_found_by_opening_few_orders(site, salla, monkeypatch):
+    entered(site, salla)
+    salla.requests.clear()
+    later(site)
+    assert opened(salla) == 1  # the newest: nothing changed
+    for order in ("710000003", "710000001"):
+        salla.touch(order, site.clock())
+    later(site)
+    assert {each.order_id for each in site.documents()} == {"710000003", "710000001"}
+    assert {each["order_id"] for each in salla.invoices} == {710000003, 710000001}
+    salla.requests.clear()
+    later(site)
+    assert opened(salla) <= 1 + 4  # the newest and, by halves, where the known ones begin
+    assert len(site.documents()) == 2
+
+
+def test_sallas_pages_are_read_until_the_known_ones_begin(site, salla, monkeypatch):
+    monkeypatch.setattr(salla_api, "_PAGE", 2)
+    entered(site, salla)
+    site.clock.move(INTERVAL)
+    changed = sorted(salla.orders)[:5]
+    for number, order in enumerate(changed):
+        salla.touch(order, site.clock() - timedelta(seconds=number))
+    site.work()
+    looked = {each.order_id for each in site.ledger.notices(OWNER, "shop")}
+    assert looked == set(changed)
