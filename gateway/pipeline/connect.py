@@ -2,17 +2,18 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
 from gateway.connection import Connection
-from gateway.errors import BadInput, GatewayError, Misconfigured
+from gateway.errors import BadInput, Conflict, GatewayError, Misconfigured
 from gateway.finding import Text
 from gateway.invoice.policy import read_policy
 from gateway.ledger import Taxpayer
 from gateway.outbound import check_address
-from gateway.pipeline.credentials import connection_secrets
+from gateway.pipeline.credentials import connection_secrets, connection_with_secrets
 from gateway.pipeline.gateway import Gateway, Lines, same_world
 from gateway.pipeline.intake import issue_when
 from gateway.pipeline.poll import hook_address, interval_of
@@ -65,10 +66,11 @@ async def connect(
 
     BadInput if the shop issues itself, or cannot be asked, and `unchecked_issuer` does not let that pass.
     """
+    await gateway.offload(_check_name, gateway, connection, change=change)
     check_connection(gateway, connection)
     store = STORES.get(connection.platform)
     if store is not None:
-        connection = await _usable(gateway, lines, store, connection)
+        connection = await _usable(gateway, lines, store, connection, change=change)
     left = await check_issuer(gateway, lines, connection, actor=actor, unchecked=unchecked_issuer)
     look_at: tuple[Text, ...] = (left,) if left else ()
     if store is not None:
@@ -82,10 +84,25 @@ async def connect(
     return Connected(look_at, await _subscribed(gateway, lines, connection))
 
 
-async def _usable(gateway: Gateway, lines: Lines, store: Store, connection: Connection) -> Connection:
-    """With the secrets that we think up ourselves, and an access token where one has to be fetched first."""
+def _check_name(gateway: Gateway, connection: Connection, *, change: bool) -> None:
+    """Before the shop is asked for anything, or told anything."""
+    known = gateway.ledger.any_connection(connection.id)
+    if change:
+        gateway.ledger.connection(connection.taxpayer_id, connection.id)
+    elif known is not None:
+        raise Conflict(f"Connection {connection.id} exists already.", fix="Choose another id, or add --change.")
+
+
+async def _usable(gateway: Gateway, lines: Lines, store: Store, connection: Connection, *, change: bool) -> Connection:
+    """With the secrets that we think up ourselves, which stay what they are for the shop's sake, and an access token
+    where one has to be fetched first."""
     ours = store.OURS if isinstance(store, Subscribing) else ()
-    made = {name: secrets.token_urlsafe(32) for name in ours if not connection.secrets.get(name)}
+    former: Mapping[str, str] = {}
+    if change and ours:
+        former = (
+            await gateway.offload(connection_with_secrets, gateway, connection.taxpayer_id, connection.id)
+        ).secrets
+    made = {name: former.get(name) or secrets.token_urlsafe(32) for name in ours if not connection.secrets.get(name)}
     connection = replace(connection, secrets={**connection.secrets, **made})
     if isinstance(store, Renewing) and not connection.secrets.get("access_token") and store.renew_at(connection):
         new = await store.renew(connection, lines.outside, gateway.now())
