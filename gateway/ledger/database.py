@@ -93,15 +93,14 @@ class Database:
             yield connection
 
     def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
-        """Keep others from adding to this taxpayer's audit log; in SQLite the one writer is alone already."""
+        """Let others wait who lock this taxpayer too; in SQLite the one writer is alone already."""
         if not self.is_sqlite:
             # Not FOR UPDATE: rows that refer to the taxpayer, inserted meanwhile by others, must not wait for this.
             connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR NO KEY UPDATE"), {"id": taxpayer})
 
-    def one_at_a_time(self, connection: Connection, queue: int) -> None:
-        """Let only one transaction look through a queue at once; in SQLite the one writer is alone already."""
-        if not self.is_sqlite:
-            postgresql.lock(connection, queue)
+    def has_turn(self, connection: Connection, what: str) -> bool:
+        """Whether nobody else does `what` until this transaction ends; in SQLite the one writer is alone already."""
+        return self.is_sqlite or postgresql.has_turn(connection, what)
 
     def _migrate(self) -> None:
         with self.reading() as connection:

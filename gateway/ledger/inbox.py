@@ -6,7 +6,7 @@ lost its lease, only counts while the row is still due.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
 
@@ -19,9 +19,6 @@ from gateway.ledger.tables import CONNECTION, LINK_BACK, NOTICE, POLL
 
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 
-
-_NOTICES: Final = 7466002
-"""The number by which workers take turns in looking for notices."""
 
 _SUPERSEDED = {"en": "The order was looked at again later.", "ar": "جرت معالجة الطلب من جديد لاحقاً."}
 
@@ -62,7 +59,8 @@ class Inbox:
         """Notices to work on, oldest first, leased to `worker`: never two of one order at a time, for of two looks at
         it the older one would undo what the newer one saw."""
         with self._database.writing() as transaction:
-            self._database.one_at_a_time(transaction, _NOTICES)
+            if not self._database.has_turn(transaction, "look for notices"):
+                return ()
             rows = _claim(
                 transaction, NOTICE, now=now, limit=limit, lease_until=lease_until, worker=worker, only=_alone(now)
             )
