@@ -1,6 +1,6 @@
 """For accountants: what became of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -14,7 +14,7 @@ from gateway.api.openapi import problem_because
 from gateway.errors import Unknown
 from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
 from gateway.issued import Status
-from gateway.ledger import Filter
+from gateway.ledger import Filter, LinkBack
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.share import buyers_copy
 
@@ -150,4 +150,22 @@ async def get_order(connection: str, order_id: str, gateway: Served, who: Reader
             fix="/v1/quarantine lists the orders of shops that wait for a person, and why.",
             ar=f"لم يصدر مستند للطلب {order_id}. راجع قائمة الطلبات المعلقة (/v1/quarantine).",
         )
-    return {"items": [answer(each, base_url=gateway.settings.public_url) for each in documents]}
+    uuids = [each.uuid for each in documents]
+    links = await gateway.offload(gateway.ledger.links_of_order, who.taxpayer_id, connection, uuids)
+    shown = [answer(each, base_url=gateway.settings.public_url) for each in documents]
+    return {"items": [each | {"written_back": _links(links, each["uuid"])} for each in shown]}
+
+
+def _links(links: Sequence[LinkBack], uuid: str) -> list[dict[str, Any]]:
+    """How the document's way back to its shop stands; empty for an order of the API."""
+    return [
+        {
+            "state": each.state.value,
+            "at": each.changed_at.astimezone(RIYADH).isoformat(),
+            "attempts": each.attempts,
+            "receipt": each.receipt,
+            "error": each.error,
+        }
+        for each in links
+        if each.uuid == uuid
+    ]

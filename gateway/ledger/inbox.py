@@ -152,6 +152,28 @@ class Inbox:
                 detail={"reason": reason},
             )
 
+    def take_up_again(self, taxpayer_id: str, connection_id: str, *, now: datetime) -> int:
+        """What was given up about a connection is due again, for its credentials or settings are other ones now; how
+        many rows. What waits in the quarantine stays there."""
+        count = 0
+        with self._database.writing() as transaction:
+            for table, state in ((NOTICE, NoticeState.FAILED), (LINK_BACK, LinkBackState.FAILED)):
+                mine = (table.c.taxpayer_id == taxpayer_id, table.c.connection_id == connection_id)
+                failed = update(table).where(*mine, table.c.state == state.value)
+                count += transaction.execute(
+                    failed.values(state="due", next_at=now, attempts=0, changed_at=now)
+                ).rowcount
+            this = (POLL.c.taxpayer_id == taxpayer_id, POLL.c.connection_id == connection_id)
+            transaction.execute(update(POLL).where(*this).values(next_at=now, attempts=0))
+        return count
+
+    def links_of_order(self, taxpayer_id: str, connection_id: str, uuids: Iterable[str]) -> tuple[LinkBack, ...]:
+        """How the reports of these documents to their origin stand, oldest first."""
+        mine = (LINK_BACK.c.taxpayer_id == taxpayer_id, LINK_BACK.c.connection_id == connection_id)
+        wanted = select(LINK_BACK).where(*mine, LINK_BACK.c.document_uuid.in_(list(uuids))).order_by(LINK_BACK.c.id)
+        with self._database.reading() as transaction:
+            return tuple(_link_back(row) for row in transaction.execute(wanted).all())
+
     def leave_alone(self, connection_id: str, *, until: datetime) -> None:
         """Nothing of this connection is due before `until`: its shop asked to be left alone so long."""
         with self._database.writing() as transaction:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx2
 
 from gateway.connection import Connection
-from gateway.errors import BadInput, Conflict, Misconfigured, Unknown
+from gateway.errors import BadInput, Conflict, Misconfigured, Unavailable, Unknown
 from gateway.finding import Text
 from gateway.invoice.facts import ZERO
 from gateway.issued import Issued
@@ -229,6 +229,11 @@ async def report(connection: Connection, client: httpx2.AsyncClient, order_id: s
     return f"salla order {order_id}: {_type(issued)} {issued.number} written"
 
 
+def _kind_of(invoice: Mapping[str, Any]) -> str:
+    """Salla writes in lists what it takes as tax_invoice: Tax Invoice."""
+    return text(invoice.get("type")).lower().replace(" ", "_")
+
+
 def _type(issued: Issued) -> str:
     return "credit_note" if issued.kind.is_note else "tax_invoice"
 
@@ -239,10 +244,14 @@ async def _is_there(api: Api, order_id: str, issued: Issued) -> bool:
     alike = [
         invoice
         for invoice in listed
-        if text(invoice.get("type")).lower().replace(" ", "_") == _type(issued)
-        and identity(invoice.get("order_id")) == order_id
+        if _kind_of(invoice) == _type(issued) and identity(invoice.get("order_id")) == order_id
     ]
     equal = any(abs(money(invoice.get("total")) - issued.total) <= MAX_GAP for invoice in alike)
+    if issued.kind.is_note and not any(_kind_of(invoice) == "tax_invoice" for invoice in listed):
+        raise Unavailable(
+            f"Salla takes {issued.number} only after the invoice of order {order_id}, which it does not have yet.",
+            retry_after=60.0,
+        )
     if alike and not equal and not issued.kind.is_note:
         raise Conflict(
             f"Salla order {order_id} already has a tax invoice with another total than {issued.number}.",
