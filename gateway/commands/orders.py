@@ -175,7 +175,20 @@ def status_command(what: str | None, taxpayer: str | None, as_json: bool, limit:
     """What became of a document or an order; without an argument, the newest documents."""
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        show(find(gateway, owner, what, limit), gateway, as_json=as_json)
+        found = find(gateway, owner, what, limit)
+        show(found, gateway, as_json=as_json)
+        if what is not None and not as_json:
+            _show_ways_back(found, gateway, owner)
+
+
+def _show_ways_back(documents: list[Issued], gateway: Gateway, owner: str) -> None:
+    """What of these documents stands on the shop's order, and why not."""
+    numbers = {each.uuid: each.number for each in documents}
+    for connection in sorted({each.connection for each in documents}):
+        for link in gateway.ledger.links_of_order(owner, connection, numbers):
+            at, said = link.changed_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"), link.receipt or link.error
+            shown = f"{numbers[link.uuid]}: written back: {link.state.value} {at}{f', {said}' if said else ''}"
+            out.print(shown, markup=False, soft_wrap=True)
 
 
 def find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Issued]:

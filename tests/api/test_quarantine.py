@@ -51,6 +51,15 @@ def test_dismissed_with_a_reason_that_the_audit_log_keeps(api, waiting):
     assert entry.actor.startswith("key:")
 
 
+def test_how_a_document_got_back_to_its_shop_is_told_with_the_order(api, shop):
+    shop.deliver("order.created", "46", f"{api.url}/v1/hooks/shop")
+    look = lambda: api.get("/v1/orders/shop/46").json().get("items", [])  # noqa: E731
+    (item,) = wait_for(look, lambda items: items and items[0]["written_back"][0]["state"] == "done")
+    (link,) = item["written_back"]
+    assert "woocommerce order 46" in link["receipt"]
+    assert (link["error"], link["attempts"]) == ("", 1)
+
+
 def test_issued_by_hand_under_its_own_id(api, waiting):
     """A corrected order that names the shop and the order is that order: the shop's own is not issued beside it."""
     answer = api.order(1, connection="shop", id=WRONG)
