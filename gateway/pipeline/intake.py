@@ -42,6 +42,7 @@ PING: Final = "ping"
 LONGEST_FETCH: Final = 150.0
 """Seconds for all exchanges about one order: well within a worker's lease, after which another takes over."""
 OLDER: Final = Text("The order is older than this connection.", "الطلب أقدم من تاريخ بدء الإصدار لهذا الربط.")
+_DELETED: Final = Text("The order was deleted before it was issued.", "حُذف الطلب قبل إصدار فاتورته.")
 _NAMES_NO_ORDER: Final = Text("The notice is the shop's but names no order.", "الإشعار من المتجر لكنه لا يذكر طلباً.")
 _UNDONE_WHOLLY: Final = frozenset({State.CANCELLED, State.REFUNDED, State.DELETED})
 _UNDONE: Final = _UNDONE_WHOLLY | {State.REFUNDED_PART}
@@ -117,6 +118,12 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice, seen: _Seen
     try:
         async with asyncio.timeout(LONGEST_FETCH):
             raw = await store.fetch(connection, lines.outside, notice.order_id)
+    except Unknown:
+        if await gateway.offload(_invoice, gateway, connection, notice.order_id) or not notice.topic.endswith(
+            "deleted"
+        ):
+            raise
+        return NoticeState.IGNORED, _DELETED
     except TimeoutError:
         raise Unavailable(f"The shop of connection {connection.id} takes too long.", retry_after=60.0) from None
     seen.payload = dumped(raw)

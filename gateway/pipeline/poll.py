@@ -80,7 +80,8 @@ def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Lo
     orders = tuple((each.order_id, f"poll:{each.order_id}:{each.version}") for each in changes.orders)
     if changes.page:
         return Look(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
-    since = max(due.since, newest) if newest else due.since
+    # A moment that is yet to come, of a clock that is wrong, must not keep what happens until then from being seen.
+    since = max(due.since, min(newest, now)) if newest else due.since
     return Look(orders, since, "", None, now + max(every, timedelta(seconds=changes.pause)))
 
 

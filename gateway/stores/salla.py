@@ -148,7 +148,7 @@ def _notice(connection: Connection, body: bytes) -> Notice:
         raise not_authentic(connection)
     topic, data = text(content.get("event"))[:100], mapping(content.get("data"))
     if topic == "app.store.authorize" and merchant:
-        return Notice(topic, None, mark, authorised(data))
+        return Notice(topic, None, mark, authorised(connection, data))
     return Notice(topic, _order_named_in(topic, data), mark)
 
 

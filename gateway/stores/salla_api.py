@@ -129,12 +129,14 @@ async def renew(connection: Connection, client: httpx2.AsyncClient, now: datetim
     return tokens_in(told) | {"expires_at": ends.isoformat()}
 
 
-def authorised(data: Mapping[str, Any]) -> dict[str, str]:
-    """The tokens that Salla delivers when the app is installed (`app.store.authorize`), with when they end."""
+def authorised(connection: Connection, data: Mapping[str, Any]) -> dict[str, str]:
+    """The tokens that Salla delivers when the app is installed (`app.store.authorize`), with when they end; none if
+    they end no later than those that are known: then the delivery is an old one, sent again."""
     ends = data.get("expires")
     if not isinstance(ends, int) or isinstance(ends, bool):
         raise BadInput("The notice app.store.authorize does not say when its tokens end.")
-    return tokens_in(data) | {"expires_at": datetime.fromtimestamp(ends, UTC).isoformat()}
+    told, known = datetime.fromtimestamp(ends, UTC), ends_at(connection)
+    return {} if known and told <= known else tokens_in(data) | {"expires_at": told.isoformat()}
 
 
 def tokens_in(told: Mapping[str, Any]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from gateway.invoice.facts import SAR
 from gateway.issued import Issued
 from gateway.stores import shopify_queries as queries
 from gateway.stores.exchange import RETRY_AFTER, Api
-from gateway.stores.raw import identity, mapping, objects, text
+from gateway.stores.raw import identity, mapping, objects, text, unusable
 from gateway.stores.shopify_graphql import id_of
 from gateway.stores.store import Changed, Changes, Inspection, Walk, moment_in, secret
 
@@ -197,9 +197,23 @@ async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: st
     order = mapping((await graph.ask(queries.ORDER, id=gid)).get("order"))
     if id_of(order) != order_id:
         raise Unknown(f"The shop of connection {connection.id} does not answer with order {order_id}.")
+    _refuse_truncated(order)
     items = [item async for item in _items(graph, gid)]
     agreed = [agreement async for agreement in _agreements(graph, gid)]
     return {"order": {**order, "lineItems": {"nodes": items}, "agreements": {"nodes": agreed}}}
+
+
+def _refuse_truncated(order: Mapping[str, Any]) -> None:
+    """What is not read to its end would be given back in part only."""
+    refunds = objects(order.get("refunds"))
+    further = any(_next(mapping(refund.get("refundLineItems"))) for refund in refunds)
+    if further or len(refunds) >= queries.MOST_REFUNDS:
+        raise unusable(
+            "refunds",
+            f"the order has {queries.MOST_REFUNDS} refunds or more, or one of more than 20 lines",
+            fix="Give back by `gateway credit` what is not given back yet.",
+            ar="للطلب استرجاعات أو بنود مسترجعة أكثر مما يُقرأ. أصدر الإشعار الدائن يدوياً لما لم يُسترجع بعد.",
+        )
 
 
 async def _items(graph: Graph, gid: str) -> AsyncIterator[Mapping[str, Any]]:

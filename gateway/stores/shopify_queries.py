@@ -10,6 +10,9 @@ _DISCOUNTS: Final = f"""discountAllocations {{ allocatedAmountSet {_MONEY} disco
 _TAXES: Final = f"taxLines {{ rate title priceSet {_MONEY} }}"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
+MOST_REFUNDS: Final = 20
+"""Refunds of one order that are read; one with more is for a person."""
+
 SHOP: Final = (
     "query shop { shop { name currencyCode taxesIncluded } currentAppInstallation { accessScopes { handle } } }"
 )
@@ -29,9 +32,10 @@ ORDER: Final = f"""query order($id: ID!) {{ order(id: $id) {{
     company {{ name }} location {{ taxSettings {{ taxRegistrationId }} }} }} }}
   shippingLines(first: 10) {{ nodes {{ id title isRemoved originalPriceSet {_MONEY} {_DISCOUNTS} {_TAXES} }} }}
   transactions(first: 20) {{ kind status gateway amountSet {_MONEY} }}
-  refunds(first: 20) {{ id createdAt note totalRefundedSet {_MONEY}
+  refunds(first: {MOST_REFUNDS}) {{ id createdAt note totalRefundedSet {_MONEY}
     transactions(first: 5) {{ nodes {{ kind status gateway amountSet {_MONEY} }} }}
-    refundLineItems(first: 20) {{ nodes {{ quantity lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY} }} }}
+    refundLineItems(first: 20) {{
+      nodes {{ quantity lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY} }} {_PAGE} }}
     refundShippingLines(first: 5) {{ nodes {{
       shippingLine {{ id }} subtotalAmountSet {_MONEY} totalTaxAmountSet: taxAmountSet {_MONEY} }} }}
   }}

@@ -211,6 +211,11 @@ def test_salla_delivers_new_tokens_when_the_app_is_installed_anew(site, shop):
     (got,) = use(site)
     assert got.secrets == kept(site)
     assert shop.renewals == 0
+    # Sent again, the same delivery changes nothing, whatever was renewed meanwhile.
+    site.clock.move(timedelta(days=11))
+    (renewed,) = use(site)
+    assert take_in(site.gateway, "shop", headers, content) is False
+    assert kept(site) == renewed.secrets != got.secrets
     # The tokens are in their envelope and nowhere else.
     raw = site.gateway.settings.home.rglob("ledger.db*")
     assert all(got.secrets["refresh_token"].encode() not in file.read_bytes() for file in raw)

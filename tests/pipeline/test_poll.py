@@ -193,6 +193,88 @@ def test_refused_credentials_are_shown_and_tried_again_slowly(site, zid):
     assert poll_of(site).error == ""
 
 
+def test_a_clock_that_is_wrong_hides_nothing(site, magento):
+    entered(site, magento)
+    magento.sell(1, site.clock())
+    magento.touch("1", site.clock() + timedelta(days=400))
+    later(site)
+    magento.sell(2, site.clock())
+    later(site)
+    assert {each.order_id for each in site.documents()} == {"1", "2"}
+
+
+def test_an_order_with_more_refunds_than_are_read_is_for_a_person(site, shopify):
+    entered(site, shopify)
+    shopify.sell(1, site.clock(), quantity=40)
+    later(site)
+    for _ in range(20):
+        shopify.give_back("1", site.clock())
+    later(site)
+    (waiting,) = site.waiting()
+    assert "20 refunds or more" in waiting.reason["en"]
+    assert len(site.documents()) == 1
+
+
+def test_what_is_put_back_on_the_shelf_is_not_given_back(site, shopify):
+    entered(site, shopify)
+    shopify.sell(1, site.clock())
+    later(site)
+    shopify.give_back("1", site.clock(), money=False)
+    later(site)
+    assert (len(site.documents()), site.waiting()) == (1, ())
+
+
+def test_large_orders_are_read_in_pages(site, shopify):
+    entered(site, shopify)
+    order = shopify.orders[shopify.sell(1, site.clock())]
+    item, sale = order["_items"][0], order["_agreements"][0]["sales"][0]
+    shopify.page_of_items = 7
+    order["_items"] = [{**item, "id": f"{item['id']}{n}"} for n in range(60)]
+    order["_agreements"][0]["sales"] = [
+        *({**sale, "lineItem": {**sale["lineItem"], "id": f"{item['id']}{n}"}} for n in range(60)),
+        order["_agreements"][0]["sales"][1],
+    ]
+    for name, amount in (("totalPriceSet", 60 * 115 + 23), ("totalTaxSet", 60 * 15 + 3)):
+        order[name] = {"shopMoney": {"amount": f"{amount}.00", "currencyCode": "SAR"}}
+    later(site)
+    assert [f"{each.total:.2f}" for each in site.documents()] == ["6923.00"]
+    assert shopify.operations.count("items") == 9
+    assert shopify.operations.count("agreements") == 2
+
+
+def test_magentos_invoices_are_sales_of_their_own_where_the_shop_bills_in_parts(site, magento):
+    entered(site, magento, issue_per="invoice")
+    order = magento.sell(1, site.clock(), quantity=3)
+    first = magento.bill(order, 2, site.clock(), shipping=True)
+    later(site)
+    assert [(each.order_id, f"{each.total:.2f}") for each in site.documents()] == [(first, "138.00")]
+    second = magento.bill(order, 1, site.clock(), shipping=False)
+    later(site)
+    found = {each.order_id: f"{each.total:.2f}" for each in site.documents()}
+    assert found == {first: "138.00", second: "57.50"}
+    magento.give_back(order, site.clock(), invoice_id=int(first.removeprefix("invoice-")))
+    later(site)
+    note = max(site.documents(), key=lambda each: each.icv)
+    assert (note.order_id, f"{note.total:.2f}") == (first, "57.50")
+    assert len(magento.written(order)) == 3
+    magento.give_back(order, site.clock())
+    later(site)
+    assert {each.order_id for each in site.waiting()} == {first, second}
+    assert "names none of its invoices" in site.waiting()[0].reason["en"]
+
+
+def test_an_order_deleted_before_it_was_issued_is_no_concern(site, shop):
+    site.connect(shop)
+    site.ledger.add_notice(
+        OWNER, "shop", topic="order.deleted", order_id="404", delivery_id="1", body=b"{}", now=site.clock()
+    )
+    site.ledger.add_notice(
+        OWNER, "shop", topic="order.updated", order_id="405", delivery_id="2", body=b"{}", now=site.clock()
+    )
+    site.work()
+    assert [each.order_id for each in site.waiting()] == ["405"]
+
+
 def test_a_connection_may_not_be_asked_at_all(site, zid):
     entered(site, zid, poll_seconds="0")
     zid.sell(1, site.clock())
