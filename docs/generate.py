@@ -29,6 +29,7 @@ from gateway.api import (
     metrics,
     notes,
     orders,
+    quarantine,
     sharing,
     units,
     validate,
@@ -197,7 +198,22 @@ def _status(error: type[errors.GatewayError]) -> str:
 
 def routes() -> list[Row]:
     """Every route with the roles that may call it."""
-    rooms = (orders, notes, invoices, sharing, deadlines, vat, audit, exports, validate, units, hooks, health, metrics)
+    rooms = (
+        orders,
+        notes,
+        invoices,
+        sharing,
+        deadlines,
+        vat,
+        audit,
+        exports,
+        validate,
+        units,
+        hooks,
+        quarantine,
+        health,
+        metrics,
+    )
     found = (route for room in rooms for route in room.router.routes if isinstance(route, APIRoute))
     return [{"route": f"`{min(each.methods)} {each.path_format}`", "*roles*": _roles(each)} for each in found]
 

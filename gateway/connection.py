@@ -10,7 +10,7 @@ from types import MappingProxyType
 class Connection:
     """Credentials and settings for one shop or ERP account; its sales are issued by `unit_id`.
 
-    `platform` is woocommerce, salla or api; `settings` are the platform's own (its module lists them);
+    `platform` is api or one of gateway.stores; `settings` are the platform's own (its module lists them);
     `secrets` are opened from their envelope and never printed; sales before `cutover` are not issued.
     """
 

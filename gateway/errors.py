@@ -12,11 +12,15 @@
     ├── Unauthorised          who are you?                                                 HTTP 401
     ├── Forbidden             you may not                                                  HTTP 403
     ├── Unavailable           cannot be done now, try later; nothing half done             HTTP 503
+    │   ├── Throttled             the other side says how long to leave it alone
+    │   └── Unreached             no connection came about, so nothing was sent
     └── Misconfigured         settings, keys, files, ports                                 exit 2
 
 What is expected (a rule that does not hold, a rejection by the authority) is data: see finding and verdict.
 Only api/ knows HTTP codes and only the command line knows exit codes.
 """
+
+from decimal import Decimal
 
 from gateway.finding import Finding
 
@@ -51,7 +55,11 @@ class UnusableOrder(BadInput):
 
 
 class DoesNotClose(BadInput):
-    """Declared and computed sums differ by more than rounding explains."""
+    """Declared and computed sums differ by more than rounding explains; `sums` are the two, where there are two."""
+
+    def __init__(self, what: str, *, sums: tuple[Decimal, Decimal] | None = None, fix: str = "", ar: str = "") -> None:
+        super().__init__(what, fix=fix, ar=ar)
+        self.sums = sums
 
 
 class NotCompliant(BadInput):
@@ -88,6 +96,14 @@ class Unavailable(GatewayError):
     def __init__(self, what: str, *, retry_after: float = 5.0, fix: str = "", ar: str = "") -> None:
         super().__init__(what, fix=fix, ar=ar)
         self.retry_after = retry_after
+
+
+class Throttled(Unavailable):
+    """The other side asks to be left alone for `retry_after` seconds, whatever it is asked."""
+
+
+class Unreached(Unavailable):
+    """No connection came about, so the other side has heard nothing."""
 
 
 class Misconfigured(GatewayError):

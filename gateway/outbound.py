@@ -263,6 +263,8 @@ def _as_httpx() -> Iterator[None]:
     """The pool's errors as those a caller of httpx expects."""
     try:
         yield
+    except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:  # so that it can be told that nothing was sent
+        raise httpx2.ConnectError(str(error)) from error
     except (httpcore2.TimeoutException, TimeoutError) as error:
         raise httpx2.ReadTimeout(str(error)) from error
     except httpcore2.NetworkError as error:

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         int, Field(gt=0, le=3660, description="Most days that a link to a document may be asked for.")
     ] = 366
     max_body: Annotated[int, Field(gt=0, description="Largest request body accepted, in bytes.")] = 1_000_000
+    poll_seconds: Annotated[
+        float, Field(gt=0, le=86400, description="Seconds between two looks for what changed in a connected shop.")
+    ] = 300.0
     authority_timeout: Annotated[float, Field(gt=0, description="Seconds to wait for an answer of the authority.")] = (
         30.0
     )

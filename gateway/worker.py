@@ -1,4 +1,5 @@
-"""Runs what is due: shop hints, submissions, link-backs, archiving. The only place that decides about retries.
+"""Runs what is due: shop hints, submissions, link-backs, looks at shops, archiving. The only place that decides about
+retries.
 
 The ledger's rows are the truth: whoever claims a row holds a lease on it, and a worker that dies is taken over when
 the lease ends. A bell only shortens the wait. The kinds of work run side by side, so that a slow shop never
@@ -15,12 +16,13 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, Limits
+from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, Limits
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
+from gateway.pipeline.poll import poll
 from gateway.pipeline.seal import seal_when_due
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
@@ -34,7 +36,7 @@ POLL: Final = 0.5
 LEASE_MARGIN: Final = timedelta(seconds=15)
 """How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
 SHOP_LEASE: Final = timedelta(minutes=5)
-"""Longer than the four exchanges that one procedure with a shop may take."""
+"""Longer than the exchanges that one procedure with a shop may take."""
 DEADLINES_EVERY: Final = 60.0
 """Seconds between two looks for documents that are not reported yet."""
 CERTIFICATES_EVERY: Final = 600.0
@@ -84,9 +86,16 @@ class Worker:
         limits = Limits(self._limit, gateway.settings.submissions_of_taxpayer)
         self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
-        notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
+        self._notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
+        polls = _Kind(ledger.claim_polls, self._poll, SHOP_LEASE)
         self._archiving = _Kind(ledger.claim_archiving, self._archive, ARCHIVE_LEASE)
-        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs, self._archiving)
+        self._kinds: tuple[_Kind[Any], ...] = (
+            self._submissions,
+            self._notices,
+            self._link_backs,
+            polls,
+            self._archiving,
+        )
 
     def ring(self) -> None:
         """Something is due: look now."""
@@ -197,6 +206,10 @@ class Worker:
 
     async def _archive(self, due: DueArchiving) -> None:
         await archive(self._gateway, due, self._wait(due.attempts + 1))
+
+    async def _poll(self, due: DuePoll) -> None:
+        if await poll(self._gateway, self._lines, due, self._wait(due.attempts + 1)):
+            self._notices.bell.set()
 
     def _again(self, attempt: int, verdict: Verdict) -> timedelta:
         asked = timedelta(seconds=verdict.retry_after or 0)

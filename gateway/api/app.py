@@ -19,6 +19,7 @@ from gateway.api import (
     openapi,
     orders,
     problems,
+    quarantine,
     sharing,
     units,
     validate,
@@ -77,6 +78,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.exports = ExportJobs(gateway)
     app.state.exporting = set()  # tasks at this moment
     app.state.onboarding = set()  # units at this moment
+    app.state.strikes = hooks.Strikes()
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in (
@@ -91,6 +93,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
         validate,
         units,
         hooks,
+        quarantine,
         health,
         metrics,
     ):

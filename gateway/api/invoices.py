@@ -1,6 +1,6 @@
 """For accountants: what became of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -14,13 +14,12 @@ from gateway.api.openapi import problem_because
 from gateway.errors import Unknown
 from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
 from gateway.issued import Status
-from gateway.ledger import Filter
+from gateway.ledger import Filter, LinkBack
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.share import buyers_copy
 
 router = APIRouter(tags=["invoices"])
 
-_QUARANTINE_PAGE: Final = 100
 _DRAWN_ONCE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -159,25 +158,22 @@ async def get_order(connection: str, order_id: str, gateway: Served, who: Reader
             fix="/v1/quarantine lists the orders of shops that wait for a person, and why.",
             ar=f"لم يصدر مستند للطلب {order_id}. راجع قائمة الطلبات المعلقة (/v1/quarantine).",
         )
-    return {"items": [answer(each, base_url=gateway.settings.public_url) for each in documents]}
+    uuids = [each.uuid for each in documents]
+    links = await gateway.offload(gateway.ledger.links_of_order, who.taxpayer_id, connection, uuids)
+    shown = [answer(each, base_url=gateway.settings.public_url) for each in documents]
+    return {"items": [each | {"written_back": _links(links, each["uuid"])} for each in shown]}
 
 
-@router.get("/v1/quarantine", summary="Orders that wait for a person")
-async def get_quarantine(
-    gateway: Served, who: Reader, cursor: Annotated[int | None, Query(ge=1)] = None
-) -> dict[str, Any]:
-    """What could not be issued and why, in both languages; `next` is the cursor of the following page."""
-    waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id, before=cursor, limit=_QUARANTINE_PAGE)
-    shown: dict[str, Any] = {"next": waiting[-1].id} if len(waiting) == _QUARANTINE_PAGE else {}
-    return shown | {
-        "items": [
-            {
-                "id": each.id,
-                "order": {"connection": each.connection_id, "id": each.order_id},
-                "received_at": each.received_at.astimezone(RIYADH).isoformat(),
-                "state": each.state.value,
-                "reason": dict(each.reason),
-            }
-            for each in waiting
-        ]
-    }
+def _links(links: Sequence[LinkBack], uuid: str) -> list[dict[str, Any]]:
+    """How the document's way back to its shop stands; empty for an order of the API."""
+    return [
+        {
+            "state": each.state.value,
+            "at": each.changed_at.astimezone(RIYADH).isoformat(),
+            "attempts": each.attempts,
+            "receipt": each.receipt,
+            "error": each.error,
+        }
+        for each in links
+        if each.uuid == uuid
+    ]

@@ -18,6 +18,7 @@ from gateway.errors import (
     Misconfigured,
     NotCleared,
     NotCompliant,
+    Throttled,
     Unauthorised,
     Unavailable,
     Unknown,
@@ -37,6 +38,7 @@ STATUS: Final[tuple[tuple[type[GatewayError], int, str], ...]] = (
     (Unknown, 404, "Not found"),
     (Unauthorised, 401, "Who are you?"),
     (Forbidden, 403, "Not allowed"),
+    (Throttled, 429, "Too much at once"),
     (Unavailable, 503, "Try again later"),
     (Misconfigured, 503, "Not ready"),
 )
@@ -61,7 +63,7 @@ def problem_of(error: GatewayError) -> Problem:
     """The problem document for an error of ours."""
     status, title = next((status, title) for kind, status, title in STATUS if isinstance(error, kind))
     members: dict[str, Any] = {"detail": error.what, "fix": error.fix, "detail_ar": error.ar}
-    headers = {}
+    headers: dict[str, str] = {}
     if isinstance(error, UnusableOrder):
         members["problems"] = [{"field": field, "message": sentence} for field, sentence in error.problems]
     if isinstance(error, NotCompliant):

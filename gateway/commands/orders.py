@@ -19,19 +19,19 @@ from gateway.invoice.facts import RIYADH, Kind, Profile
 from gateway.invoice.halalas import explained
 from gateway.invoice.policy import Decision, read_policy
 from gateway.issued import Issued
-from gateway.ledger import Filter, Notice
+from gateway.ledger import Filter
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
 from gateway.pipeline.issue import Request, not_compliant
 from gateway.pipeline.notes import settle
 from gateway.pipeline.preview import Preview, preview, preview_json, totals
-from gateway.stores import MAPPERS, not_an_order
+from gateway.stores import STORES, not_an_order
 from gateway.unit import Environment, Unit
 from gateway.unit_file import read_unit
 from gateway.worker import Worker
 
-platform_choice = click.Choice(sorted(MAPPERS))
+platform_choice = click.Choice(sorted(STORES))
 
 
 def _setting(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -56,7 +56,7 @@ def _shop_order(platform: str, path: str, settings: dict[str, str], *, connectio
     if not isinstance(raw, dict):
         raise not_an_order(raw)
     shop = Connection(connection, taxpayer_id="", unit_id="", platform=platform, settings=settings)
-    return MAPPERS[platform].map(shop, raw).order
+    return STORES[platform].map(shop, raw).order
 
 
 @click.command("map", short_help="A shop's payload as an order, and whether it closes.")
@@ -175,7 +175,20 @@ def status_command(what: str | None, taxpayer: str | None, as_json: bool, limit:
     """What became of a document or an order; without an argument, the newest documents."""
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        show(find(gateway, owner, what, limit), gateway, as_json=as_json)
+        found = find(gateway, owner, what, limit)
+        show(found, gateway, as_json=as_json)
+        if what is not None and not as_json:
+            _show_ways_back(found, gateway, owner)
+
+
+def _show_ways_back(documents: list[Issued], gateway: Gateway, owner: str) -> None:
+    """What of these documents stands on the shop's order, and why not."""
+    numbers = {each.uuid: each.number for each in documents}
+    for connection in sorted({each.connection for each in documents}):
+        for link in gateway.ledger.links_of_order(owner, connection, numbers):
+            at, said = link.changed_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"), link.receipt or link.error
+            shown = f"{numbers[link.uuid]}: written back: {link.state.value} {at}{f', {said}' if said else ''}"
+            out.print(shown, markup=False, soft_wrap=True)
 
 
 def find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Issued]:
@@ -235,42 +248,3 @@ def _row(issued: Issued) -> tuple[Any, ...]:
         issued.status.value,
         f"{issued.connection}/{issued.order_id}",
     )
-
-
-@click.command("quarantine", short_help="Orders that wait for a person, and why.")
-@click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object an order, one a line.")
-def quarantine_command(taxpayer: str | None, as_json: bool) -> None:
-    """Orders of shops that could not be issued, each with the reason. Mend it in the shop, then `gateway retry ID`."""
-    with installation() as gateway:
-        waiting = gateway.ledger.quarantine(choose_taxpayer(gateway, taxpayer))
-    if as_json:
-        for each in waiting:
-            print_json(_waiting(each))
-    elif not waiting:
-        click.echo("No order waits for a person.")
-    else:
-        rows = [(*list(_waiting(each).values())[:4], each.reason.get("en", "")) for each in waiting]
-        table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
-
-
-def _waiting(notice: Notice) -> dict[str, Any]:
-    return {
-        "id": notice.id,
-        "order": f"{notice.connection_id}/{notice.order_id}",
-        "received_at": notice.received_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"),
-        "state": notice.state.value,
-        "reason": dict(notice.reason),
-    }
-
-
-@click.command("retry", short_help="Take orders of the quarantine up again.")
-@click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
-@click.option("--taxpayer", metavar="VAT", help="Whose orders, if there are several taxpayers.")
-def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
-    """Fetch orders of the quarantine again and issue them if they can be; `gateway quarantine` shows the IDs."""
-    with installation() as gateway:
-        owner = choose_taxpayer(gateway, taxpayer)
-        for number in ids:
-            gateway.ledger.retry_notice(owner, number, actor=ACTOR, now=gateway.now())
-    click.echo("Taken up again by the running gateway, or by `gateway work --once`.")

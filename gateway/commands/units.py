@@ -13,11 +13,10 @@ from gateway.commands.console import configure_log, out, table
 from gateway.commands.streams import print_json, read_json
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
-from gateway.finding import Text
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import ApiKey
 from gateway.pipeline.api_keys import Role, Scope, add_key
-from gateway.pipeline.connect import connect
+from gateway.pipeline.connect import Connected, connect
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.settings import Settings
 from gateway.stores import STORES
@@ -83,7 +82,7 @@ def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
 @click.option(
     "--unchecked-issuer",
     is_flag=True,
-    help="Connect a shop that cannot be asked whether it issues itself; the audit log keeps it.",
+    help="Connect a shop that cannot be asked now, neither who issues nor anything else; the audit log keeps it.",
 )
 @click.option("--taxpayer", metavar="VAT", help="Whose shop it is, if there are several taxpayers.")
 def connect_command(
@@ -100,14 +99,12 @@ def connect_command(
 ) -> None:
     """Connect a shop, or an ERP that sends orders by the API (--platform api).
 
-    A shop that still issues to the authority itself is refused.
+    A shop is asked whether the credentials serve and who issues: one that still issues to the authority itself is
+    refused. Then it is told to send its webhooks here, and is asked every few minutes what changed.
 
-    \b
-    Credentials come from a file or standard input, never from the command line, where others could read them:
-      woocommerce  {"key": "ck_...", "secret": "cs_...", "webhook": "the webhook's secret"}
-      salla        {"access_token": "...", "webhook": "the webhook's secret"}
-      api          none; of an Odoo that is to be asked, {"login": "...", "key": "an API key"}
-                   with --url and --settings {"erp": "odoo", "database": "..."}
+    Credentials come from a file or standard input, never from the command line, where others could read them; which
+    ones, docs/reference/shops.md says for each platform. Of an ERP none are needed, but for an Odoo that is to be asked
+    who issues: {"login": "...", "key": "an API key"}, with --url and --settings {"erp": "odoo", "database": "..."}.
     """
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
@@ -121,16 +118,18 @@ def connect_command(
             secrets=_texts(secrets_file, "secrets"),
             cutover=cutover,
         )
-        left = asyncio.run(_connect(gateway, connection, change=change, unchecked_issuer=unchecked_issuer))
+        made = asyncio.run(_connect(gateway, connection, change=change, unchecked_issuer=unchecked_issuer))
         public = gateway.settings.public_url
     out.print(f"Connection {name} is open.")
-    if left:
-        out.print(left.en, soft_wrap=True)
+    for each in made.look_at:
+        out.print(each.en, soft_wrap=True, markup=False)
+    for done in made.webhooks:
+        out.print(f"Webhooks: {done}.", soft_wrap=True, markup=False)
     if platform != "api":
-        out.print(f"Let the shop send its webhooks to {public}/v1/hooks/{name}", soft_wrap=True)
+        out.print(f"Webhooks are expected at {public}/v1/hooks/{name}", soft_wrap=True)
 
 
-async def _connect(gateway: Gateway, connection: Connection, *, change: bool, unchecked_issuer: bool) -> Text | None:
+async def _connect(gateway: Gateway, connection: Connection, *, change: bool, unchecked_issuer: bool) -> Connected:
     async with online(gateway) as lines:
         return await connect(gateway, lines, connection, actor=ACTOR, change=change, unchecked_issuer=unchecked_issuer)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import httpx2
 from starlette.applications import Starlette
@@ -52,8 +53,16 @@ class SallaShop:
         self.outage: list[int] = []
         self.url = ""
         self._token, self._webhook = f"ory_at_{secrets.token_urlsafe(32)}", secrets.token_hex(16)
+        self._refresh_token, self._client = f"ory_rt_{secrets.token_urlsafe(32)}", secrets.token_hex(16)
+        self.webhooks: list[dict[str, Any]] = []
+        self.renewals = 0
+        self.revoked = False
         self.app = Starlette(
             routes=[
+                Route("/admin/v2/orders", self._list, methods=["GET"]),
+                Route("/admin/v2/webhooks", self._list_webhooks, methods=["GET"]),
+                Route("/admin/v2/webhooks/subscribe", self._subscribe, methods=["POST"]),
+                Route("/oauth2/token", self._renew, methods=["POST"]),
                 Route("/admin/v2/orders/items", self._items, methods=["GET"]),
                 Route("/admin/v2/orders/invoices", self._list_invoices, methods=["GET"]),
                 Route("/admin/v2/orders/invoices", self._add_invoice, methods=["POST"]),
@@ -64,8 +73,14 @@ class SallaShop:
 
     def connection(self, id: str, *, taxpayer_id: str, unit_id: str, **settings: str) -> Connection:  # noqa: A002
         """A connection that may use this shop."""
-        known = {"access_token": self._token, "webhook": self._webhook}
-        told = {"merchant": str(MERCHANT), **settings}
+        known = {
+            "access_token": self._token,
+            "refresh_token": self._refresh_token,
+            "client_id": self._client,
+            "client_secret": self._client,
+            "webhook": self._webhook,
+        }
+        told = {"merchant": str(MERCHANT), "oauth_url": self.url, **settings}
         return Connection(id, taxpayer_id, unit_id, "salla", f"{self.url}/admin/v2", settings=told, secrets=known)
 
     # -- webhooks ---------------------------------------------------------------------------------------------
@@ -89,6 +104,40 @@ class SallaShop:
         content = {"event": event, "merchant": MERCHANT, "created_at": now, "data": data}
         return json.dumps(content, separators=(",", ":")).encode()
 
+    def touch(self, order_id: str, at: datetime | None = None) -> None:
+        """The order changes now, or at another moment."""
+        now = (at or datetime.now(UTC)).astimezone(_RIYADH)
+        stamp = {"date": now.strftime("%Y-%m-%d %H:%M:%S.000000"), "timezone_type": 3, "timezone": "Asia/Riyadh"}
+        self.orders[order_id]["updated_at"] = stamp
+
+    def install(self, url: str, lives: int = 1_209_600) -> int:
+        """The app is installed anew: the tokens come in a webhook; its status."""
+        self._token, self._refresh_token = (f"ory_{kind}_{secrets.token_urlsafe(32)}" for kind in ("at", "rt"))
+        self.revoked = False
+        ends = int(datetime.now(UTC).timestamp()) + lives
+        data = {"access_token": self._token, "refresh_token": self._refresh_token, "expires": ends, "scope": "orders"}
+        content = {"event": "app.store.authorize", "merchant": MERCHANT, "data": data}
+        body = json.dumps(content, separators=(",", ":")).encode()
+        signature = hmac.new(self._webhook.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"X-Salla-Security-Strategy": "Signature", "X-Salla-Signature": signature}
+        return self.sender.post(url, content=body, headers=headers).status_code
+
+    # -- OAuth ------------------------------------------------------------------------------------------------
+
+    async def _renew(self, request: Request) -> Response:
+        """A refresh token can be spent once; spent again, all tokens of the shop are void."""
+        asked = dict(parse_qsl((await request.body()).decode()))
+        if self.outage:
+            return _error(self.outage.pop(0), "error", "unavailable")
+        good = (asked.get("client_id"), asked.get("client_secret")) == (self._client, self._client)
+        if self.revoked or not good or asked.get("refresh_token") != self._refresh_token:
+            self.revoked = self.revoked or good
+            return JSONResponse({"error": "invalid_grant"}, status_code=400)
+        self.renewals += 1
+        self._token, self._refresh_token = (f"ory_{kind}_{secrets.token_urlsafe(32)}" for kind in ("at", "rt"))
+        tokens = {"access_token": self._token, "refresh_token": self._refresh_token}
+        return JSONResponse({**tokens, "expires_in": 1_209_600, "scope": "orders", "token_type": "bearer"})
+
     # -- Admin API --------------------------------------------------------------------------------------------
 
     async def _get(self, request: Request) -> Response:
@@ -97,6 +146,38 @@ class SallaShop:
             return self._refusal(request) or _not_found()
         shown = {key: value for key, value in order.items() if key != "items"}
         return self._refusal(request) or _success(shown)
+
+    async def _list(self, request: Request) -> Response:
+        """Rows without the moment of the last change, by which they are sorted."""
+        refusal = self._refusal(request)
+        if refusal:
+            return refusal
+        size, page = int(request.query_params.get("per_page", "15")), int(request.query_params.get("page", "1"))
+        found = sorted(self.orders.values(), key=_last_change, reverse=True)
+        names = ("id", "reference_id", "date", "status", "payment_method")
+        rows = [{name: order.get(name) for name in names} for order in found[(page - 1) * size : page * size]]
+        pages = -(-len(found) // size)
+        pagination = {
+            "count": len(rows),
+            "total": len(found),
+            "perPage": size,
+            "currentPage": page,
+            "totalPages": pages,
+        }
+        return JSONResponse({"status": 200, "success": True, "data": rows, "pagination": pagination})
+
+    async def _list_webhooks(self, request: Request) -> Response:
+        return self._refusal(request) or _success(self.webhooks)
+
+    async def _subscribe(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal:
+            return refusal
+        wanted = await request.json()
+        same = [each for each in self.webhooks if (each["event"], each["url"]) == (wanted["event"], wanted["url"])]
+        self.webhooks = [each for each in self.webhooks if each not in same]
+        self.webhooks.append({"id": 100 + len(self.webhooks), **wanted})
+        return _success(self.webhooks[-1])
 
     async def _items(self, request: Request) -> Response:
         order = self.orders.get(request.query_params.get("order_id", ""))
@@ -153,7 +234,8 @@ class SallaShop:
         self.requests.append((request.method, request.url.path))
         if self.outage:
             return _error(self.outage.pop(0), "error", "unavailable", {"Retry-After": "7"})
-        if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Bearer {self._token}"):
+        given = request.headers.get("Authorization", "")
+        if self.revoked or not hmac.compare_digest(given, f"Bearer {self._token}"):
             return _error(401, "Unauthorized", "The access token is invalid")
         return None
 
@@ -186,6 +268,10 @@ def _invoice(invoice_id: int, sent: Mapping[str, Any]) -> dict[str, Any]:
         "total": {"amount": sent["total"], "currency": "SAR"},
         "date": datetime.now(UTC).astimezone(_RIYADH).date().isoformat(),
     }
+
+
+def _last_change(order: Mapping[str, Any]) -> tuple[str, int]:
+    return str((order.get("updated_at") or order["date"])["date"]), int(order["id"])
 
 
 def _success(data: Any) -> Response:

@@ -41,8 +41,17 @@ class WooCommerceShop:
         self.url = ""
         self._key, self._secret = f"ck_{secrets.token_hex(20)}", f"cs_{secrets.token_hex(20)}"
         self._webhook = secrets.token_urlsafe(32)
+        self.webhooks: list[dict[str, Any]] = []
+        self.settings = {"woocommerce_calc_taxes": "yes", "woocommerce_currency": "SAR"}
+        self.plugins = ["woocommerce/woocommerce.php"]
         self.app = Starlette(
             routes=[
+                Route("/wp-json/wc/v3/orders", self._list, methods=["GET"]),
+                Route("/wp-json/wc/v3/webhooks", self._list_webhooks, methods=["GET"]),
+                Route("/wp-json/wc/v3/webhooks", self._add_webhook, methods=["POST"]),
+                Route("/wp-json/wc/v3/webhooks/{webhook_id:int}", self._put_webhook, methods=["PUT"]),
+                Route("/wp-json/wc/v3/settings/{group}", self._list_settings, methods=["GET"]),
+                Route("/wp-json/wc/v3/system_status", self._status, methods=["GET"]),
                 Route("/wp-json/wc/v3/orders/{order_id:int}", self._get, methods=["GET"]),
                 Route("/wp-json/wc/v3/orders/{order_id:int}", self._put, methods=["PUT"]),
                 Route("/wp-json/wc/v3/orders/{order_id:int}/refunds", self._list_refunds, methods=["GET"]),
@@ -66,6 +75,13 @@ class WooCommerceShop:
         self.refunds[order_id].append({**refund, "line_items": [refunded], "shipping_lines": [], "fee_lines": []})
         order = self.orders[order_id]
         order["refunds"] = [*order["refunds"], {**refund, "total": f"-{net + vat}"}]
+        self.touch(order_id)
+
+    def touch(self, order_id: str, at: datetime | None = None) -> None:
+        """The order changes now, or at another moment."""
+        now = at or datetime.now(UTC)
+        self.orders[order_id]["date_modified_gmt"] = now.strftime("%Y-%m-%dT%H:%M:%S")
+        self.orders[order_id]["date_modified"] = (now + _SHOP_TIME).strftime("%Y-%m-%dT%H:%M:%S")
 
     # -- webhooks ---------------------------------------------------------------------------------------------
 
@@ -116,10 +132,52 @@ class WooCommerceShop:
         for meta in (await request.json()).get("meta_data", []):
             kept.setdefault(meta["key"], {"id": 9000 + len(kept), "key": meta["key"]})["value"] = meta["value"]
         order["meta_data"] = list(kept.values())
-        now = datetime.now(UTC)
-        order["date_modified_gmt"] = now.strftime("%Y-%m-%dT%H:%M:%S")
-        order["date_modified"] = (now + _SHOP_TIME).strftime("%Y-%m-%dT%H:%M:%S")
+        self.touch(_id(request))
         return JSONResponse(order)
+
+    async def _list(self, request: Request) -> Response:
+        """Drafts of checkouts among them; a page holds 100 at most."""
+        refusal = self._refusal(request)
+        if refusal:
+            return refusal
+        asked = request.query_params
+        size, page = int(asked.get("per_page", "10")), int(asked.get("page", "1"))
+        if not 1 <= size <= 100:
+            return _error(400, "rest_invalid_param", "Invalid parameter(s): per_page")
+        after = asked.get("modified_after", "")
+        found = [order for order in self.orders.values() if order["date_modified_gmt"] > after]
+        found.sort(key=lambda order: (order["date_modified_gmt"], order["id"]))
+        headers = {"X-WP-Total": str(len(found)), "X-WP-TotalPages": str(-(-len(found) // size))}
+        return JSONResponse(found[(page - 1) * size : page * size], headers=headers)
+
+    async def _list_webhooks(self, request: Request) -> Response:
+        shown = [{key: value for key, value in each.items() if key != "secret"} for each in self.webhooks]
+        return self._refusal(request) or JSONResponse(shown)
+
+    async def _add_webhook(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal:
+            return refusal
+        made = {"id": len(self.webhooks) + 1, "status": "active", **await request.json()}
+        self._webhook = made["secret"]
+        self.webhooks.append(made)
+        return JSONResponse(made, status_code=201)
+
+    async def _put_webhook(self, request: Request) -> Response:
+        refusal = self._refusal(request)
+        if refusal:
+            return refusal
+        webhook = self.webhooks[request.path_params["webhook_id"] - 1]
+        webhook |= await request.json()
+        return JSONResponse(webhook)
+
+    async def _list_settings(self, request: Request) -> Response:
+        shown = [{"id": name, "value": value} for name, value in self.settings.items()]
+        return self._refusal(request) or JSONResponse(shown)
+
+    async def _status(self, request: Request) -> Response:
+        plugins = [{"plugin": plugin, "name": plugin.partition("/")[0]} for plugin in self.plugins]
+        return self._refusal(request) or JSONResponse({"active_plugins": plugins})
 
     async def _list_refunds(self, request: Request) -> Response:
         return self._refusal(request) or JSONResponse(self.refunds[_id(request)])
@@ -154,7 +212,7 @@ class WooCommerceShop:
         known = base64.b64encode(f"{self._key}:{self._secret}".encode()).decode()
         if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Basic {known}"):
             return _error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
-        if _id(request) not in self.orders:
+        if "order_id" in request.path_params and _id(request) not in self.orders:
             return _error(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
         return None
 

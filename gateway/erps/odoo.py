@@ -13,9 +13,14 @@ import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unavailable
+from gateway.finding import Text
 
 MODULE: Final = "l10n_sa_edi"
 """Odoo's own e-invoicing for Saudi Arabia."""
+SWITCH: Final = Text(
+    f"In Odoo take the ZATCA format off the sales journals, or uninstall the module {MODULE}.",
+    f"في أودو أزل صيغة الفوترة الإلكترونية (ZATCA) من دفاتر المبيعات أو ألغِ تثبيت الوحدة {MODULE}.",
+)
 _FORMAT: Final = "sa_zatca"
 """The e-invoicing format that it gives to sales journals."""
 _KIND: Final = re.compile(r"[A-Za-z0-9_.]{1,80}")

@@ -15,6 +15,7 @@ from gateway.ledger.archive_tables import ARCHIVE_TASK, ARCHIVED, DISPOSAL, DISP
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.leases import FREE, lease
+from gateway.ledger.shop_tables import NOTICE
 
 FINAL: Final = ("cleared", "document")
 """What the final XML of a document is called among its files."""
@@ -290,7 +291,7 @@ class Archiving:
 
     def forgettable(self, before: datetime, limit: int) -> tuple[tuple[int, str, bytes], ...]:
         """Id, taxpayer and body of notices that arrived before a moment and that nobody works on any more."""
-        notice = t.NOTICE.c
+        notice = NOTICE.c
         wanted = select(notice.id, notice.taxpayer_id, notice.body).where(
             notice.received_at < before, notice.state.in_(["done", "ignored"]), notice.body_digest == ""
         )
@@ -302,8 +303,8 @@ class Archiving:
         were received before a moment and whose documents are all final, their digest alone; how many rows."""
         with self._database.writing() as connection:
             for key, digest in notices:
-                emptied = update(t.NOTICE).where(t.NOTICE.c.id == key, t.NOTICE.c.body_digest == "")
-                connection.execute(emptied.values(body=b"", body_digest=digest))
+                emptied = update(NOTICE).where(NOTICE.c.id == key, NOTICE.c.body_digest == "")
+                connection.execute(emptied.values(body=b"", body_digest=digest, payload=None))
             owners = _owners_of_notices(connection, [key for key, _ in notices])
             for key, owner in connection.execute(_old_orders(before).limit(limit)).all():
                 connection.execute(update(t.ORDER_SNAPSHOT).where(t.ORDER_SNAPSHOT.c.id == key).values(order_json=""))
@@ -372,7 +373,7 @@ def _plan_of(connection: Connection, taxpayer_id: str, plan_id: str) -> Row[Any]
 
 
 def _owners_of_notices(connection: Connection, keys: Sequence[int]) -> dict[str, int]:
-    notice = t.NOTICE.c
+    notice = NOTICE.c
     counted = select(notice.taxpayer_id, func.count()).where(notice.id.in_(keys)).group_by(notice.taxpayer_id)
     return {row[0]: row[1] for row in connection.execute(counted)}
 

@@ -4,18 +4,19 @@ Working on a row twice does no harm, for a sale has one document; so an outcome 
 lost its lease, only counts while the row is still due.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
 
 from gateway.errors import Unknown
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.leases import FREE, lease
 from gateway.ledger.rows import DueLinkBack, DueNotice, LinkBack, LinkBackState, Notice, NoticeState
-from gateway.ledger.tables import CONNECTION, LINK_BACK, NOTICE
+from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
+from gateway.ledger.tables import CONNECTION
 
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 
@@ -38,37 +39,32 @@ class Inbox:
         delivery_id: str,
         body: bytes,
         now: datetime,
+        nothing_in_it: Mapping[str, str] | None = None,
     ) -> bool:
-        """Keep a webhook for work; False if this delivery was here before. Unknown if there is no such connection."""
+        """Keep a webhook for work; False if this delivery was here before. Unknown if there is no such connection.
+
+        `nothing_in_it` says, in English and Arabic, why there is nothing to do: then it is only kept.
+        """
         assert delivery_id, "a delivery has an id, or the caller makes one of its body"
+        ended = {"state": NoticeState.IGNORED.value, "next_at": None, "reason": nothing_in_it} if nothing_in_it else {}
         with self._database.writing() as transaction:
             _known(transaction, taxpayer_id, connection_id)
             same = (NOTICE.c.connection_id == connection_id, NOTICE.c.delivery_id == delivery_id)
             if transaction.execute(select(1).where(*same)).first():
                 return False
-            values = {
-                "taxpayer_id": taxpayer_id,
-                "connection_id": connection_id,
-                "topic": topic,
-                "order_id": order_id,
-                "delivery_id": delivery_id,
-                "body": body,
-                "received_at": now,
-                "state": NoticeState.DUE.value,
-                "next_at": now,
-                "attempts": 0,
-                "changed_at": now,
-                "reason": {},
-                "body_digest": "",
-                **FREE,
-            }
-            transaction.execute(insert(NOTICE), values)
+            values = _new(taxpayer_id, connection_id, topic, order_id, delivery_id, body, now)
+            transaction.execute(insert(NOTICE), values | ended)
         return True
 
     def claim_notices(self, *, now: datetime, limit: int, lease_until: datetime, worker: str) -> tuple[DueNotice, ...]:
-        """Notices to work on, oldest first, leased to `worker`."""
+        """Notices to work on, oldest first, leased to `worker`: never two of one order at a time, for of two looks at
+        it the older one would undo what the newer one saw."""
         with self._database.writing() as transaction:
-            rows = _claim(transaction, NOTICE, now=now, limit=limit, lease_until=lease_until, worker=worker)
+            if not self._database.has_turn(transaction, "look for notices"):
+                return ()
+            rows = _claim(
+                transaction, NOTICE, now=now, limit=limit, lease_until=lease_until, worker=worker, only=_alone(now)
+            )
         return tuple(DueNotice(**_notice_values(row, attempts=row.attempts - 1)) for row in rows)
 
     def end_notice(
@@ -79,18 +75,20 @@ class Inbox:
         now: datetime,
         reason: Mapping[str, str] | None = None,
         next_at: datetime | None = None,
+        looked_at: datetime | None = None,
+        payload: bytes | None = None,
     ) -> None:
         """Say how the work went, and why in English (`en`) and Arabic (`ar`); DUE with `next_at` tries again.
 
-        What waited for a person before about the same order is answered by this look at it, and waits no more.
+        What waited for a person before about the same order is answered by this look at it, and waits no more; and so
+        are the notices that came before `looked_at`, when the order was fetched.
         """
         assert (state is NoticeState.DUE) == (next_at is not None), "what is due has its time"
+        values = {"state": state.value, "changed_at": now, "reason": reason or {}, "payload": payload}
         with self._database.writing() as transaction:
-            ended = _end(
-                transaction, NOTICE, notice_id, state=state.value, next_at=next_at, changed_at=now, reason=reason or {}
-            )
+            ended = _end(transaction, NOTICE, notice_id, next_at=next_at, **values)
             if ended and state is not NoticeState.DUE:
-                _supersede(transaction, notice_id, now)
+                _supersede(transaction, notice_id, looked_at or now, now)
 
     def quarantine(self, taxpayer_id: str, *, before: int | None = None, limit: int = 100) -> tuple[Notice, ...]:
         """What a person has to look at, newest first: quarantined and given-up notices, those before id `before`."""
@@ -117,6 +115,72 @@ class Inbox:
                 target=str(notice_id),
                 now=now,
             )
+
+    def notices(self, taxpayer_id: str, connection_id: str, *, limit: int = 100) -> tuple[Notice, ...]:
+        """What came from a shop or was found there, newest first, and what became of it."""
+        mine = (NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.connection_id == connection_id)
+        with self._database.reading() as transaction:
+            rows = transaction.execute(select(NOTICE).where(*mine).order_by(NOTICE.c.id.desc()).limit(limit)).all()
+        return tuple(_notice(row) for row in rows)
+
+    def waiting_notice(self, taxpayer_id: str, notice_id: int) -> Notice:
+        """One that waits for a person; Unknown if the taxpayer has no such one."""
+        mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON))
+        with self._database.reading() as transaction:
+            row = transaction.execute(select(NOTICE).where(*mine)).first()
+        if row is None:
+            raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+        return _notice(row)
+
+    def dismiss_notice(
+        self, taxpayer_id: str, notice_id: int, *, reason: str, now: datetime, actor: str = SYSTEM
+    ) -> None:
+        """A person decides that nothing is to be issued for it, and says why; Unknown if it does not wait for one."""
+        mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON))
+        said = {"en": f"Set aside by {actor}: {reason}", "ar": f"استبعده {actor}: {reason}"}
+        with self._database.writing() as transaction:
+            ended = update(NOTICE).where(*mine).values(state=NoticeState.IGNORED.value, changed_at=now, reason=said)
+            if not transaction.execute(ended).rowcount:
+                raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+            note(
+                self._database,
+                transaction,
+                taxpayer_id=taxpayer_id,
+                actor=actor,
+                action="notice.dismissed",
+                target=str(notice_id),
+                now=now,
+                detail={"reason": reason},
+            )
+
+    def take_up_again(self, taxpayer_id: str, connection_id: str, *, now: datetime) -> int:
+        """What was given up about a connection is due again, for its credentials or settings are other ones now; how
+        many rows. What waits in the quarantine stays there."""
+        count = 0
+        with self._database.writing() as transaction:
+            for table, state in ((NOTICE, NoticeState.FAILED), (LINK_BACK, LinkBackState.FAILED)):
+                mine = (table.c.taxpayer_id == taxpayer_id, table.c.connection_id == connection_id)
+                failed = update(table).where(*mine, table.c.state == state.value)
+                count += transaction.execute(
+                    failed.values(state="due", next_at=now, attempts=0, changed_at=now)
+                ).rowcount
+            this = (POLL.c.taxpayer_id == taxpayer_id, POLL.c.connection_id == connection_id)
+            transaction.execute(update(POLL).where(*this).values(next_at=now, attempts=0))
+        return count
+
+    def links_of_order(self, taxpayer_id: str, connection_id: str, uuids: Iterable[str]) -> tuple[LinkBack, ...]:
+        """How the reports of these documents to their origin stand, oldest first."""
+        mine = (LINK_BACK.c.taxpayer_id == taxpayer_id, LINK_BACK.c.connection_id == connection_id)
+        wanted = select(LINK_BACK).where(*mine, LINK_BACK.c.document_uuid.in_(list(uuids))).order_by(LINK_BACK.c.id)
+        with self._database.reading() as transaction:
+            return tuple(_link_back(row) for row in transaction.execute(wanted).all())
+
+    def leave_alone(self, connection_id: str, *, until: datetime) -> None:
+        """Nothing of this connection is due before `until`: its shop asked to be left alone so long."""
+        with self._database.writing() as transaction:
+            for table in (NOTICE, LINK_BACK, POLL):
+                waits = (table.c.connection_id == connection_id, table.c.next_at < until, table.c.lease_until.is_(None))
+                transaction.execute(update(table).where(*waits).values(next_at=until))
 
     def claim_link_backs(
         self, *, now: datetime, limit: int, lease_until: datetime, worker: str
@@ -159,12 +223,69 @@ def _known(transaction: Connection, taxpayer_id: str, connection_id: str) -> Non
         raise Unknown(f"There is no connection {connection_id}.")
 
 
+def _new(
+    taxpayer_id: str, connection_id: str, topic: str, order_id: str, delivery_id: str, body: bytes, now: datetime
+) -> dict[str, Any]:
+    return {
+        "taxpayer_id": taxpayer_id,
+        "connection_id": connection_id,
+        "topic": topic,
+        "order_id": order_id,
+        "delivery_id": delivery_id,
+        "body": body,
+        "received_at": now,
+        "state": NoticeState.DUE.value,
+        "next_at": now,
+        "attempts": 0,
+        "changed_at": now,
+        "reason": {},
+        "body_digest": "",
+        "payload": None,
+        **FREE,
+    }
+
+
+def add_orders(
+    transaction: Connection, taxpayer_id: str, connection_id: str, orders: Iterable[tuple[str, str]], now: datetime
+) -> int:
+    """Have these (order, delivery) pairs looked at, but for deliveries that were here before; how many are new."""
+    wanted = {delivery: order for order, delivery in orders}
+    same = (NOTICE.c.connection_id == connection_id, NOTICE.c.delivery_id.in_(wanted))
+    known = set(transaction.execute(select(NOTICE.c.delivery_id).where(*same)).scalars())
+    new = [
+        _new(taxpayer_id, connection_id, "poll", order, delivery, b"", now)
+        for delivery, order in wanted.items()
+        if delivery not in known
+    ]
+    if new:
+        transaction.execute(insert(NOTICE), new)
+    return len(new)
+
+
+def _alone(now: datetime) -> ColumnElement[bool]:
+    """Whether nobody works on the same order and this is the first notice of it that is due."""
+    other = NOTICE.alias()
+    leased = other.c.lease_until > now
+    earlier = (other.c.id < NOTICE.c.id) & (other.c.next_at <= now)
+    same = (other.c.connection_id == NOTICE.c.connection_id, other.c.order_id == NOTICE.c.order_id)
+    return ~select(1).where(*same, other.c.id != NOTICE.c.id, other.c.next_at.is_not(None), leased | earlier).exists()
+
+
 def _claim(
-    transaction: Connection, table: Table, *, now: datetime, limit: int, lease_until: datetime, worker: str
+    transaction: Connection,
+    table: Table,
+    *,
+    now: datetime,
+    limit: int,
+    lease_until: datetime,
+    worker: str,
+    only: ColumnElement[bool] | None = None,
 ) -> list[Row[Any]]:
     """Due rows, leased and counted as tried."""
     key = table.c.id
-    keys = lease(transaction, table, key, now=now, limit=limit, lease_until=lease_until, worker=worker, first=key)
+    keys = lease(
+        transaction, table, key, now=now, limit=limit, lease_until=lease_until, worker=worker, first=key, only=only
+    )
     if not keys:
         return []
     mine = key.in_(keys)
@@ -192,18 +313,21 @@ def _notice_values(row: Row[Any], *, attempts: int) -> dict[str, Any]:
     }
 
 
-def _supersede(transaction: Connection, notice_id: int, now: datetime) -> None:
+def _supersede(transaction: Connection, notice_id: int, looked_at: datetime, now: datetime) -> None:
     this = select(NOTICE.c.connection_id, NOTICE.c.order_id).where(NOTICE.c.id == notice_id).subquery()
     same_order = select(1).where(NOTICE.c.connection_id == this.c.connection_id, NOTICE.c.order_id == this.c.order_id)
-    others = (NOTICE.c.id != notice_id, NOTICE.c.state.in_(_FOR_A_PERSON), same_order.exists())
-    transaction.execute(
-        update(NOTICE).where(*others).values(state=NoticeState.IGNORED.value, changed_at=now, reason=_SUPERSEDED)
-    )
+    came_before = (NOTICE.c.state == NoticeState.DUE.value) & (NOTICE.c.received_at < looked_at)
+    answered = NOTICE.c.state.in_(_FOR_A_PERSON) | (came_before & NOTICE.c.lease_until.is_(None))
+    others = (NOTICE.c.id != notice_id, answered, same_order.exists())
+    ended = {"state": NoticeState.IGNORED.value, "next_at": None, "changed_at": now, "reason": _SUPERSEDED}
+    transaction.execute(update(NOTICE).where(*others).values(**ended, payload=None))
 
 
 def _notice(row: Row[Any]) -> Notice:
     values = _notice_values(row, attempts=row.attempts)
-    return Notice(**values, state=NoticeState(row.state), changed_at=row.changed_at, reason=row.reason)
+    return Notice(
+        **values, state=NoticeState(row.state), changed_at=row.changed_at, reason=row.reason, payload=row.payload
+    )
 
 
 def _link_back_values(row: Row[Any], *, attempts: int) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, select, true, update
 
 from gateway.ledger.archive_tables import ARCHIVE_TASK
 from gateway.ledger.database import Database
-from gateway.ledger.tables import LINK_BACK, NOTICE, SUBMISSION
+from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
+from gateway.ledger.tables import SUBMISSION
 
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""
@@ -23,7 +24,7 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, NOTICE, LINK_BACK, ARCHIVE_TASK)
+                for table in (SUBMISSION, NOTICE, LINK_BACK, POLL, ARCHIVE_TASK)
             ]
         return sum(freed)
 
@@ -38,11 +39,14 @@ def lease(
     lease_until: datetime,
     worker: str,
     first: Column[Any],
+    only: ColumnElement[bool] | None = None,
 ) -> list[Any]:
-    """Lease up to `limit` rows whose time has come, in the order of `first`; the keys of those taken."""
+    """Lease up to `limit` rows whose time has come, in the order of `first`; the keys of those taken. `only` says which
+    of them may be taken at all."""
     due = (
         select(key)
         .where(table.c.next_at <= now, table.c.lease_until.is_(None) | (table.c.lease_until <= now))
+        .where(true() if only is None else only)
         .order_by(first)
         .limit(limit)
         .with_for_update(skip_locked=True)

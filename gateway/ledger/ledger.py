@@ -24,6 +24,7 @@ from gateway.ledger.leases import Leases
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
 from gateway.ledger.onboardings import Onboardings
+from gateway.ledger.polls import Polls, Renewals
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
 from gateway.ledger.revocations import Revocations
@@ -50,6 +51,8 @@ class Ledger(
     Taxing,
     Measures,
     Inbox,
+    Polls,
+    Renewals,
     Leases,
     Archiving,
     Exporting,

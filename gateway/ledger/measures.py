@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 from sqlalchemy import func, select
 
 from gateway.ledger.database import Database
-from gateway.ledger.tables import ATTEMPT, CSID, DOCUMENT, LINK_BACK, NOTICE, SUBMISSION, TAXPAYER
+from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
+from gateway.ledger.tables import ATTEMPT, CSID, DOCUMENT, SUBMISSION, TAXPAYER
 
-_QUEUES: Final = {"submissions": SUBMISSION, "notices": NOTICE, "link_backs": LINK_BACK}
+_QUEUES: Final = {"submissions": SUBMISSION, "notices": NOTICE, "link_backs": LINK_BACK, "polls": POLL}
 
 
 class CertificateEnd(NamedTuple):

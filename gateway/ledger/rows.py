@@ -289,11 +289,42 @@ class DueNotice:
 
 @dataclass(frozen=True, slots=True)
 class Notice(DueNotice):
-    """A webhook and what became of it; `reason` says why in English (`en`) and Arabic (`ar`)."""
+    """A webhook and what became of it; `reason` says why in English (`en`) and Arabic (`ar`), with both sums where they
+    differ (`declared`, `computed`). `payload` is the order as the shop gave it, if a person has to see it."""
 
     state: NoticeState
     changed_at: datetime
     reason: Mapping[str, str]
+    payload: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DuePoll:
+    """A shop to be asked what changed; the fields are those of the table `poll`."""
+
+    connection_id: str
+    taxpayer_id: str
+    since: datetime
+    page: str
+    newest: datetime | None
+    told_at: datetime | None
+    told: str
+    attempts: int
+    error: str
+    changed_at: datetime
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One shop was asked: the (order, delivery) pairs it named, how far it was walked, and when to ask again."""
+
+    orders: tuple[tuple[str, str], ...]
+    since: datetime
+    page: str
+    newest: datetime | None
+    next_at: datetime
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

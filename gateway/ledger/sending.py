@@ -22,6 +22,7 @@ from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
 from gateway.ledger.leases import FREE
 from gateway.ledger.rows import UNLIMITED, Cleared, Due, Endpoint, Limits, LinkBackState, Turn
+from gateway.ledger.shop_tables import LINK_BACK
 from gateway.verdict import Outcome
 
 BEGUN: Final = "begun"
@@ -243,8 +244,8 @@ def _keep_cleared(connection: Connection, submission: Row[Any], cleared: Cleared
 
 
 def _ring_link_back(connection: Connection, uuid: str, now: datetime) -> None:
-    mine = (t.LINK_BACK.c.document_uuid == uuid, t.LINK_BACK.c.state == LinkBackState.DUE.value)
-    connection.execute(update(t.LINK_BACK).where(*mine).values(next_at=now))
+    mine = (LINK_BACK.c.document_uuid == uuid, LINK_BACK.c.state == LinkBackState.DUE.value)
+    connection.execute(update(LINK_BACK).where(*mine).values(next_at=now))
 
 
 def _release_notes(connection: Connection, uuid: str, now: datetime) -> None:

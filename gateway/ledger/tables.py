@@ -358,54 +358,6 @@ class Clearance(Row, table=True):
     at: datetime = Field(sa_type=Moment)
 
 
-class LinkBack(Row, table=True):
-    __tablename__ = "link_back"
-    __table_args__ = (
-        UniqueConstraint("document_uuid", "connection_id"),
-        Index("ix_link_back_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
-    )
-
-    id: int | None = Field(primary_key=True)
-    taxpayer_id: str = Field(foreign_key="taxpayer.id")
-    document_uuid: str = Field(foreign_key="document.uuid")
-    connection_id: str = Field(foreign_key="connection.id")
-    state: str
-    next_at: datetime | None = Field(sa_type=Moment)
-    lease_until: datetime | None = Field(sa_type=Moment)
-    lease_by: str | None
-    attempts: int
-    changed_at: datetime = Field(sa_type=Moment)
-    error: str = Field(sa_type=Text)
-    receipt: str = Field(sa_type=Text)
-
-
-class Notice(Row, table=True):
-    """`body_digest` (hex SHA-256) stands for a body that is no longer kept, and is empty while it is."""
-
-    __table_args__ = (
-        UniqueConstraint("connection_id", "delivery_id"),
-        Index("ix_notice_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
-        Index(None, "taxpayer_id", "state"),
-    )
-
-    id: int | None = Field(primary_key=True)
-    taxpayer_id: str = Field(foreign_key="taxpayer.id")
-    connection_id: str = Field(foreign_key="connection.id")
-    topic: str
-    order_id: str
-    delivery_id: str
-    body: bytes
-    received_at: datetime = Field(sa_type=Moment)
-    state: str
-    next_at: datetime | None = Field(sa_type=Moment)
-    lease_until: datetime | None = Field(sa_type=Moment)
-    lease_by: str | None
-    attempts: int
-    changed_at: datetime = Field(sa_type=Moment)
-    reason: Any = Field(sa_type=Json)
-    body_digest: str
-
-
 class AllowedWarning(Row, table=True):
     __tablename__ = "allowed_warning"
 
@@ -493,8 +445,6 @@ ATTEMPT: Final = core(Attempt)
 BREAKER: Final = core(Breaker)
 WARNING: Final = core(Warning)
 CLEARANCE: Final = core(Clearance)
-LINK_BACK: Final = core(LinkBack)
-NOTICE: Final = core(Notice)
 ALLOWED_WARNING: Final = core(AllowedWarning)
 LOOKS: Final = core(Looks)
 AUDIT: Final = core(Audit)

@@ -1,16 +1,25 @@
 """Entering who issues and where sales come from: taxpayers, units, and connections with their sealed secrets."""
 
 import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
 
 from gateway.connection import Connection
-from gateway.errors import BadInput
+from gateway.errors import BadInput, Conflict, GatewayError, Misconfigured
 from gateway.finding import Text
 from gateway.invoice.policy import read_policy
 from gateway.ledger import Taxpayer
 from gateway.outbound import check_address
+from gateway.pipeline.credentials import connection_secrets, connection_with_secrets
 from gateway.pipeline.gateway import Gateway, Lines, same_world
-from gateway.pipeline.intake import connection_secrets, issue_when
+from gateway.pipeline.intake import issue_when
+from gateway.pipeline.poll import hook_address, interval_of
 from gateway.pipeline.second_issuer import check_issuer
+from gateway.stores import STORES, store_of
+from gateway.stores.store import Inspection, Renewing, Store, Subscribing
 from gateway.unit import Unit
 
 
@@ -36,6 +45,13 @@ def change_connection(gateway: Gateway, connection: Connection, *, actor: str) -
     gateway.ledger.change_connection(connection, actor=actor, now=gateway.now())
 
 
+class Connected(NamedTuple):
+    """What came of connecting: what a person has to look at, and what was done about the shop's webhooks."""
+
+    look_at: tuple[Text, ...] = ()
+    webhooks: tuple[str, ...] = ()
+
+
 async def connect(
     gateway: Gateway,
     lines: Lines,
@@ -44,15 +60,92 @@ async def connect(
     actor: str,
     change: bool = False,
     unchecked_issuer: bool = False,
-) -> Text | None:
-    """Enter or `change` a connection once it is sure that nobody else issues its sales; what a person has to look at.
+) -> Connected:
+    """Enter or `change` a connection once it is sure that nobody else issues its sales, that its credentials serve and
+    what the shop says of its taxes; have the shop send its webhooks, and ask it from now on what changed.
 
     BadInput if the shop issues itself, or cannot be asked, and `unchecked_issuer` does not let that pass.
     """
+    await gateway.offload(_check_name, gateway, connection, change=change)
     check_connection(gateway, connection)
+    store = STORES.get(connection.platform)
+    if store is not None:
+        connection = await _usable(gateway, lines, store, connection, change=change)
     left = await check_issuer(gateway, lines, connection, actor=actor, unchecked=unchecked_issuer)
+    look_at: tuple[Text, ...] = (left,) if left else ()
+    if store is not None:
+        told = await _inspected(lines, store, connection, unchecked=unchecked_issuer)
+        connection = replace(connection, settings={**told.settings, **connection.settings})
+        look_at += told.look_at
     await gateway.offload(change_connection if change else add_connection, gateway, connection, actor=actor)
-    return left
+    if store is None:
+        return Connected(look_at)
+    await gateway.offload(_begin_polling, gateway, connection)
+    if change:
+        now = gateway.now()
+        await gateway.offload(gateway.ledger.take_up_again, connection.taxpayer_id, connection.id, now=now)
+    return Connected(look_at, await _subscribed(gateway, lines, connection))
+
+
+def _check_name(gateway: Gateway, connection: Connection, *, change: bool) -> None:
+    """Before the shop is asked for anything, or told anything."""
+    known = gateway.ledger.any_connection(connection.id)
+    if change:
+        gateway.ledger.connection(connection.taxpayer_id, connection.id)
+    elif known is not None:
+        raise Conflict(f"Connection {connection.id} exists already.", fix="Choose another id, or add --change.")
+
+
+async def _usable(gateway: Gateway, lines: Lines, store: Store, connection: Connection, *, change: bool) -> Connection:
+    """With the secrets that we think up ourselves, which stay what they are for the shop's sake, and an access token
+    where one has to be fetched first."""
+    ours = store.OURS if isinstance(store, Subscribing) else ()
+    former: Mapping[str, str] = {}
+    if change and ours:
+        former = (
+            await gateway.offload(connection_with_secrets, gateway, connection.taxpayer_id, connection.id)
+        ).secrets
+    made = {name: former.get(name) or secrets.token_urlsafe(32) for name in ours if not connection.secrets.get(name)}
+    connection = replace(connection, secrets={**connection.secrets, **made})
+    if isinstance(store, Renewing) and not connection.secrets.get("access_token") and store.renew_at(connection):
+        new = await store.renew(connection, lines.outside, gateway.now())
+        connection = replace(connection, secrets={**connection.secrets, **new})
+    return connection
+
+
+async def _inspected(lines: Lines, store: Store, connection: Connection, *, unchecked: bool) -> Inspection:
+    try:
+        return await store.inspect(connection, lines.outside)
+    except Misconfigured as error:
+        if unchecked:
+            return Inspection(look_at=(Text(str(error), error.ar or str(error)),))
+        raise BadInput(error.what, fix=error.fix, ar=error.ar) from error
+    except GatewayError as error:
+        if unchecked:
+            return Inspection(look_at=(Text(str(error), error.ar or str(error)),))
+        raise
+
+
+def _begin_polling(gateway: Gateway, connection: Connection) -> None:
+    """What changed since the cut-over is asked for, or since now where there is none or it is yet to come."""
+    now = gateway.now()
+    every = interval_of(connection, gateway.settings.poll_seconds)
+    since = min(connection.cutover or now, now)
+    next_at = now + (every or timedelta(days=1))
+    gateway.ledger.begin_polling(connection.taxpayer_id, connection.id, since=since, next_at=next_at)
+
+
+async def _subscribed(gateway: Gateway, lines: Lines, connection: Connection) -> tuple[str, ...]:
+    """What was done about the shop's webhooks. Where it fails the shop is asked for its changes all the same."""
+    store, address = store_of(connection.platform), hook_address(gateway, connection)
+    if not isinstance(store, Subscribing):
+        return ()
+    if not address:
+        return ("none: no shop can reach this gateway until GATEWAY_PUBLIC_URL is its https address",)
+    try:
+        return await store.subscribe(connection, lines.outside, address)
+    except GatewayError as error:
+        return (f"none: {error}",)
 
 
 def check_connection(gateway: Gateway, connection: Connection) -> None:
@@ -79,8 +172,7 @@ def add_connection(gateway: Gateway, connection: Connection, *, actor: str) -> N
 
 
 def _check_shop(connection: Connection, *, private: bool) -> None:
-    # Salla is one address for all shops, which its module knows.
-    if not connection.secrets or not (connection.base_url or connection.platform == "salla"):
+    if not connection.secrets or not (connection.base_url or store_of(connection.platform).ADDRESS):
         raise BadInput(
             f"A {connection.platform} shop needs its address and its credentials.", fix="Give --url and --secrets."
         )

@@ -3,22 +3,32 @@
 The hint itself is never the truth: whatever it says, the order is fetched and that is what is issued.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from gateway import stores
 from gateway.connection import Connection
-from gateway.errors import BadInput, Conflict, GatewayError, NotCompliant, Unavailable, Unknown
+from gateway.errors import (
+    BadInput,
+    Conflict,
+    DoesNotClose,
+    GatewayError,
+    NotCompliant,
+    Throttled,
+    Unavailable,
+    Unknown,
+)
 from gateway.finding import Text
 from gateway.invoice.facts import Kind
 from gateway.invoice.policy import Edits, read_policy
 from gateway.issued import Issued, Status
 from gateway.ledger import DueNotice, NoticeState
 from gateway.order import Order, Reason, Refund, read_order
+from gateway.pipeline.credentials import connection_with_secrets, keep_secrets, ready
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.issue import Request, correct, issue
 from gateway.pipeline.notes import NoteRequest, amend, credit, left_of
@@ -27,24 +37,17 @@ from gateway.stores import State
 # When a sale is issued, unless the connection says otherwise: when it is paid.
 _ISSUE_WHEN: Final = "paid,fulfilled"
 _FINDINGS_SHOWN: Final = 5
+PING: Final = "ping"
+"""The topic of notices that only try the address and prove nothing."""
+LONGEST_FETCH: Final = 150.0
+"""Seconds for all exchanges about one order: well within a worker's lease, after which another takes over."""
+OLDER: Final = Text("The order is older than this connection.", "الطلب أقدم من تاريخ بدء الإصدار لهذا الربط.")
+_DELETED: Final = Text("The order was deleted before it was issued.", "حُذف الطلب قبل إصدار فاتورته.")
+_NAMES_NO_ORDER: Final = Text("The notice is the shop's but names no order.", "الإشعار من المتجر لكنه لا يذكر طلباً.")
 _UNDONE_WHOLLY: Final = frozenset({State.CANCELLED, State.REFUNDED, State.DELETED})
 _UNDONE: Final = _UNDONE_WHOLLY | {State.REFUNDED_PART}
 _CANCELLED: Final = Refund(id="cancellation", everything=True, reason=Reason(code="cancellation"))
 """What is left of a sale that was undone."""
-
-
-def connection_with_secrets(gateway: Gateway, taxpayer_id: str, connection_id: str) -> Connection:
-    """The connection, its secrets opened from their envelope."""
-    connection = gateway.ledger.connection(taxpayer_id, connection_id)
-    if connection.platform == "api":
-        return connection
-    secrets = json.loads(gateway.safe.open(connection_secrets(taxpayer_id, connection_id)))
-    return replace(connection, secrets=secrets)
-
-
-def connection_secrets(taxpayer_id: str, connection_id: str) -> str:
-    """Where the secrets of a connection are sealed."""
-    return f"{taxpayer_id}/connection/{connection_id}"
 
 
 def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -57,57 +60,91 @@ def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], bo
         )
     connection = connection_with_secrets(gateway, found.taxpayer_id, connection_id)
     notice = stores.store_of(connection.platform).verify(connection, headers, body)
-    if notice.order_id is None:
+    if notice.secrets:
+        keep_secrets(gateway, connection, notice.secrets)
+    if notice.order_id is None and notice.topic == PING:
         return False
     gateway.ledger.add_notice(
         connection.taxpayer_id,
         connection.id,
         topic=notice.topic,
-        order_id=notice.order_id,
+        order_id=notice.order_id or "",
         # A shop that gives its deliveries no id may send the same bytes again only as a repeat.
         delivery_id=notice.delivery_id or hashlib.sha256(body).hexdigest(),
-        body=body,
+        body=b"" if notice.secrets else body,
         now=gateway.now(),
+        nothing_in_it=None if notice.order_id else _NAMES_NO_ORDER._asdict(),
     )
-    return True
+    return notice.order_id is not None
 
 
 async def follow(gateway: Gateway, lines: Lines, notice: DueNotice, again: timedelta) -> None:
     """Fetch the order a hint speaks of and issue it, if it is due; say in the ledger what became of the hint."""
+    looked_at, seen = gateway.now(), _Seen()
     next_at: datetime | None = None
     try:
-        state, reason = await _follow(gateway, lines, notice)
+        state, reason = await _follow(gateway, lines, notice, seen)
+        said = reason._asdict()
     except Unavailable as error:
-        state, reason = NoticeState.DUE, reason_of(error)
+        state, said = NoticeState.DUE, told(error)
         next_at = gateway.now() + max(again, timedelta(seconds=error.retry_after))
+        if isinstance(error, Throttled):
+            await gateway.offload(gateway.ledger.leave_alone, notice.connection_id, until=next_at)
     except (BadInput, Conflict) as error:
-        state, reason = NoticeState.QUARANTINED, reason_of(error)
+        state, said = NoticeState.QUARANTINED, told(error)
     except GatewayError as error:
-        state, reason = NoticeState.FAILED, reason_of(error)
+        state, said = NoticeState.FAILED, told(error)
     await gateway.offload(
         gateway.ledger.end_notice,
         notice.id,
         state=state,
-        reason=reason._asdict(),
+        reason=said,
         next_at=next_at,
         now=gateway.now(),
+        looked_at=looked_at,
+        payload=seen.payload if state is NoticeState.QUARANTINED else None,
     )
 
 
-async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice) -> tuple[NoticeState, Text]:
-    connection = await gateway.offload(connection_with_secrets, gateway, notice.taxpayer_id, notice.connection_id)
+class _Seen:
+    """The order as the shop gave it, once it did."""
+
+    payload: bytes | None = None
+
+
+async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice, seen: _Seen) -> tuple[NoticeState, Text]:
+    connection = await ready(gateway, lines, notice.taxpayer_id, notice.connection_id)
     store = stores.store_of(connection.platform)
-    raw = await store.fetch(connection, lines.outside, notice.order_id)
+    try:
+        async with asyncio.timeout(LONGEST_FETCH):
+            raw = await store.fetch(connection, lines.outside, notice.order_id)
+    except Unknown:
+        if await gateway.offload(_invoice, gateway, connection, notice.order_id) or not notice.topic.endswith(
+            "deleted"
+        ):
+            raise
+        return NoticeState.IGNORED, _DELETED
+    except TimeoutError:
+        raise Unavailable(f"The shop of connection {connection.id} takes too long.", retry_after=60.0) from None
+    seen.payload = dumped(raw)
     state = store.state(connection, raw)
     invoiced = await gateway.offload(_invoice, gateway, connection, notice.order_id)
-    if invoiced is None and not _is_due(connection, state):
-        return _not_due(connection, state)
+    if invoiced is None and not is_due(connection, state):
+        return not_due(connection, state)
     order = store.map(connection, raw).order
-    if connection.cutover and order.placed_at < connection.cutover:
-        return NoticeState.IGNORED, Text(
-            "The order is older than this connection.", "الطلب أقدم من تاريخ بدء الإصدار لهذا الربط."
-        )
+    if is_older(connection, order):
+        return NoticeState.IGNORED, OLDER
     return await gateway.offload(_keep_pace, gateway, connection, order, state, invoiced)
+
+
+def is_older(connection: Connection, order: Order) -> bool:
+    """Whether a sale is from before the connection issues."""
+    return connection.cutover is not None and order.placed_at < connection.cutover
+
+
+def dumped(raw: Mapping[str, Any]) -> bytes:
+    """What a shop gave, with its numbers as exact as they came."""
+    return json.dumps(raw, ensure_ascii=False, default=str).encode()
 
 
 def _invoice(gateway: Gateway, connection: Connection, order_id: str) -> Issued | None:
@@ -159,7 +196,7 @@ def _edits(gateway: Gateway, connection: Connection, request: NoteRequest, wante
     return [each.issued.number for each in amend(gateway, request, wanted.order)]
 
 
-def _not_due(connection: Connection, state: State) -> tuple[NoticeState, Text]:
+def not_due(connection: Connection, state: State) -> tuple[NoticeState, Text]:
     """A sale that was undone before its invoice needs none; any other may wait or lapse."""
     when = _when(connection)
     return NoticeState.IGNORED, Text(
@@ -172,7 +209,7 @@ def _when(connection: Connection) -> str:
     return connection.settings.get("issue_when", _ISSUE_WHEN)
 
 
-def _is_due(connection: Connection, state: State) -> bool:
+def is_due(connection: Connection, state: State) -> bool:
     """A sale refunded in part before its invoice is invoiced whole and given back in part."""
     return state in issue_when(connection) or state is State.REFUNDED_PART
 
@@ -187,6 +224,13 @@ def issue_when(connection: Connection) -> frozenset[State]:
             f"issue_when of connection {connection.id} is {_when(connection)!r}.",
             fix=f"Use one or more of {', '.join(State)}, with commas.",
         ) from None
+
+
+def told(error: GatewayError) -> dict[str, str]:
+    """The same as it is kept, with both sums where they differ."""
+    sums = error.sums if isinstance(error, DoesNotClose) else None
+    both = {"declared": f"{sums[0]:.2f}", "computed": f"{sums[1]:.2f}"} if sums else {}
+    return {**reason_of(error)._asdict(), **both}
 
 
 def reason_of(error: GatewayError) -> Text:

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from gateway import stores
-from gateway.errors import GatewayError, Unavailable
+from gateway.errors import GatewayError, Throttled, Unavailable
 from gateway.ledger import DueLinkBack
+from gateway.pipeline.credentials import ready
 from gateway.pipeline.gateway import Gateway, Lines
-from gateway.pipeline.intake import connection_with_secrets
 
 GIVE_UP_AFTER: Final = 50
 """Attempts; at the longest wait between them this is about four hours of a shop that keeps refusing."""
@@ -18,13 +18,16 @@ async def link_back(gateway: Gateway, lines: Lines, due: DueLinkBack, again: tim
     """Report one document to its shop and record the receipt, or when to try again."""
     error, receipt, next_at = "", "", None
     try:
-        connection = await gateway.offload(connection_with_secrets, gateway, due.taxpayer_id, due.connection_id)
+        connection = await ready(gateway, lines, due.taxpayer_id, due.connection_id)
         issued = await gateway.offload(gateway.ledger.invoice, due.taxpayer_id, due.uuid)
         store = stores.store_of(connection.platform)
         receipt = await store.report(connection, lines.outside, issued.order_id, replace(issued, qr=issued.buyers_qr))
     except Unavailable as failure:
         error = str(failure)
-        next_at = gateway.now() + again if due.attempts < GIVE_UP_AFTER else None
+        wait = max(again, timedelta(seconds=failure.retry_after)) if isinstance(failure, Throttled) else again
+        next_at = gateway.now() + wait if due.attempts < GIVE_UP_AFTER else None
+        if isinstance(failure, Throttled):
+            await gateway.offload(gateway.ledger.leave_alone, due.connection_id, until=gateway.now() + wait)
     except GatewayError as failure:
         error = str(failure)
     await gateway.offload(

@@ -6,53 +6,28 @@ a person is told what to look at.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final, NamedTuple
-
-import httpx2
+from typing import Any, Final
 
 from gateway.connection import Connection
 from gateway.erps import odoo
 from gateway.errors import BadInput, GatewayError
 from gateway.finding import Text
+from gateway.pipeline.credentials import connection_secrets
 from gateway.pipeline.gateway import Gateway, Lines
-from gateway.pipeline.intake import connection_secrets
-from gateway.stores import salla, zid
+from gateway.stores import STORES
+from gateway.stores.store import Issuing
 from gateway.unit import Unit
 
 
-class _Platform(NamedTuple):
-    """How a platform is asked, and the switch to turn off."""
+def _asked(connection: Connection) -> Issuing | None:
+    """What can be asked whether it issues itself; None where nothing can."""
+    if _name_of(connection) == "odoo":
+        return odoo
+    store = STORES.get(connection.platform)
+    return store if isinstance(store, Issuing) else None
 
-    asks: Callable[[Connection, httpx2.AsyncClient], Awaitable[bool | None]]
-    switch: Text
-
-
-_PLATFORMS: Final[Mapping[str, _Platform]] = {
-    "salla": _Platform(
-        salla.issues_itself,
-        Text(
-            "In the shop's settings of orders and invoices, set the invoice provider to custom.",
-            "في إعدادات الطلبات والفواتير في متجر سلة، اجعل مزود إصدار الفواتير «مخصص».",
-        ),
-    ),
-    "odoo": _Platform(
-        odoo.issues_itself,
-        Text(
-            f"In Odoo take the ZATCA format off the sales journals, or uninstall the module {odoo.MODULE}.",
-            f"في أودو أزل صيغة الفوترة الإلكترونية (ZATCA) من دفاتر المبيعات أو ألغِ تثبيت الوحدة {odoo.MODULE}.",
-        ),
-    ),
-    "zid": _Platform(
-        zid.issues_itself,
-        Text(
-            "In the shop's invoice settings, turn off the issuing of invoices by Zid"
-            " (is_zid_invoice_generation_enabled).",
-            "في إعدادات الفواتير في متجر زد، أوقف إصدار الفواتير من زد.",
-        ),
-    ),
-}
 
 TO_LOOK_AT: Final = Text(
     "Make sure that the ERP does not issue to the authority itself. Odoo: no sales journal uses the module l10n_sa_edi."
@@ -69,7 +44,7 @@ async def check_issuer(
 
     BadInput: the shop issues itself, or cannot be asked. `unchecked` lets the second pass, and leaves an audit entry.
     """
-    platform = _PLATFORMS.get(_name_of(connection))
+    platform = _asked(connection)
     if platform is None:
         if connection.platform != "api":
             return None
@@ -80,21 +55,21 @@ async def check_issuer(
         raise BadInput(
             f"What connection {connection.id} connects ({_name_of(connection)}) issues to the authority itself, and two"
             " issuers for one sale must never be.",
-            fix=f"{platform.switch.en} Then repeat the command.",
-            ar=f"النظام المربوط يصدر الفواتير للهيئة بنفسه، ولا يجوز أن يصدر البيع الواحد جهتان. {platform.switch.ar}",
+            fix=f"{platform.SWITCH.en} Then repeat the command.",
+            ar=f"النظام المربوط يصدر الفواتير للهيئة بنفسه، ولا يجوز أن يصدر البيع الواحد جهتان. {platform.SWITCH.ar}",
         )
     if answer is None and not unchecked:
         raise _cannot_tell(connection, platform, why)
     action = "issuer.checked" if answer is False else "issuer.unchecked"
     await _note(gateway, connection, actor, action, {"why": why} if why else {})
-    return platform.switch if answer is None else None
+    return platform.SWITCH if answer is None else None
 
 
 async def check_issuers_of(gateway: Gateway, lines: Lines, unit: Unit, *, actor: str, unchecked: bool = False) -> None:
     """`check_issuer` for every shop whose sales the unit issues, before it goes live."""
     connections = await gateway.offload(gateway.ledger.connections, unit.taxpayer_id)
     for each in connections:
-        if each.unit_id == unit.id and _name_of(each) in _PLATFORMS:
+        if each.unit_id == unit.id and _asked(each):
             secrets = await gateway.offload(gateway.safe.open, connection_secrets(each.taxpayer_id, each.id))
             whole = replace(each, secrets=json.loads(secrets))
             await check_issuer(gateway, lines, whole, actor=actor, unchecked=unchecked)
@@ -107,21 +82,21 @@ def _name_of(connection: Connection) -> str:
     return "odoo" if is_odoo else connection.platform
 
 
-async def _ask(platform: _Platform, connection: Connection, lines: Lines) -> tuple[bool | None, str]:
+async def _ask(platform: Issuing, connection: Connection, lines: Lines) -> tuple[bool | None, str]:
     """The shop's answer, None with the reason if it gives none."""
     try:
-        answer = await platform.asks(connection, lines.outside)
+        answer = await platform.issues_itself(connection, lines.outside)
     except GatewayError as error:
         return None, str(error)
     return answer, "" if answer is not None else "Its answer does not say who issues."
 
 
-def _cannot_tell(connection: Connection, platform: _Platform, why: str) -> BadInput:
+def _cannot_tell(connection: Connection, platform: Issuing, why: str) -> BadInput:
     return BadInput(
         f"Whether what connection {connection.id} connects ({_name_of(connection)}) issues to the authority itself"
         f" cannot be told. {why}",
-        fix=f"{platform.switch.en} If you have seen to it yourself, repeat the command with --unchecked-issuer.",
-        ar=f"تعذر التحقق مما إذا كان النظام المربوط يصدر الفواتير للهيئة بنفسه. {platform.switch.ar}"
+        fix=f"{platform.SWITCH.en} If you have seen to it yourself, repeat the command with --unchecked-issuer.",
+        ar=f"تعذر التحقق مما إذا كان النظام المربوط يصدر الفواتير للهيئة بنفسه. {platform.SWITCH.ar}"
         " بعد التأكد من ذلك بنفسك، أعد الأمر مع ‎--unchecked-issuer.",
     )
 

@@ -12,11 +12,14 @@ from gateway.stores import magento, salla, shopify, woocommerce, zid
 from gateway.stores.refusals import not_an_order
 from gateway.stores.store import Mapped, Mapper, Notice, State, Store
 
-STORES: Final[dict[str, Store]] = {"woocommerce": woocommerce, "salla": salla}
-"""Platforms that can be connected."""
-
-MAPPERS: Final[dict[str, Mapper]] = {**STORES, "shopify": shopify, "zid": zid, "magento": magento}
-"""Platforms whose orders can be read: those, and the ones whose recorded orders can be mapped and previewed."""
+STORES: Final[dict[str, Store]] = {
+    "magento": magento,
+    "salla": salla,
+    "shopify": shopify,
+    "woocommerce": woocommerce,
+    "zid": zid,
+}
+"""Every platform by its name."""
 
 
 def store_of(platform: str) -> Store:
@@ -30,7 +33,6 @@ def store_of(platform: str) -> Store:
 
 
 __all__ = [
-    "MAPPERS",
     "STORES",
     "Mapped",
     "Mapper",

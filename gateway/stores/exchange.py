@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import httpx2
 
 from gateway.connection import Connection
-from gateway.errors import BadInput, GatewayError, Misconfigured, Unavailable, Unknown
+from gateway.errors import BadInput, GatewayError, Misconfigured, Throttled, Unavailable, Unknown, Unreached
 
 RETRY_AFTER: Final = 30.0
 """Seconds to wait where a shop does not say how long."""
@@ -21,10 +21,11 @@ MAX_RETRY_AFTER: Final = 3600.0
 
 
 class Answer(NamedTuple):
-    """The status and the parsed body of an answer."""
+    """The status, the parsed body and the headers of an answer."""
 
     status: int
     content: Any
+    headers: Mapping[str, str]
 
 
 class Api:
@@ -49,9 +50,17 @@ class Api:
         """The content at `path`."""
         return (await self._ask("GET", path, params=params)).content
 
+    async def page(self, path: str, params: Mapping[str, str]) -> Answer:
+        """The answer at `path`, where its headers say something too."""
+        return await self._ask("GET", path, params=params)
+
     async def send(self, method: str, path: str, content: Any, *, refusals: frozenset[int] = frozenset()) -> Answer:
         """The answer to `content` as JSON; statuses in `refusals` are answers, not failures."""
         return await self._ask(method, path, content=content, refusals=refusals)
+
+    async def post_form(self, path: str, fields: Mapping[str, str]) -> Any:
+        """The content of the answer to a form, as OAuth servers take it."""
+        return (await self._ask("POST", path, form=fields)).content
 
     async def _ask(
         self,
@@ -60,6 +69,7 @@ class Api:
         *,
         params: Mapping[str, str] | None = None,
         content: Any = None,
+        form: Mapping[str, str] | None = None,
         refusals: frozenset[int] = frozenset(),
     ) -> Answer:
         try:
@@ -68,6 +78,7 @@ class Api:
                 f"{self._base}{path}",
                 params=params or None,
                 json=content,
+                data=form,
                 headers=self._headers,
                 auth=self._auth if self._auth is not None else httpx2.USE_CLIENT_DEFAULT,
             )
@@ -77,9 +88,11 @@ class Api:
             raise self._unreachable(error) from error
         if not response.is_success and response.status_code not in refusals:
             raise self._failure(response, path)
-        return Answer(response.status_code, self._content(response))
+        return Answer(response.status_code, self._content(response), response.headers)
 
     def _content(self, response: httpx2.Response) -> Any:
+        if response.status_code == 204:
+            return None
         try:
             return parse(response.content)
         except ValueError:
@@ -99,7 +112,12 @@ class Api:
                 fix="Give the connection a key that may read and write orders.",
                 ar="المتجر يرفض بيانات الربط. أعد إدخال مفتاح يملك صلاحية قراءة الطلبات وتعديلها.",
             )
-        if status in (408, 425, 429) or status >= 500:
+        if status == 429 or (status == 503 and "Retry-After" in response.headers):
+            return Throttled(
+                f"The {self._shop} asks to be left alone for a while (status {status}).",
+                retry_after=_retry_after(response),
+            )
+        if status in (408, 425) or status >= 500:
             return Unavailable(
                 f"The {self._shop} cannot answer at present (status {status}).", retry_after=_retry_after(response)
             )
@@ -110,7 +128,9 @@ class Api:
         return BadInput(f"The {self._shop} refuses the request at {path} (status {status}{_code(response)}).")
 
     def _unreachable(self, error: Exception) -> Unavailable:
-        return Unavailable(f"The {self._shop} cannot be reached ({type(error).__name__}).", retry_after=RETRY_AFTER)
+        unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        kind = Unreached if unsent else Unavailable
+        return kind(f"The {self._shop} cannot be reached ({type(error).__name__}).", retry_after=RETRY_AFTER)
 
     @property
     def _shop(self) -> str:
@@ -141,4 +161,4 @@ def _code(response: httpx2.Response) -> str:
 
 def _retry_after(response: httpx2.Response) -> float:
     said = response.headers.get("Retry-After", "")
-    return min(float(said), MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,6}", said, re.ASCII) else RETRY_AFTER
+    return min(float(said), MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", said, re.ASCII) else RETRY_AFTER

@@ -1,6 +1,10 @@
 """Magento and Adobe Commerce: orders of the REST API (`/V1/orders/{id}`), and its invoices where it bills in parts.
 
+Secrets: `access_token` of an integration, `webhook` where an extension sends notices. `base_url` is the shop's address.
+
 Settings, all optional:
+    issue_per                        order (default) or invoice, where the shop bills in parts
+    store                            code of the store view whose orders these are; all of them if left out
     prices_include_tax               yes or no (default): whether the shop's catalogue prices are with VAT
     status.<status>                  what one of the shop's own statuses means (draft, pending, paid, fulfilled, ...)
     tax.sku.<SKU>, tax.class.<class> and untaxed_reason_code, see gateway/stores/untaxed.py; an order names no tax class
@@ -12,6 +16,8 @@ discount_tax_compensation_amount gives back the VAT in them. Gift cards and stor
 payments. Times are UTC. Amounts in SAR are read, be they the order's or the shop's (`base_...`).
 """
 
+import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 from decimal import Decimal
@@ -22,13 +28,39 @@ from gateway.errors import Misconfigured
 from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
+from gateway.stores.exchange import parse
+from gateway.stores.magento_api import (
+    ADDRESS,
+    SECRETS,
+    SWITCH,
+    by_invoice,
+    changed,
+    fetch,
+    inspect,
+    issues_itself,
+    report,
+)
 from gateway.stores.magento_lines import Figures, credit_in, figures_of, sold_in
 from gateway.stores.payments import means_of
-from gateway.stores.raw import mapping, moment, number, objects, text
+from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable
 from gateway.stores.refunds import Back, Returned, refunds_of
 from gateway.stores.refusals import NO_RATE, Problems, Shape, foreign, not_an_order
 from gateway.stores.sold import Sold, check_total, lines_of
-from gateway.stores.store import Mapped, State, state_set
+from gateway.stores.store import Mapped, Notice, State, header, limited, not_authentic, state_set
+
+__all__ = [
+    "ADDRESS",
+    "SECRETS",
+    "SWITCH",
+    "changed",
+    "fetch",
+    "inspect",
+    "issues_itself",
+    "map",
+    "report",
+    "state",
+    "verify",
+]
 
 _STATES: Final = {"complete": State.FULFILLED, "closed": State.REFUNDED, "canceled": State.CANCELLED}
 _INVOICE_STATES: Final = {"1": State.PENDING, "2": State.PAID, "3": State.CANCELLED}
@@ -39,6 +71,32 @@ _SHAPES: Final = (
         frozenset({"customer"}), "orders as their buyer sees them, without the VAT of each item", "طلبات بعرض المشتري"
     ),
 )
+
+
+# -- notices --------------------------------------------------------------------------------------------------
+
+
+def verify(connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
+    """What a notice says. Magento Open Source sends none; an extension may send {"order_id": 17}, signed as hexadecimal
+    HMAC-SHA256 of these bytes in X-Signature. Without a secret for it every notice is refused."""
+    limited(body)
+    key = connection.secrets.get("webhook", "")
+    due = hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
+    if not (hmac.compare_digest(header(headers, "X-Signature").encode(), due.encode()) and key):
+        raise not_authentic(connection)
+    mark = hashlib.sha256(body).hexdigest()
+    try:
+        content = mapping(parse(body))
+    except ValueError:
+        return Notice("", None, mark)
+    order_id = identity(content.get("order_id")) or identity(content.get("entity_id"))
+    invoice_id = identity(content.get("invoice_id"))
+    if by_invoice(connection):
+        return Notice("order", f"invoice-{invoice_id}" if invoice_id else None, mark)
+    return Notice("order", order_id, mark)
+
+
+# -- the state ------------------------------------------------------------------------------------------------
 
 
 def state(connection: Connection, raw: Mapping[str, Any]) -> State:
@@ -60,6 +118,7 @@ def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001
         raise not_an_order(mapping(body.get("data")) or raw, _SHAPES)
     if "adjustment_positive" in body and "state" not in body:
         raise not_an_order(raw, _SHAPES)
+    _refuse_unclear(body)
     figures, gross = figures_of(body), _gross(connection)
     lines, sold = _lines(connection, body, figures, gross=gross)
     credit = credit_in(body, figures)
@@ -84,6 +143,16 @@ def map(connection: Connection, raw: Mapping[str, Any]) -> Mapped:  # noqa: A001
         }
     )
     return Mapped(read, state(connection, raw))
+
+
+def _refuse_unclear(body: Mapping[str, Any]) -> None:
+    if objects(body.get("unclear_creditmemos")):
+        raise unusable(
+            "creditmemos",
+            "a credit memo of the order names none of its invoices",
+            fix="Say by `gateway credit` which invoice is to be given back, and how much of it.",
+            ar="يوجد إشعار دائن على الطلب لا يذكر فاتورته. أصدر الإشعار يدوياً على الفاتورة المقصودة.",
+        )
 
 
 def _is_invoice(body: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Salla: Admin API v2 with an OAuth token, webhooks proved by signature or by token.
 
-Secrets: `access_token`, `webhook` (the app's webhook secret). `base_url` may stay empty.
+Secrets: `access_token`, `webhook` (the app's webhook secret); to renew the first `refresh_token`, `client_id`,
+`client_secret` and `expires_at`. `base_url` may stay empty.
 
 Settings, all optional:
     webhook_strategy                 signature (default) or token, as chosen in the Partner Portal
@@ -21,17 +22,30 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-import httpx2
-
 from gateway.connection import Connection
-from gateway.errors import BadInput, Conflict, Misconfigured, Unknown
+from gateway.errors import Misconfigured
 from gateway.invoice.facts import SAR, ZERO, round_half_up
-from gateway.issued import Issued
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
-from gateway.stores.exchange import Api, parse
+from gateway.stores.exchange import parse
 from gateway.stores.raw import each, identity, mapping, moment, number, objects, text, unusable, zone_named
 from gateway.stores.refusals import NO_RATE, Shape, foreign, not_an_order
+from gateway.stores.salla_api import (
+    ADDRESS,
+    OURS,
+    SECRETS,
+    SWITCH,
+    authorised,
+    changed,
+    ends_at,
+    fetch,
+    inspect,
+    issues_itself,
+    renew,
+    renew_at,
+    report,
+    subscribe,
+)
 from gateway.stores.salla_sums import Sums, currency_of, find_reductions, money, read_sums
 from gateway.stores.store import (
     MAX_GAP,
@@ -46,7 +60,24 @@ from gateway.stores.store import (
 )
 from gateway.stores.untaxed import Supply, tax_of
 
-API: Final = "https://api.salla.dev/admin/v2"
+__all__ = [
+    "ADDRESS",
+    "OURS",
+    "SECRETS",
+    "SWITCH",
+    "changed",
+    "ends_at",
+    "fetch",
+    "inspect",
+    "issues_itself",
+    "map",
+    "renew",
+    "renew_at",
+    "report",
+    "state",
+    "subscribe",
+    "verify",
+]
 
 _STATES: Final = {
     "payment_pending": State.PENDING,
@@ -115,8 +146,10 @@ def _notice(connection: Connection, body: bytes) -> Notice:
     merchant = connection.settings.get("merchant")
     if merchant and text(content.get("merchant")) != merchant:
         raise not_authentic(connection)
-    topic = text(content.get("event"))[:100]
-    return Notice(topic, _order_named_in(topic, mapping(content.get("data"))), mark)
+    topic, data = text(content.get("event"))[:100], mapping(content.get("data"))
+    if topic == "app.store.authorize" and merchant:
+        return Notice(topic, None, mark, authorised(connection, data))
+    return Notice(topic, _order_named_in(topic, data), mark)
 
 
 def _order_named_in(topic: str, data: Mapping[str, Any]) -> str | None:
@@ -124,32 +157,6 @@ def _order_named_in(topic: str, data: Mapping[str, Any]) -> str | None:
     if topic.startswith("order."):
         return identity(mapping(data.get("order")).get("id")) or identity(data.get("id"))
     return identity(data.get("order_id")) if topic.startswith("invoice.") else None
-
-
-# -- reading --------------------------------------------------------------------------------------------------
-
-
-async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
-    """The whole order by its id, its items too where the shop gives them apart."""
-    api = _api(connection, client)
-    raw = mapping(mapping(await api.get(_path(order_id))).get("data"))
-    if identity(raw.get("id")) != order_id:
-        raise Unknown(f"The shop of connection {connection.id} does not answer with order {order_id}.")
-    if objects(raw.get("items")):
-        return dict(raw)
-    items = mapping(await api.get("/orders/items", order_id=order_id)).get("data")
-    return {**raw, "items": objects(items)}
-
-
-def _api(connection: Connection, client: httpx2.AsyncClient) -> Api:
-    headers = {"Authorization": f"Bearer {secret(connection, 'access_token')}"}
-    return Api(connection, client, base=connection.base_url or API, headers=headers)
-
-
-def _path(order_id: str) -> str:
-    if identity(order_id) is None:
-        raise Unknown(f"{order_id[:40]!r} is not the id of a Salla order.", fix="It has digits only.")
-    return f"/orders/{order_id}"
 
 
 # -- the state ------------------------------------------------------------------------------------------------
@@ -356,108 +363,3 @@ def _refunds(order: Mapping[str, Any], total: Decimal) -> list[dict[str, Any]]:
     if refunded >= total - MAX_GAP:
         return [{"id": "everything", "reason": {"code": "cancellation"}, "everything": True}]
     return [{"id": "money", "reason": {"code": "change_of_price"}, "money": refunded}]
-
-
-# -- who issues -----------------------------------------------------------------------------------------------
-
-_INVOICES: Final = "/settings/fields/orders.invoices_customization"  # needs the scope store-settings.read
-
-
-async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> bool | None:
-    """Whether the shop issues its invoices by a provider of Salla's, not by us; None if it does not tell.
-
-    Salla takes our figures only where its provider is "custom". Its answer's shape is not published, so only a field
-    that is named for the provider counts.
-    """
-    said = mapping(mapping(await _api(connection, client).get(_INVOICES)).get("data"))
-    provider = next((text(said[name]) for name in ("invoice_provider", "provider") if said.get(name)), "")
-    return provider.lower() != "custom" if provider else None
-
-
-# -- reporting back -------------------------------------------------------------------------------------------
-
-_REFUSED: Final = frozenset({422})
-
-
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
-    """Give the shop the accepted document's figures; Salla keeps them for good, so nothing is written before.
-
-    Looked up first; a refusal as a duplicate is looked up again, for another attempt may have been faster.
-    """
-    if not issued.status.is_accepted:
-        return f"salla order {order_id}: nothing to write while {issued.status.value}"
-    api = _api(connection, client)
-    if await _is_there(api, order_id, issued):
-        return f"salla order {order_id}: nothing new"
-    amounts = mapping(mapping(mapping(await api.get(_path(order_id))).get("data")).get("amounts"))
-    answer = await api.send("POST", "/orders/invoices", _figures(order_id, issued, amounts), refusals=_REFUSED)
-    if answer.status in _REFUSED:
-        await _explain(connection, api, order_id, issued, answer.content)
-        return f"salla order {order_id}: nothing new"
-    return f"salla order {order_id}: {_type(issued)} {issued.number} written"
-
-
-def _type(issued: Issued) -> str:
-    return "credit_note" if issued.kind.is_note else "tax_invoice"
-
-
-async def _is_there(api: Api, order_id: str, issued: Issued) -> bool:
-    """Whether the shop has this document. It keeps no number of ours, but only one invoice per order."""
-    listed = objects(mapping(await api.get("/orders/invoices", order_id=order_id)).get("data"))
-    alike = [
-        invoice
-        for invoice in listed
-        if text(invoice.get("type")).lower().replace(" ", "_") == _type(issued)
-        and identity(invoice.get("order_id")) == order_id
-    ]
-    equal = any(abs(money(invoice.get("total")) - issued.total) <= MAX_GAP for invoice in alike)
-    if alike and not equal and not issued.kind.is_note:
-        raise Conflict(
-            f"Salla order {order_id} already has a tax invoice with another total than {issued.number}.",
-            fix="Find out who issued it; two issuers for one sale must not both go on.",
-            ar=f"للطلب {order_id} في سلة فاتورة ضريبية أخرى بإجمالي مختلف عن {issued.number}. تحقق من جهة إصدارها.",
-        )
-    return equal
-
-
-def _figures(order_id: str, issued: Issued, amounts: Mapping[str, Any]) -> dict[str, Any]:
-    """A credit note's shipping and collection fee are inside its subtotal: what was returned is not told apart."""
-    whole = not issued.kind.is_note
-    shipping = money(amounts.get("shipping_cost")) if whole else ZERO
-    on_delivery = money(amounts.get("cash_on_delivery")) if whole else ZERO
-    net = issued.total - issued.rounding - issued.vat
-    rate = number(mapping(amounts.get("tax")).get("percent", 0), "amounts.tax.percent")
-    figures = {
-        "sub_total": net - shipping - on_delivery,
-        "total": issued.total,
-        "shipping_cost": shipping,
-        "cash_on_delivery_cost": on_delivery,
-        "tax": rate,
-        "tax_value": issued.vat,
-    }
-    return {
-        "order_id": int(order_id),
-        "type": _type(issued),
-        "data_type": "data",
-        "invoice_number": issued.number,
-        # Salla takes JSON numbers; two decimals survive the shortest form of a float.
-        **{name: float(amount) for name, amount in figures.items()},
-    }
-
-
-async def _explain(connection: Connection, api: Api, order_id: str, issued: Issued, content: Any) -> None:
-    """Nothing if the refusal means that the document is there; else the error that says what to do."""
-    fields = mapping(mapping(mapping(content).get("error")).get("fields")) or mapping(mapping(content).get("fields"))
-    if fields.keys() & {"invoice_provider", "data_type"}:
-        raise Misconfigured(
-            f"The shop of connection {connection.id} issues its own invoices, so Salla refuses ours.",
-            fix="Set the shop's invoice issuing to custom, and make sure that only one side issues to the authority.",
-            ar="إصدار الفواتير في المتجر يتبع المزود الافتراضي. غيّره إلى مخصص،"
-            " وتأكد أن جهة واحدة فقط تصدر الفواتير للهيئة.",
-        )
-    if fields.keys() & {"type", "order", "invoice_number"} and await _is_there(api, order_id, issued):
-        return
-    if "order_id" in fields:
-        raise Unknown(f"Salla does not know order {order_id}.")
-    named = ", ".join(sorted(fields)) or "no field"
-    raise BadInput(f"Salla refuses document {issued.number} for order {order_id} (it names {named}).")

@@ -1,5 +1,8 @@
 """Shopify: orders of the Admin API and of its webhooks, in the REST spelling or in that of GraphQL.
 
+Secrets: `access_token` of an app of the shop, or `client_id` and `client_secret`, by which one is fetched every day;
+`client_secret` signs the webhooks. `base_url` is https://NAME.myshopify.com.
+
 Settings, all optional:
     vat_number_attribute, cr_number_attribute
                                      name of the order's additional detail (note_attributes) that holds them; without it
@@ -12,24 +15,60 @@ The side of the money in SAR is read, whether it is the shop's or the one shown 
 rate times its net: some checkouts put the VAT of the whole order on its first line. Test orders are refused.
 """
 
+import base64
+import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+import httpx2
+
 from gateway.connection import Connection
 from gateway.invoice.facts import RIYADH, ZERO
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
+from gateway.stores.exchange import parse
 from gateway.stores.payments import means_of
-from gateway.stores.raw import mapping, moment, number, objects, text, unusable
+from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable
 from gateway.stores.refunds import Back, Returned, refunds_of
 from gateway.stores.refusals import Problems, Shape, a_test, not_an_order
+from gateway.stores.shopify_api import (
+    ADDRESS,
+    OURS,
+    SECRETS,
+    changed,
+    ends_at,
+    fetch,
+    inspect,
+    renew,
+    renew_at,
+    report,
+    subscribe,
+)
 from gateway.stores.shopify_graphql import id_of, order_in, word
 from gateway.stores.shopify_lines import agreements, sale_line, sold_in
 from gateway.stores.shopify_money import Side, amount, maybe, refusal_of, side_of
 from gateway.stores.sold import Sold, check_total, lines_of, total
-from gateway.stores.store import Mapped, State, state_set
+from gateway.stores.store import Mapped, Notice, State, header, limited, not_authentic, secret, state_set
+
+__all__ = [
+    "ADDRESS",
+    "OURS",
+    "SECRETS",
+    "changed",
+    "ends_at",
+    "fetch",
+    "inspect",
+    "map",
+    "renew",
+    "renew_at",
+    "report",
+    "state",
+    "subscribe",
+    "verify",
+]
 
 _STATES: Final = {
     "paid": State.PAID,
@@ -50,6 +89,38 @@ _SHAPES: Final = (
     Shape(frozenset({"financial_status", "total_price"}), "one without its line items", "طلب دون بنوده"),
     Shape(frozenset({"abandoned_checkout_url"}), "a checkout that was not finished", "سلة غير مكتملة"),
 )
+
+
+# -- notices --------------------------------------------------------------------------------------------------
+
+
+def verify(connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
+    """What a webhook says. One event may come under several topics and again; it is one by its event id."""
+    limited(body)
+    key = connection.secrets.get("webhook") or secret(connection, "client_secret")
+    due = base64.b64encode(hmac.digest(key.encode(), body, hashlib.sha256))
+    if not hmac.compare_digest(header(headers, "X-Shopify-Hmac-Sha256").encode(), due):
+        raise not_authentic(connection)
+    # An app's secret is the same for all its shops.
+    shop = header(headers, "X-Shopify-Shop-Domain")
+    if shop and connection.base_url and shop.lower() != httpx2.URL(connection.base_url).host.lower():
+        raise not_authentic(connection)
+    topic = header(headers, "X-Shopify-Topic")[:100]
+    event = header(headers, "X-Shopify-Event-Id") or header(headers, "X-Shopify-Webhook-Id")
+    return Notice(topic, _order_named_in(topic, body), event[:100])
+
+
+def _order_named_in(topic: str, body: bytes) -> str | None:
+    try:
+        content = mapping(parse(body))
+    except ValueError:
+        return None
+    if topic.startswith("orders/"):
+        return identity(content.get("id"))
+    return identity(content.get("order_id")) if topic.startswith(("refunds/", "order_transactions/")) else None
+
+
+# -- the state ------------------------------------------------------------------------------------------------
 
 
 def state(connection: Connection, raw: Mapping[str, Any]) -> State:

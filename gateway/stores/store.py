@@ -1,18 +1,22 @@
-"""What every shop module gives to the rest: a mapped order (Mapper), and the notices and exchanges of a whole Store.
+"""What every shop module gives to the rest: a mapped order (Mapper), the notices and exchanges of a whole Store, and
+the verbs that only some platforms have.
 
 A webhook is only a hint that an order changed: what is invoiced is fetched by id and mapped, and what a shop says its
-sums are is evidence to compare with.
+sums are is evidence to compare with. Asking what changed closes every gap that webhooks leave.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import BadInput, DoesNotClose, Misconfigured, Unauthorised
+from gateway.finding import Text
 from gateway.issued import Issued
 from gateway.order import Order
 
@@ -37,11 +41,13 @@ class State(StrEnum):
 
 
 class Notice(NamedTuple):
-    """An authentic webhook: what happened, to which order (None: nothing to fetch), and a mark for repeats."""
+    """An authentic webhook: what happened, to which order (None: nothing to fetch), and a mark for repeats. `secrets`
+    are credentials that the platform delivers so, in place of those of the same names."""
 
     topic: str
     order_id: str | None
     delivery_id: str
+    secrets: Mapping[str, str] = MappingProxyType({})
 
 
 class Mapped(NamedTuple):
@@ -49,6 +55,38 @@ class Mapped(NamedTuple):
 
     order: Order
     state: State
+
+
+class Walk(NamedTuple):
+    """Where a walk through a shop's changes stands: from when on it looks, and the platform's own mark of the page to
+    read, empty for the first one."""
+
+    since: datetime
+    page: str = ""
+
+
+class Changed(NamedTuple):
+    """An order that changed; `version` is another one whenever the order is."""
+
+    order_id: str
+    version: str
+
+
+class Changes(NamedTuple):
+    """One page of a walk: orders in any order, repeats allowed. `newest` is the latest change among them, `page` the
+    mark of the page to go on with (empty: that was the last), `pause` the seconds the shop wants until then."""
+
+    orders: tuple[Changed, ...]
+    newest: datetime | None
+    page: str = ""
+    pause: float = 0.0
+
+
+class Inspection(NamedTuple):
+    """What a shop says of itself when it is connected: settings that follow, and what a person has to look at."""
+
+    settings: Mapping[str, str] = MappingProxyType({})
+    look_at: tuple[Text, ...] = ()
 
 
 class Mapper(Protocol):
@@ -62,16 +100,69 @@ class Mapper(Protocol):
 
 
 class Store(Mapper, Protocol):
-    """One shop platform whose webhooks are proved, whose orders are fetched, and which is told what became of them."""
+    """One shop platform whose webhooks are proved, whose orders are found and fetched, and which is told what became of
+    them. `ADDRESS` is where its API is; empty where every shop has its own. `SECRETS` are an example of each secret.
+
+    Exchanges raise Unknown (no such order), Misconfigured (credentials, rights) or Unavailable (later).
+    """
+
+    @property
+    def ADDRESS(self) -> str: ...  # noqa: N802
+
+    @property
+    def SECRETS(self) -> Mapping[str, str]: ...  # noqa: N802
 
     def verify(self, connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
         """What a webhook says; Unauthorised if its signature is missing or wrong for these exact bytes."""
 
+    async def inspect(self, connection: Connection, client: httpx2.AsyncClient) -> Inspection:
+        """Whether the credentials serve, and what the shop says of its taxes."""
+
+    async def changed(self, connection: Connection, client: httpx2.AsyncClient, walk: Walk) -> Changes:
+        """One page of the orders that changed at or after `walk.since`."""
+
     async def fetch(self, connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
-        """The whole order as the shop gives it; Unknown, Misconfigured (credentials) or Unavailable."""
+        """The whole order as the shop gives it, refunds too, whatever number of calls it takes."""
 
     async def report(self, connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
         """Write what became of the sale to the shop, looking first so that a repeat writes nothing; a short receipt."""
+
+
+@runtime_checkable
+class Issuing(Protocol):
+    """A platform that can issue to the authority itself; `SWITCH` says how that is turned off."""
+
+    @property
+    def SWITCH(self) -> Text: ...  # noqa: N802
+
+    async def issues_itself(self, connection: Connection, client: httpx2.AsyncClient) -> bool | None:
+        """Whether this shop does; None if it does not tell."""
+
+
+@runtime_checkable
+class Subscribing(Protocol):
+    """A platform whose webhooks can be asked for through its API; `OURS` are the secrets that we think up for them."""
+
+    @property
+    def OURS(self) -> tuple[str, ...]: ...  # noqa: N802
+
+    async def subscribe(self, connection: Connection, client: httpx2.AsyncClient, address: str) -> tuple[str, ...]:
+        """See to it that the shop sends its webhooks to `address`: what is missing is made, what was disabled is
+        enabled. What had to be done, empty if all was well."""
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A platform whose credentials end and can be renewed."""
+
+    def renew_at(self, connection: Connection) -> datetime | None:
+        """When to renew them; None if they do not end."""
+
+    def ends_at(self, connection: Connection) -> datetime | None:
+        """When they are of no use any more; None if they do not end."""
+
+    async def renew(self, connection: Connection, client: httpx2.AsyncClient, now: datetime) -> Mapping[str, str]:
+        """New secrets in place of those of the same names. What is spent for them cannot be spent again."""
 
 
 def header(headers: Mapping[str, str], name: str) -> str:
@@ -95,6 +186,21 @@ def secret(connection: Connection, name: str) -> str:
             f"Connection {connection.id} has no secret '{name}'.", fix="Add it to the connection's secrets."
         )
     return value
+
+
+def moment_in(connection: Connection, name: str) -> datetime | None:
+    """A moment kept among the secrets (ISO 8601 with its zone); None where there is none."""
+    value = connection.secrets.get(name, "")
+    try:
+        found = datetime.fromisoformat(value) if value else None
+    except ValueError:
+        found = None
+    if value and (found is None or found.tzinfo is None):
+        raise Misconfigured(
+            f"The secret '{name}' of connection {connection.id} is not a moment.",
+            fix="Write it like 2026-12-11T09:00:00+03:00.",
+        )
+    return found
 
 
 def state_set(connection: Connection, status: str) -> State | None:
@@ -130,6 +236,7 @@ def does_not_close(number: str, declared: Decimal, computed: Decimal, currency: 
         f"Order {number} does not close: the shop says {declared:.2f} {currency}, its own lines, discounts and VAT "
         f"come to {computed:.2f} {currency}.",
         fix="Open the order in the shop, look for a changed total or a missing line, and save it again.",
+        sums=(declared, computed),
         ar=f"مجاميع الطلب {number} غير متطابقة: إجمالي المتجر {declared:.2f} {currency}، ومجموع بنوده وخصوماته "
         f"وضريبته {computed:.2f} {currency}. راجع الطلب في المتجر واحفظه من جديد.",
     )

@@ -1,6 +1,7 @@
 """WooCommerce: REST v3 with a consumer key, webhooks signed with HMAC-SHA256 over the body.
 
-Secrets: `key` and `secret` (of a REST key that may read and write), `webhook`. `base_url` is the shop's address.
+Secrets: `key` and `secret` (of a REST key that may read and write), `webhook` (thought up here if it is not given).
+`base_url` is the shop's address.
 
 Settings, all optional:
     vat_number_key, cr_number_key    key in the order's meta_data; without them the usual plugins' keys are tried
@@ -14,13 +15,14 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured, Unknown
+from gateway.finding import Text
 from gateway.invoice.facts import SAR, Kind
 from gateway.issued import Issued, Status
 from gateway.order import read_order
@@ -31,8 +33,33 @@ from gateway.stores.raw import identity, mapping, moment, number, objects, text
 from gateway.stores.refunds import refunds_of
 from gateway.stores.refusals import NO_RATE, Problems, Shape, foreign, not_an_order
 from gateway.stores.sold import Sold, check_total, lines_of
-from gateway.stores.store import Mapped, Notice, State, header, limited, not_authentic, secret, state_set
+from gateway.stores.store import (
+    Changed,
+    Changes,
+    Inspection,
+    Mapped,
+    Notice,
+    State,
+    Walk,
+    header,
+    limited,
+    not_authentic,
+    secret,
+    state_set,
+)
 from gateway.stores.woocommerce_lines import backs, sold_in
+
+ADDRESS: Final = ""
+SECRETS: Final = {"key": "ck_...", "secret": "cs_...", "webhook": "the webhook's secret, if there is one already"}
+OURS: Final = ("webhook",)
+SWITCH: Final = Text(
+    "In WordPress, under Plugins, deactivate the plugin that issues to the authority (ZATCA, Fatoora).",
+    "في ووردبريس، ضمن الإضافات، عطّل إضافة الفوترة الإلكترونية (ZATCA).",
+)
+_PAGE: Final = 100
+_TOPICS: Final = ("order.created", "order.updated", "action.woocommerce_order_refunded")
+_DRAFTS: Final = frozenset({"checkout-draft", "auto-draft"})
+_ISSUERS: Final = re.compile("zatca|fatoora|e-?invoic", re.IGNORECASE)
 
 # The shop's own checkout fields are kept as _wc_<group>/<namespace>/<field>; the rest belong to widespread plugins.
 _VAT_KEYS: Final = (
@@ -117,6 +144,46 @@ async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: st
     return {**raw, "refunds": refunds} if refunds else raw
 
 
+async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk) -> Changes:
+    """Orders by their last change, oldest first, without the drafts of checkouts.
+
+    A page is asked for by the moment it begins at: numbered pages shift when an order changes meanwhile, and one order
+    would be passed over. Only where one second has more orders than a page are its pages numbered.
+    """
+    since, number_of_page = _mark(walk)
+    rows = objects(
+        await _api(connection, client).get(
+            "/orders",
+            modified_after=since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+            dates_are_gmt="true",
+            orderby="modified",
+            order="asc",
+            per_page=str(_PAGE),
+            page=str(number_of_page),
+        )
+    )
+    newest = max((_modified(row) for row in rows), default=None)
+    found = tuple(Changed(text(row.get("id")), _version(row)) for row in rows if row.get("status") not in _DRAFTS)
+    if newest is None or len(rows) < _PAGE:
+        return Changes(found, newest)
+    begin = newest - timedelta(seconds=1)
+    page = f"{begin.isoformat()} 1" if begin > since else f"{since.isoformat()} {number_of_page + 1}"
+    return Changes(found, newest, page)
+
+
+def _mark(walk: Walk) -> tuple[datetime, int]:
+    begin, _, page = walk.page.partition(" ")
+    return (datetime.fromisoformat(begin), int(page)) if begin else (walk.since, 1)
+
+
+def _modified(row: Mapping[str, Any]) -> datetime:
+    return moment(row.get("date_modified_gmt"), "date_modified_gmt", UTC)
+
+
+def _version(row: Mapping[str, Any]) -> str:
+    return f"{text(row.get('date_modified_gmt'))}/{len(objects(row.get('refunds')))}"
+
+
 def _api(connection: Connection, client: httpx2.AsyncClient) -> Api:
     if not connection.base_url:
         raise Misconfigured(f"Connection {connection.id} has no base_url.", fix="Give the shop's https address.")
@@ -128,6 +195,71 @@ def _path(order_id: str) -> str:
     if identity(order_id) is None:
         raise Unknown(f"{order_id[:40]!r} is not the id of a WooCommerce order.", fix="It has digits only.")
     return f"/orders/{order_id}"
+
+
+# -- connecting -----------------------------------------------------------------------------------------------
+
+
+async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
+    """The key may read orders and webhooks; what the shop says of VAT and currency that a person has to look at."""
+    api = _api(connection, client)
+    await api.get("/orders", per_page="1")
+    await api.get("/webhooks", per_page="1")
+    general, taxes = await _settings(api, "general"), await _settings(api, "tax")
+    look_at = (
+        (general.get("woocommerce_calc_taxes") == "no", _NO_VAT),
+        (general.get("woocommerce_currency", SAR) != SAR, _OTHER_CURRENCY),
+        (taxes.get("woocommerce_tax_based_on") == "base", _TAXED_BY_SHOP),
+    )
+    return Inspection(look_at=tuple(said for holds, said in look_at if holds))
+
+
+_NO_VAT: Final = Text(
+    "The shop charges no VAT (WooCommerce, Settings, General, Enable taxes): its orders will wait in the quarantine.",
+    "المتجر لا يحتسب الضريبة (ووكومرس، الإعدادات، عام، تفعيل الضرائب)، فستبقى طلباته معلقة.",
+)
+_OTHER_CURRENCY: Final = Text(
+    f"The shop does not sell in {SAR}: its orders will wait in the quarantine.",
+    "عملة المتجر ليست الريال السعودي، فستبقى طلباته معلقة.",
+)
+_TAXED_BY_SHOP: Final = Text(
+    "The shop charges VAT by its own address, so buyers abroad pay it too (WooCommerce, Settings, Tax).",
+    "يحتسب المتجر الضريبة حسب عنوانه هو، فيدفعها المشترون خارج المملكة أيضاً (إعدادات الضرائب).",
+)
+
+
+async def _settings(api: Api, group: str) -> dict[str, str]:
+    return {text(each.get("id")): text(each.get("value")) for each in objects(await api.get(f"/settings/{group}"))}
+
+
+async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> bool | None:
+    """Whether a plugin that issues to the authority is active, by its name; None if the shop lists no plugins."""
+    listed = mapping(await _api(connection, client).get("/system_status", _fields="active_plugins"))
+    plugins = listed.get("active_plugins")
+    if not isinstance(plugins, list):
+        return None
+    names = (f"{text(each.get('plugin'))} {text(each.get('name'))}" for each in objects(plugins))
+    return any(_ISSUERS.search(name) for name in names)
+
+
+async def subscribe(connection: Connection, client: httpx2.AsyncClient, address: str) -> tuple[str, ...]:
+    """A webhook for each topic. The shop disables one after five failed deliveries in a row, and so it stays until it
+    is enabled by hand, or here."""
+    api, done = _api(connection, client), []
+    listed = [
+        each for each in objects(await api.get("/webhooks", per_page="100")) if each.get("delivery_url") == address
+    ]
+    for topic in _TOPICS:
+        known = [each for each in listed if each.get("topic") == topic]
+        wanted = {"status": "active", "secret": secret(connection, "webhook")}
+        if not known:
+            made = {"name": f"gateway {topic}", "topic": topic, "delivery_url": address}
+            await api.send("POST", "/webhooks", made | wanted)
+            done.append(f"{topic}: made")
+        elif all(each.get("status") != "active" for each in known):
+            await api.send("PUT", f"/webhooks/{text(known[0].get('id'))}", wanted)
+            done.append(f"{topic}: was {text(known[0].get('status'))}, enabled again")
+    return tuple(done)
 
 
 # -- mapping --------------------------------------------------------------------------------------------------

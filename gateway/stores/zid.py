@@ -1,5 +1,8 @@
 """Zid: orders of the merchant API (`GET /v1/managers/store/orders/{id}/view`), of its list and of its webhooks.
 
+Secrets: `authorization` and `access_token`, the two that Zid's OAuth gives; to renew them `refresh_token`, `client_id`,
+`client_secret`, `redirect_uri` and `expires_at`. `webhook_user` and `webhook_password` are thought up here.
+
 Settings, all optional:
     prices_include_tax               yes (default) or no, where the order comes without the shop's tax_settings
     timezone                         IANA name of the zone of the order's times; Asia/Riyadh if left out
@@ -11,11 +14,12 @@ A product's discounted_total is with VAT and after every discount on it. Shippin
 sums; their VAT is what the products leave of the order's. Sums have 14 decimals and are rounded here only.
 """
 
+import base64
+import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
-
-import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured
@@ -23,14 +27,59 @@ from gateway.finding import Text
 from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, person, ship_to, somebody
-from gateway.stores.exchange import Api
+from gateway.stores.exchange import parse
 from gateway.stores.payments import is_collection, means_of
-from gateway.stores.raw import mapping, moment, number, objects, text, unusable, zone_named
+from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable, zone_named
 from gateway.stores.refunds import Back, refunds_of
 from gateway.stores.refusals import Problems, Shape, cut, foreign, not_an_order
 from gateway.stores.sold import Sold, explaining, lines_of, reduced, total
-from gateway.stores.store import MAX_GAP, Mapped, State, check_closes, secret, state_set
+from gateway.stores.store import (
+    MAX_GAP,
+    Mapped,
+    Notice,
+    State,
+    check_closes,
+    header,
+    limited,
+    not_authentic,
+    secret,
+    state_set,
+)
 from gateway.stores.untaxed import RATES, Supply, class_of
+from gateway.stores.zid_api import (
+    ADDRESS,
+    OURS,
+    SECRETS,
+    SWITCH,
+    changed,
+    ends_at,
+    fetch,
+    inspect,
+    issues_itself,
+    renew,
+    renew_at,
+    report,
+    subscribe,
+)
+
+__all__ = [
+    "ADDRESS",
+    "OURS",
+    "SECRETS",
+    "SWITCH",
+    "changed",
+    "ends_at",
+    "fetch",
+    "inspect",
+    "issues_itself",
+    "map",
+    "renew",
+    "renew_at",
+    "report",
+    "state",
+    "subscribe",
+    "verify",
+]
 
 _STATES: Final = {
     "delivered": State.FULFILLED,
@@ -60,21 +109,28 @@ _SUMS: Final = ("sub_total", "taxable", "vat", "total", "products")
 """How the codes of sums begin, beside those of what is charged or taken off."""
 
 
-API: Final = "https://api.zid.sa"
+# -- notices --------------------------------------------------------------------------------------------------
 
 
-async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> bool | None:
-    """Whether Zid issues the shop's invoices itself, by the settings that every list of orders carries; None if it does
-    not tell. Secrets: `authorization` and `access_token`, the two that Zid's OAuth gives."""
-    headers = {
-        "Authorization": f"Bearer {secret(connection, 'authorization')}",
-        "X-Manager-Token": secret(connection, "access_token"),
-    }
-    api = Api(connection, client, base=connection.base_url or API, headers=headers)
-    listed = mapping(await api.get("/v1/managers/store/orders", page="1", per_page="1", payload_type="tiny"))
-    settings = mapping(listed.get("printed_invoice_settings") or listed.get("invoice_settings"))
-    answer = settings.get("is_zid_invoice_generation_enabled")
-    return answer if isinstance(answer, bool) else None
+def verify(connection: Connection, headers: Mapping[str, str], body: bytes) -> Notice:
+    """What a webhook says. Zid signs none and gives deliveries no id: it calls with the user and password that it was
+    given, and the body's own hash marks repeats."""
+    limited(body)
+    known = f"{secret(connection, 'webhook_user')}:{secret(connection, 'webhook_password')}"
+    due = f"Basic {base64.b64encode(known.encode()).decode()}"
+    if not hmac.compare_digest(header(headers, "Authorization").encode(), due.encode()):
+        raise not_authentic(connection)
+    mark = hashlib.sha256(body).hexdigest()
+    try:
+        content = mapping(parse(body))
+    except ValueError:
+        return Notice("", None, mark)
+    order = _order_in(content)
+    is_order = bool(order.get("order_status") or order.get("status"))
+    return Notice(text(content.get("event"))[:100] or "order", identity(order.get("id")) if is_order else None, mark)
+
+
+# -- the state ------------------------------------------------------------------------------------------------
 
 
 def state(connection: Connection, raw: Mapping[str, Any]) -> State:

@@ -27,6 +27,9 @@ FOR = {
     ("get", "/v1/invoices/{uuid}/attempts"): {"accountant", "auditor", "admin"},
     ("get", "/v1/orders/{connection}/{order_id}"): EVERYONE,
     ("get", "/v1/quarantine"): EVERYONE,
+    ("get", "/v1/quarantine/{number}"): {"integrator", "accountant", "admin"},
+    ("post", "/v1/quarantine/{number}/retry"): {"integrator", "accountant", "admin"},
+    ("post", "/v1/quarantine/{number}/dismissal"): {"integrator", "accountant", "admin"},
     ("get", "/v1/deadlines"): {"accountant", "auditor", "admin"},
     ("get", "/v1/deadlines/notice"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
@@ -49,7 +52,14 @@ OPEN = {
     ("get", "/metrics"),
 }
 
-PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id, "{chain_id}": "none"}
+PLACES = {
+    "{number}": "1",
+    "{uuid}": UUID,
+    "{connection}": CONNECTION,
+    "{order_id}": "SO-1",
+    "{unit_id}": UNIT.id,
+    "{chain_id}": "none",
+}
 
 
 def path_of(route):

@@ -1,5 +1,6 @@
 """A shop announces its orders: only what it signed counts, and however often it says so, there is one document."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -9,12 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from gateway.api.hooks import STRIKES, Strikes
 from gateway.demo.salla import salla_shop
 from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
+from gateway.errors import Throttled
+from gateway.ledger import NoticeState
 from gateway.pipeline.connect import add_connection
+from gateway.pipeline.gateway import online
 from gateway.stores import STORES
 from tests.api.conftest import problem, wait_for
 from tests.installation import OWNER, UNIT
+from tests.shops.shopify import shopify_shop
+from tests.shops.zid import zid_shop
 
 ORDER = "46"
 
@@ -135,3 +142,85 @@ def test_a_hook_needs_no_api_key_but_its_own_proof(api, shop):
     body = json.dumps(shop.orders[ORDER]).encode()
     assert api.with_key("").post("/v1/hooks/shop", content=body, headers=signed(shop, body)).status_code == 200
     assert api.post("/v1/hooks/shop", content=body).status_code == 401
+
+
+def test_forged_deliveries_are_not_looked_at_for_ever(api, shop):
+    body = json.dumps(shop.orders[ORDER]).encode()
+    forged = signed(shop, body) | {"X-WC-Webhook-Signature": "AAAA"}
+    statuses = [api.post("/v1/hooks/shop", content=body, headers=forged).status_code for _ in range(STRIKES + 3)]
+    assert statuses == [401] * STRIKES + [429] * 3
+    assert int(api.post("/v1/hooks/shop", content=body, headers=forged).headers["Retry-After"]) > 0
+    assert problem(api.post("/v1/hooks/nobody", content=body, headers=forged), 404)["detail"]
+
+
+def test_strikes_are_forgotten_after_a_minute():
+    now = [100.0]
+    strikes = Strikes(lambda: now[0])
+    for _ in range(STRIKES):
+        strikes.check("shop", "1.2.3.4")
+        strikes.strike("shop", "1.2.3.4")
+    with pytest.raises(Throttled):
+        strikes.check("shop", "1.2.3.4")
+    strikes.check("shop", "5.6.7.8")
+    strikes.check("other", "1.2.3.4")
+    now[0] += 61
+    strikes.check("shop", "1.2.3.4")
+
+
+def test_a_body_of_five_megabytes_is_not_read(api, shop):
+    body = json.dumps({"id": 46, "pad": "x" * 5_000_000}).encode()
+    assert problem(api.post("/v1/hooks/shop", content=body, headers=signed(shop, body)), 413)["detail"]
+
+
+def test_what_is_proved_but_names_no_order_is_kept_with_a_note(api, shop):
+    body = b'{"code": "rest_no_route", "message": "No route", "data": {"status": 404}}'
+    assert api.post("/v1/hooks/shop", content=body, headers=signed(shop, body)).json() == {"status": "ignored"}
+    (row,) = api.ledger.notices(OWNER, "shop")
+    assert (row.state, row.body) == (NoticeState.IGNORED, body)
+    assert "names no order" in row.reason["en"]
+    assert shop.ping(hook(api)) == 200
+    assert len(api.ledger.notices(OWNER, "shop")) == 1
+
+
+def test_replayed_and_stale_deliveries_have_no_effect(api, shop):
+    stale = json.dumps({**shop.orders[ORDER], "total": "1.00", "status": "cancelled"}).encode()
+    fresh = json.dumps(shop.orders[ORDER]).encode()
+    for number, body in enumerate([fresh, stale, stale, fresh]):
+        headers = signed(shop, body) | {"X-WC-Webhook-Delivery-ID": f"d-{number}"}
+        assert api.post("/v1/hooks/shop", content=body, headers=headers).status_code == 200
+        assert api.post("/v1/hooks/shop", content=body, headers=headers).status_code == 200
+    wait_for(lambda: len(shop.notes[ORDER]), bool)
+    (issued,) = api.documents()
+    assert f"{issued.total:.2f}" == shop.orders[ORDER]["total"]
+
+
+@pytest.mark.parametrize("open_shop", [zid_shop, shopify_shop])
+def test_the_shops_own_webhooks_are_taken_whatever_their_number(api, open_shop):
+    with open_shop() as other:
+        known = other.connection("other", taxpayer_id=OWNER, unit_id=UNIT.id)
+
+        async def enter():
+            async with online(api.gateway) as lines:
+                store = STORES[known.platform]
+                await store.subscribe(known, lines.outside, f"{api.url}/v1/hooks/other")
+
+        add_connection(api.gateway, known, actor="tests")
+        asyncio.run(enter())
+        order = other.sell(7, api.gateway.now())
+        assert set(other.deliver(order, times=20)) == {200}
+        wait_for(lambda: other.written(order), bool)
+        assert len(api.documents()) == 1
+
+
+def test_zid_suspends_a_webhook_whose_password_we_refuse(api):
+    with zid_shop() as other:
+        known = other.connection("other", taxpayer_id=OWNER, unit_id=UNIT.id)
+        add_connection(api.gateway, known, actor="tests")
+        other.webhooks = [{
+            "event": "order.status.update", "target_url": f"{api.url}/v1/hooks/other", "username": "gateway",
+            "password": "wrong", "health_status": "healthy", "failures": 0, "original_id": "1",
+        }]  # fmt: skip
+        statuses = other.deliver(other.sell(7, api.gateway.now()), times=40)
+        assert set(statuses) == {401}
+        assert len(statuses) == 30
+        assert other.webhooks[0]["health_status"] == "broken"

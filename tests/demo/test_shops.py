@@ -39,8 +39,8 @@ def hooks() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
         thread.join()
 
 
-def test_there_are_orders_for_every_platform() -> None:
-    for platform in STORES:
+def test_there_are_orders_for_every_shop_of_the_demo() -> None:
+    for platform in ("salla", "woocommerce"):
         found = demo.orders(platform)
         assert len(found) >= 6
         assert "does_not_close" in found

@@ -17,6 +17,9 @@ GO_ON = {
     "docs/guides/correct-a-document.md",
     "docs/guides/connect-woocommerce.md",
     "docs/guides/connect-salla.md",
+    "docs/guides/connect-zid.md",
+    "docs/guides/connect-shopify.md",
+    "docs/guides/connect-magento.md",
     "docs/reference/api.md",
 }
 RUN = [document for document in DOCUMENTS if any(step.command != DEMO for step in steps(document))]

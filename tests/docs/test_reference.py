@@ -18,7 +18,7 @@ from gateway.simulator.guard import MAX_BODY as MAX_REQUEST
 from gateway.simulator.management import MAX_PAGE
 from gateway.simulator.overnight import MAX_DOCUMENT, MAX_NODES, MAX_NODES_AGAIN, MAX_RULES, MAX_XPATH
 from gateway.simulator.state import DUPLICATE_MEMORY, MAX_EXCHANGES
-from gateway.stores import STORES, salla, woocommerce
+from gateway.stores import STORES
 from gateway.stores.store import State
 from gateway.unit_file import UnitFile
 from gateway.verdict import Outcome
@@ -136,9 +136,10 @@ def test_the_simulators_limits_are_those_of_the_code():
 
 def test_every_setting_and_secret_of_a_shop_is_listed():
     shops = page("reference/shops.md")
-    for module in (woocommerce, salla):
-        source = (ROOT / module.__name__.replace(".", "/")).with_suffix(".py").read_text(encoding="utf-8")
-        named = re.findall(r"(?:settings\.get\(|secret\(connection, )\"([\w.]+)\"", source)
+    for platform, store in STORES.items():
+        sources = [path.read_text(encoding="utf-8") for path in (ROOT / "gateway" / "stores").glob(f"{platform}*.py")]
+        named = re.findall(r"(?:connection\.settings\.get\(|secret\(connection, )[\"']([\w.]+)[\"']", "".join(sources))
+        named += [*store.SECRETS, *getattr(store, "OURS", ())]
         assert named
         assert [each for each in named if f"`{each}`" not in shops] == []
     assert all(f"--platform {name}" in shops for name in STORES)

@@ -13,6 +13,7 @@ from gateway.errors import Conflict, Unavailable, Unknown
 from gateway.issued import Status
 from gateway.ledger import Filter, tables
 from gateway.ledger.archive_tables import ARCHIVED
+from gateway.ledger.shop_tables import NOTICE
 from gateway.order import read_order
 from gateway.pipeline.archive import (
     archive_again,
@@ -240,13 +241,13 @@ def test_raw_payloads_go_and_their_digests_stay(settled):
         OWNER, CONNECTION, topic="t", order_id="1", delivery_id="d", body=b'{"name":"x"}', now=gateway.now()
     )
     with gateway.ledger._database.writing() as connection:
-        connection.execute(update(tables.NOTICE).values(state="done", next_at=None))
+        connection.execute(update(NOTICE).values(state="done", next_at=None))
     assert forget_payloads(later(gateway)) == 0  # the setting is 0
     keen = replace(gateway, settings=gateway.settings.model_copy(update={"raw_payloads_days": 30}))
     assert forget_payloads(keen) == 0
     assert forget_payloads(later(keen)) == 3
     with gateway.ledger._database.reading() as connection:
-        row = connection.execute(tables.NOTICE.select()).one()
+        row = connection.execute(NOTICE.select()).one()
     assert (row.body, row.body_digest) == (b"", digest(b'{"name":"x"}'))
     with pytest.raises(Unknown, match="no longer kept"):
         gateway.ledger.snapshot(OWNER, simplified)

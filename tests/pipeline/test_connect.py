@@ -9,8 +9,8 @@ from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, Misconfigured, Unauthorised
 from gateway.pipeline.api_keys import Role, add_key, authenticate
 from gateway.pipeline.connect import add_connection, register
+from gateway.pipeline.credentials import connection_secrets, connection_with_secrets
 from gateway.pipeline.gateway import open_gateway
-from gateway.pipeline.intake import connection_secrets, connection_with_secrets
 from gateway.unit import Environment
 from tests.installation import OWNER, UNIT
 

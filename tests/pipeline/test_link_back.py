@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from gateway.demo.salla import salla_shop
 from gateway.ledger import LinkBackState
 from gateway.pipeline import link_back
 from gateway.simulator import Fault
-from tests.installation import OWNER
+from tests.installation import OWNER, UNIT
+from tests.pipeline.test_shops import enter
 from tests.pipeline.test_submit import REFUSAL
 
 ORDER = "46"
@@ -65,6 +67,36 @@ def test_a_shop_that_is_down_hears_of_it_later_and_once(site, shop, accepted, st
     assert len(shop.notes[ORDER]) == 1
     site.work_later(days=1)
     assert written(shop) == ["PUT", "POST"]
+
+
+def test_what_was_given_up_is_taken_up_again_with_new_credentials(site, shop, accepted):
+    shop.outage.append(401)
+    site.work_later(minutes=1)
+    assert report(site, accepted).state is LinkBackState.FAILED
+    enter(site, shop.connection("shop", taxpayer_id=OWNER, unit_id=UNIT.id), change=True)
+    site.work()
+    assert report(site, accepted).state is LinkBackState.DONE
+    assert len(shop.notes[ORDER]) == 1
+
+
+def test_salla_is_given_a_credit_note_only_after_the_invoice(site):
+    """Whatever comes first, both stand on the order in the end."""
+    with salla_shop() as salla:
+        known = salla.connection("salla", taxpayer_id=OWNER, unit_id=UNIT.id)
+        site.enter(known)
+        site.hint("710000001", connection="salla")
+        site.work()
+        (invoice,) = site.documents()
+        kept, salla.invoices = salla.invoices, []
+        salla.orders["710000001"]["payment_actions"] = {"refund_action": {"refund_amount": {"amount": 10}}}
+        site.hint("710000001", delivery="d-2", connection="salla")
+        site.work()
+        note = next(each for each in site.documents() if each.uuid != invoice.uuid)
+        (link,) = site.ledger.link_backs(OWNER, note.uuid)
+        assert (link.state, "only after the invoice" in link.error) == (LinkBackState.DUE, True)
+        salla.invoices = kept
+        site.work_later(minutes=6)
+        assert [each["type"] for each in salla.invoices] == ["Tax Invoice", "Credit Note"]
 
 
 def test_a_rejected_document_is_reported_as_such(site, shop):

@@ -36,7 +36,7 @@ EVENT = b'{"event":"order.created","merchant":7,"data":{"id":710000001}}'
 
 def test_a_signed_order_is_a_notice_of_it(connect: Connect) -> None:
     notice = woocommerce.verify(connect("woocommerce"), woo_headers(ORDER), ORDER)
-    assert notice == ("order.updated", "46", "d1")
+    assert notice[:3] == ("order.updated", "46", "d1")
 
 
 @pytest.mark.parametrize("position", range(0, len(ORDER), 7))
@@ -120,7 +120,7 @@ def test_recorded_deliveries_are_authentic(connect: Connect, shared: Path, name:
 
 def test_a_signed_event_is_a_notice_of_its_order(connect: Connect) -> None:
     notice = salla.verify(connect("salla"), salla_headers(EVENT), EVENT)
-    assert notice == ("order.created", "710000001", hashlib.sha256(EVENT).hexdigest())
+    assert notice[:3] == ("order.created", "710000001", hashlib.sha256(EVENT).hexdigest())
 
 
 @pytest.mark.parametrize("position", range(0, len(EVENT), 7))

@@ -12,7 +12,7 @@ from gateway.connection import Connection
 from gateway.errors import GatewayError
 from gateway.invoice.facts import Invoice
 from gateway.order import Order
-from gateway.stores import MAPPERS
+from gateway.stores import STORES
 
 Connect = Callable[..., Connection]
 Close = Callable[[Order], Invoice]
@@ -107,13 +107,13 @@ def read(content: str) -> Any:
 def judged(connection: Connection, raw: Any, closing: Close) -> str:
     """What becomes of a payload, in words; a refusal says what to do in both languages."""
     try:
-        closing(MAPPERS[connection.platform].map(connection, raw).order)
+        closing(STORES[connection.platform].map(connection, raw).order)
     except GatewayError as error:
         return str(error) if error.fix and error.ar else f"{error} (without words on what to do)"
     return "it closes"
 
 
-@pytest.mark.parametrize("platform", MAPPERS)
+@pytest.mark.parametrize("platform", STORES)
 def test_a_payload_closes_or_is_refused_for_its_cause(
     connect: Connect, shared: Path, closing: Close, platform: str
 ) -> None:
@@ -128,10 +128,10 @@ def test_a_payload_closes_or_is_refused_for_its_cause(
 def test_orders_from_abroad_would_close_in_riyals(connect: Connect, shared: Path, closing: Close, name: str) -> None:
     platform = name.partition("/")[0]
     raw = read(recorded(shared, platform)[name].replace(f'"{ABROAD[name]}"', '"SAR"'))
-    closing(MAPPERS[platform].map(connect(platform, untaxed_reason_code="VATEX-SA-35"), raw).order)
+    closing(STORES[platform].map(connect(platform, untaxed_reason_code="VATEX-SA-35"), raw).order)
 
 
-@pytest.mark.parametrize("platform", MAPPERS)
+@pytest.mark.parametrize("platform", STORES)
 @pytest.mark.parametrize(
     "raw", [{}, {"id": 1}, {"data": None}, {"data": []}, {"order": None}, {"code": "x", "error": {}}]
 )

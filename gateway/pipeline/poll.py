@@ -1,0 +1,109 @@
+"""A shop is asked what changed: whatever its webhooks do, no order is missed.
+
+One look is one page. What it names is kept as hints beside those of webhooks, in the same transaction as how far the
+walk went, so it goes on there after a crash. A page that names an order in the same version names no new hint.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gateway import stores
+from gateway.connection import Connection
+from gateway.errors import GatewayError, Misconfigured, Throttled, Unavailable
+from gateway.ledger import DuePoll, Look
+from gateway.pipeline.credentials import ready
+from gateway.pipeline.gateway import Gateway, Lines
+from gateway.stores.store import Changes, Subscribing, Walk
+
+log = structlog.get_logger()
+
+OVERLAP: Final = timedelta(minutes=5)
+"""Orders may become visible a little after the moment they bear, and a shop's machines have clocks of their own."""
+
+WEBHOOKS_EVERY: Final = timedelta(hours=1)
+"""How often a shop is asked whether it still sends its webhooks."""
+
+SLOW: Final = timedelta(minutes=30)
+"""Between two tries at a shop that a person has to mend first."""
+
+
+def interval_of(connection: Connection, default: float) -> timedelta | None:
+    """How long to wait between two walks; None for a connection that is not asked at all."""
+    said = connection.settings.get("poll_seconds", f"{default:f}")
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 86400:
+        raise Misconfigured(
+            f"Connection {connection.id}: poll_seconds cannot be {said!r}.",
+            fix="Use seconds up to 86400, such as 300; 0 is never.",
+        )
+    return timedelta(seconds=seconds) if seconds else None
+
+
+async def poll(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) -> int:
+    """Read one page of a shop's changes; how many orders are to be looked at for it."""
+    look = await _look(gateway, lines, due, again)
+    new = await gateway.offload(gateway.ledger.end_poll, due, look, now=gateway.now())
+    if look.error:
+        log.warning("poll_failed", connection=due.connection_id, error=look.error)
+    return new
+
+
+async def _look(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) -> Look:
+    stays = Look((), due.since, due.page, due.newest, gateway.now() + SLOW)
+    try:
+        connection = await ready(gateway, lines, due.taxpayer_id, due.connection_id)
+        every = interval_of(connection, gateway.settings.poll_seconds)
+        if every is None:
+            return replace(stays, next_at=gateway.now() + timedelta(days=1))
+        await _see_to_webhooks(gateway, lines, connection, due)
+        walk = Walk(due.since - OVERLAP, due.page)
+        changes = await stores.store_of(connection.platform).changed(connection, lines.outside, walk)
+    except Unavailable as error:
+        until = gateway.now() + max(again, timedelta(seconds=error.retry_after))
+        if isinstance(error, Throttled):
+            await gateway.offload(gateway.ledger.leave_alone, due.connection_id, until=until)
+        return replace(stays, next_at=until, error=str(error))
+    except GatewayError as error:
+        return replace(stays, error=str(error))
+    return _kept(due, changes, gateway.now(), every)
+
+
+def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Look:
+    """How far the walk went. Only a walk that came to its end moves the moment it began from."""
+    newest = max((each for each in (due.newest, changes.newest) if each), default=None)
+    orders = tuple((each.order_id, f"poll:{each.order_id}:{each.version}") for each in changes.orders)
+    if changes.page:
+        return Look(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
+    # A moment that is yet to come, of a clock that is wrong, must not keep what happens until then from being seen.
+    since = max(due.since, min(newest, now)) if newest else due.since
+    return Look(orders, since, "", None, now + max(every, timedelta(seconds=changes.pause)))
+
+
+async def _see_to_webhooks(gateway: Gateway, lines: Lines, connection: Connection, due: DuePoll) -> None:
+    """Now and then: are the webhooks still there? A shop that cannot say so is asked for its changes all the same."""
+    store, now = stores.store_of(connection.platform), gateway.now()
+    address = hook_address(gateway, connection)
+    if not isinstance(store, Subscribing) or not address or (due.told_at and due.told_at + WEBHOOKS_EVERY > now):
+        return
+    try:
+        done = await store.subscribe(connection, lines.outside, address)
+    except Throttled:
+        raise
+    except GatewayError as error:
+        done = (str(error),)
+    if done:
+        log.warning("webhooks_mended", connection=connection.id, done="; ".join(done))
+    await gateway.offload(gateway.ledger.note_told, connection.id, told="; ".join(done), now=now)
+
+
+def hook_address(gateway: Gateway, connection: Connection) -> str:
+    """Where a shop is to send its webhooks; empty where no shop could reach it."""
+    public = gateway.settings.public_url
+    reachable = public.startswith("https://") or gateway.settings.allow_private_shops
+    return f"{public}/v1/hooks/{connection.id}" if reachable else ""

@@ -1,0 +1,75 @@
+"""The commands over connected shops: how they stand, what they sold before, what waits and what is decided about it."""
+
+import json
+
+import pytest
+
+from gateway.pipeline.gateway import open_gateway
+from tests.commands.conftest import complaint, run
+from tests.commands.test_waiting import WRONG, announced, shop
+from tests.installation import OWNER
+
+__all__ = ["shop"]
+
+
+def test_how_each_shop_stands(installed, shop):
+    ended = run("shops")
+    assert (ended.code, "woo" in ended.out) == (0, True)
+    (row,) = run("shops", "--json").rows
+    assert (row["connection"], row["error"]) == ("woo", "")
+    with open_gateway(installed.settings) as gateway:
+        gateway.ledger.ask_now(OWNER, "woo", now=gateway.now())
+    shop.outage = [401] * 9
+    assert run("work", "--once").code == 0
+    ended = run("shops", "--json")
+    assert ended.code == 1
+    assert "refuses the credentials" in json.loads(ended.out)["error"]
+
+
+def test_what_a_shop_sold_before_is_shown_and_then_issued(installed, shop):
+    dry = run("backfill", "woo", "--from", "2026-01-01", "--dry-run", "--json")
+    fates = {row["order"]: row["fate"] for row in dry.rows}
+    assert (dry.code, fates[WRONG], fates["46"]) == (1, "quarantine", "issue")
+    assert run("status", "--json").rows == []
+    shown = run("backfill", "woo", "--from", "2026-01-01", "--dry-run")
+    assert "388.59 SAR (VAT" in shown.out
+    assert "Nothing was issued." in shown.out
+    real = run("backfill", "woo", "--from", "2026-01-01")
+    assert "taken up" in real.out
+    assert run("work", "--once").code == 0
+    issued = {row["order"]["id"] for row in run("status", "--json", "--limit", "100").rows}
+    assert issued == {order for order, fate in fates.items() if fate == "issue"}
+    again = run("backfill", "woo", "--from", "2026-01-01", "--dry-run", "--json")
+    assert {row["fate"] for row in again.rows if row["order"] in issued} == {"issued"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nobody", "--from", "2026-01-01"), "nobody"),
+        (("woo", "--from", "yesterday"), "Usage: "),
+        (("woo", "--from", "2026-02-01", "--to", "2026-01-01"), "before the first"),
+    ],
+)
+def test_what_cannot_be_looked_back_at(installed, shop, arguments, says):
+    complaint(run("backfill", *arguments), says)
+
+
+def test_one_that_waits_is_shown_whole_and_set_aside(installed, shop):
+    announced(installed, WRONG)
+    (row,) = run("quarantine", "--json").rows
+    shown = run("quarantine", row["id"]).out
+    assert "The shop says 395.49, its parts come to 388.59." in shown
+    assert '"total": "395.49"' in shown
+    whole = json.loads(run("quarantine", row["id"], "--json").out)
+    assert whole["payload"]["id"] == int(WRONG)
+    complaint(run("quarantine", "12345"), "12345")
+    complaint(run("dismiss", row["id"]), "--reason")
+    assert "Set aside" in run("dismiss", row["id"], "--reason", "a gift").out
+    assert "No order waits" in run("quarantine").out
+    complaint(run("dismiss", row["id"], "--reason", "again"), str(row["id"]))
+
+
+def test_an_orders_status_tells_what_stands_in_the_shop(installed, shop):
+    announced(installed, "46")
+    assert "written back: done" in run("status", "woo/46").out

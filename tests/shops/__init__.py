@@ -1,0 +1,1 @@
+"""Shops to test against: real HTTP servers with the manners of each platform, as documented and as recorded."""
