@@ -1,5 +1,6 @@
 """What is in a package, how it is made, and that it is made whole or not at all."""
 
+import asyncio
 import csv
 import errno
 import hashlib
@@ -17,6 +18,8 @@ from gateway.package import Writer
 from gateway.pipeline import export as exporting
 from gateway.pipeline.archive import archive_pdf, confirm_disposal, propose_disposal
 from gateway.pipeline.export import Scope, export
+from gateway.pipeline.gateway import online
+from gateway.pipeline.renew import renew
 from gateway.verifier import verify
 from gateway.verifier.container import Zip
 from tests.installation import OWNER, UNIT
@@ -153,6 +156,23 @@ def test_what_two_people_deleted_leaves_its_digest_in_the_chain(made, books):
     assert len(gone) == 6
     assert all(len(each["deleted"]["sha256"]) == 64 for each in gone)
     assert faults(package) == []
+
+
+@pytest.mark.parametrize("chain", ["new", "continue"])
+def test_a_renewal_is_two_certificates_of_one_chain_or_of_two(books, chain, tmp_path):
+    renewing = replace(books, settings=books.settings.model_copy(update={"chain_after_renewal": chain}))
+
+    async def run():
+        async with online(renewing) as lines:
+            await renew(renewing, lines, OWNER, UNIT.id, "123456", tell=lambda step: None)
+
+    asyncio.run(run())
+    fill(renewing, 2, first=60)
+    export(renewing, OWNER, Scope(), tmp_path / "p.zip", actor="tests")
+    report = verify(tmp_path / "p.zip")
+    assert report.faults == []
+    assert (report.counts["documents"], report.counts["chains"]) == (10, 2 if chain == "new" else 1)
+    assert len(manifest(tmp_path / "p.zip")["certificates"]) == 2
 
 
 def test_a_skipped_number_is_told(made, books):
