@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import text
 
 from gateway.errors import BadInput, Conflict, Unavailable
@@ -20,6 +21,7 @@ from gateway.pipeline.archive import archive_pdf, confirm_disposal, propose_disp
 from gateway.pipeline.export import Scope, export
 from gateway.pipeline.gateway import online
 from gateway.pipeline.renew import renew
+from gateway.simulator.ca import canned_request
 from gateway.verifier import verify
 from gateway.verifier.container import Zip
 from tests.installation import OWNER, UNIT
@@ -173,6 +175,20 @@ def test_a_renewal_is_two_certificates_of_one_chain_or_of_two(books, chain, tmp_
     assert report.faults == []
     assert (report.counts["documents"], report.counts["chains"]) == (10, 2 if chain == "new" else 1)
     assert len(manifest(tmp_path / "p.zip")["certificates"]) == 2
+
+
+def test_certificates_are_held_against_the_authoritys_own(books, authority, made, tmp_path):
+    """Where it is known; another one, which issued nothing, is found out."""
+    one = authority.state.ca.certificate
+    other = authority.state.ca.issue(canned_request("x"), books.now())
+    for name, issuer, codes in (("own", one, set()), ("other", other, {"certificate.issuer"})):
+        (tmp_path / f"{name}.pem").write_bytes(issuer.public_bytes(Encoding.PEM))
+        setting = books.settings.model_copy(update={"authority_ca": tmp_path / f"{name}.pem"})
+        export(replace(books, settings=setting), OWNER, Scope(), tmp_path / f"{name}.zip", actor="tests")
+        report = verify(tmp_path / f"{name}.zip")
+        assert {each.code for each in report.faults} == codes
+        assert len(report.faults) == 2 * len(codes)  # the unit's, and that of the stamps on cleared documents
+        assert any("lead to the authority's" in each for each in report.proved) == (not codes)
 
 
 def test_a_skipped_number_is_told(made, books):
