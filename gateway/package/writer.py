@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -50,6 +50,8 @@ class Writer:
                 self._log.truncate(0)
             self.head = self._resumed(dict(head))
             self._out, self._rows = _opened(self._part), _opened(self._rows_path)
+            if self._part.stat().st_size < self._offset or self._rows_path.stat().st_size < self.state.get("rows", 0):
+                self._begin(dict(head))  # what the log is about is gone
             _cut(self._out, self._offset)
             _cut(self._rows, self.state.get("rows", 0))
 
@@ -58,7 +60,8 @@ class Writer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for file in (self._out, self._rows, self._log):
-            file.close()
+            with suppress(OSError):  # what could not be written is after the last mark, and was complained of
+                file.close()
 
     @property
     def goes_on(self) -> bool:
@@ -187,8 +190,7 @@ class Writer:
             if "mark" in value:
                 self.state, good = value["mark"], at
         if first is None or not good:
-            _cut(self._log, 0)
-            self._line({"head": head})
+            self._begin(head)
             return head
         begun = dict(first.get("head", {}))
         if begun.get("what") != head.get("what"):
@@ -198,6 +200,11 @@ class Writer:
             )
         _cut(self._log, good)
         return begun
+
+    def _begin(self, head: dict[str, Any]) -> None:
+        _cut(self._log, 0)
+        self.state, self.head = {}, head
+        self._line({"head": head})
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

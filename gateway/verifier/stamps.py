@@ -259,10 +259,21 @@ def _stamp_checks(link: dict[str, Any], stamp: _Stamp, found: str, unit: Key | N
     yield "serial number", stamp.serial.strip() == str(embedded.certificate.serial_number)
     if link["cleared"]:
         yield "signature", embedded.verify(_decoded(stamp.value), _decoded(found))
+        yield "time of stamping", _is_within(stamp.signing_time, embedded.certificate)
         return
     yield "certificate of the unit", unit is None or embedded.public_key == unit.public_key
     yield "signature", stamp.value == link["signature"]  # which is verified with the link
     yield "time of stamping", stamp.signing_time == _local(link["signed_at"])
+
+
+def _is_within(signing_time: str, certificate: x509.Certificate) -> bool:
+    """Whether the authority stamped in the time of its certificate, give or take a day: it states no zone."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    try:
+        at = datetime.fromisoformat(signing_time).replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return start - timedelta(days=1) <= at <= end + timedelta(days=1)
 
 
 def _decoded(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """What is in a package, how it is made, and that it is made whole or not at all."""
 
+import asyncio
 import csv
 import errno
 import hashlib
@@ -10,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import text
 
 from gateway.errors import BadInput, Conflict, Unavailable
@@ -17,6 +19,9 @@ from gateway.package import Writer
 from gateway.pipeline import export as exporting
 from gateway.pipeline.archive import archive_pdf, confirm_disposal, propose_disposal
 from gateway.pipeline.export import Scope, export
+from gateway.pipeline.gateway import online
+from gateway.pipeline.renew import renew
+from gateway.simulator.ca import canned_request
 from gateway.verifier import verify
 from gateway.verifier.container import Zip
 from tests.installation import OWNER, UNIT
@@ -153,6 +158,37 @@ def test_what_two_people_deleted_leaves_its_digest_in_the_chain(made, books):
     assert len(gone) == 6
     assert all(len(each["deleted"]["sha256"]) == 64 for each in gone)
     assert faults(package) == []
+
+
+@pytest.mark.parametrize("chain", ["new", "continue"])
+def test_a_renewal_is_two_certificates_of_one_chain_or_of_two(books, chain, tmp_path):
+    renewing = replace(books, settings=books.settings.model_copy(update={"chain_after_renewal": chain}))
+
+    async def run():
+        async with online(renewing) as lines:
+            await renew(renewing, lines, OWNER, UNIT.id, "123456", tell=lambda step: None)
+
+    asyncio.run(run())
+    fill(renewing, 2, first=60)
+    export(renewing, OWNER, Scope(), tmp_path / "p.zip", actor="tests")
+    report = verify(tmp_path / "p.zip")
+    assert report.faults == []
+    assert (report.counts["documents"], report.counts["chains"]) == (10, 2 if chain == "new" else 1)
+    assert len(manifest(tmp_path / "p.zip")["certificates"]) == 2
+
+
+def test_certificates_are_held_against_the_authoritys_own(books, authority, made, tmp_path):
+    """Where it is known; another one, which issued nothing, is found out."""
+    one = authority.state.ca.certificate
+    other = authority.state.ca.issue(canned_request("x"), books.now())
+    for name, issuer, codes in (("own", one, set()), ("other", other, {"certificate.issuer"})):
+        (tmp_path / f"{name}.pem").write_bytes(issuer.public_bytes(Encoding.PEM))
+        setting = books.settings.model_copy(update={"authority_ca": tmp_path / f"{name}.pem"})
+        export(replace(books, settings=setting), OWNER, Scope(), tmp_path / f"{name}.zip", actor="tests")
+        report = verify(tmp_path / f"{name}.zip")
+        assert {each.code for each in report.faults} == codes
+        assert len(report.faults) == 2 * len(codes)  # the unit's, and that of the stamps on cleared documents
+        assert any("lead to the authority's" in each for each in report.proved) == (not codes)
 
 
 def test_a_skipped_number_is_told(made, books):
