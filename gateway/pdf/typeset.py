@@ -40,8 +40,10 @@ _FIGURES: Final = re.compile(r"(?<![\w.,:/+−-])[+−-]?\d+(?:[.,:/-]\d+| \d{2,
 """A date, a telephone number, an amount, and no part of a word: after Arabic letters the order of its parts would turn
 round (UAX 9, W2)."""
 _ISOLATED: Final = "\N{LEFT-TO-RIGHT ISOLATE}\\g<0>\N{POP DIRECTIONAL ISOLATE}"
-_LONGEST_WORD: Final = 24
-"""Characters after which a word may be broken that has no place to break."""
+_LONGEST_WORD: Final = 40
+_LONGEST_IN_TABLE: Final = 24
+"""Characters from which a word is given places to break, and in the narrow columns of the lines."""
+_PIECE: Final = 20
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 
 
@@ -134,15 +136,17 @@ class _Drawable:
     def __init__(self) -> None:
         self.replaced = False
 
-    def all(self, value: Any) -> Any:
-        """The same data with every text in it drawable."""
+    def all(self, value: Any, longest: int = _LONGEST_WORD) -> Any:
+        """The same data with every text in it drawable, figures among Arabic in their order, long words breakable."""
         if isinstance(value, str):
             drawn = self.text(value)
-            return _FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn
+            return _breakable(_FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn, longest)
         if isinstance(value, dict):
-            return {name: self.all(each) for name, each in value.items()}
+            return {
+                name: self.all(each, _LONGEST_IN_TABLE if name == "lines" else longest) for name, each in value.items()
+            }
         if isinstance(value, list | tuple):
-            return [self.all(each) for each in value]
+            return [self.all(each, longest) for each in value]
         return value
 
     @staticmethod
@@ -154,8 +158,8 @@ class _Drawable:
     def text(self, text: str) -> str:
         """Without controls, which could turn the order of what is read, and with a sign for what no font draws."""
         if text.isascii() and text.isprintable():
-            return _breakable(text)
-        return _breakable("".join(map(self._character, self._composed(text))))
+            return text
+        return "".join(map(self._character, self._composed(text)))
 
     def _character(self, character: str) -> str:
         category = unicodedata.category(character)
@@ -171,11 +175,11 @@ class _Drawable:
         return _MISSING
 
 
-def _breakable(text: str) -> str:
-    """With a place to break in words that would run out of their column."""
-    if len(text) <= _LONGEST_WORD:
+def _breakable(text: str, longest: int) -> str:
+    """With places to break in words that would run out of their column; others are copied from the page as they are."""
+    if len(text) <= longest:
         return text
     return " ".join(
-        _BREAK.join(word[at : at + _LONGEST_WORD] for at in range(0, len(word), _LONGEST_WORD))
+        word if len(word) <= longest else _BREAK.join(word[at : at + _PIECE] for at in range(0, len(word), _PIECE))
         for word in text.split(" ")
     )

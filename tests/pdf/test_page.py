@@ -252,6 +252,13 @@ def test_a_thousand_lines():
     assert len(names) <= 6, "fonts are in it once"
 
 
+def test_identities_can_be_copied_from_the_page():
+    """No place to break is put into what people search for."""
+    with opened(render(unstamped(replace(STANDARD, order_reference=HEADING.uuid)))) as document:
+        text = "".join(texts(document))
+    assert text.count(HEADING.uuid) == 2
+
+
 def test_names_that_are_long():
     long = "W" * 300
     invoice = replace(
