@@ -40,9 +40,9 @@ _FIGURES: Final = re.compile(r"(?<![\w.,:/+−-])[+−-]?\d+(?:[.,:/-]\d+| \d{2,
 """A date, a telephone number, an amount, and no part of a word: after Arabic letters the order of its parts would turn
 round (UAX 9, W2)."""
 _ISOLATED: Final = "\N{LEFT-TO-RIGHT ISOLATE}\\g<0>\N{POP DIRECTIONAL ISOLATE}"
-_LONGEST_WORD: Final = 40
-_LONGEST_IN_TABLE: Final = 24
-"""Characters from which a word is given places to break, and in the narrow columns of the lines."""
+_LONG_WORD: Final = re.compile(r"\S{41,}|[^\s-]{25,}")
+"""What would run out of its column: typst breaks lines at blanks and, mostly, after hyphens. UUIDs and usual numbers
+are not among it, so they are copied from the page as they are."""
 _PIECE: Final = 20
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 
@@ -136,17 +136,15 @@ class _Drawable:
     def __init__(self) -> None:
         self.replaced = False
 
-    def all(self, value: Any, longest: int = _LONGEST_WORD) -> Any:
+    def all(self, value: Any) -> Any:
         """The same data with every text in it drawable, figures among Arabic in their order, long words breakable."""
         if isinstance(value, str):
             drawn = self.text(value)
-            return _breakable(_FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn, longest)
+            return _LONG_WORD.sub(_in_pieces, _FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn)
         if isinstance(value, dict):
-            return {
-                name: self.all(each, _LONGEST_IN_TABLE if name == "lines" else longest) for name, each in value.items()
-            }
+            return {name: self.all(each) for name, each in value.items()}
         if isinstance(value, list | tuple):
-            return [self.all(each, longest) for each in value]
+            return [self.all(each) for each in value]
         return value
 
     @staticmethod
@@ -175,11 +173,5 @@ class _Drawable:
         return _MISSING
 
 
-def _breakable(text: str, longest: int) -> str:
-    """With places to break in words that would run out of their column; others are copied from the page as they are."""
-    if len(text) <= longest:
-        return text
-    return " ".join(
-        word if len(word) <= longest else _BREAK.join(word[at : at + _PIECE] for at in range(0, len(word), _PIECE))
-        for word in text.split(" ")
-    )
+def _in_pieces(word: re.Match[str]) -> str:
+    return _BREAK.join(word[0][at : at + _PIECE] for at in range(0, len(word[0]), _PIECE))
