@@ -40,8 +40,10 @@ _FIGURES: Final = re.compile(r"(?<![\w.,:/+−-])[+−-]?\d+(?:[.,:/-]\d+| \d{2,
 """A date, a telephone number, an amount, and no part of a word: after Arabic letters the order of its parts would turn
 round (UAX 9, W2)."""
 _ISOLATED: Final = "\N{LEFT-TO-RIGHT ISOLATE}\\g<0>\N{POP DIRECTIONAL ISOLATE}"
-_LONGEST_WORD: Final = 24
-"""Characters after which a word may be broken that has no place to break."""
+_LONG_WORD: Final = re.compile(r"\S{41,}|[^\s-]{25,}")
+"""What would run out of its column: typst breaks lines at blanks and, mostly, after hyphens. UUIDs and usual numbers
+are not among it, so they are copied from the page as they are."""
+_PIECE: Final = 20
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 
 
@@ -135,10 +137,10 @@ class _Drawable:
         self.replaced = False
 
     def all(self, value: Any) -> Any:
-        """The same data with every text in it drawable."""
+        """The same data with every text in it drawable, figures among Arabic in their order, long words breakable."""
         if isinstance(value, str):
             drawn = self.text(value)
-            return _FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn
+            return _LONG_WORD.sub(_in_pieces, _FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn)
         if isinstance(value, dict):
             return {name: self.all(each) for name, each in value.items()}
         if isinstance(value, list | tuple):
@@ -154,8 +156,8 @@ class _Drawable:
     def text(self, text: str) -> str:
         """Without controls, which could turn the order of what is read, and with a sign for what no font draws."""
         if text.isascii() and text.isprintable():
-            return _breakable(text)
-        return _breakable("".join(map(self._character, self._composed(text))))
+            return text
+        return "".join(map(self._character, self._composed(text)))
 
     def _character(self, character: str) -> str:
         category = unicodedata.category(character)
@@ -171,11 +173,5 @@ class _Drawable:
         return _MISSING
 
 
-def _breakable(text: str) -> str:
-    """With a place to break in words that would run out of their column."""
-    if len(text) <= _LONGEST_WORD:
-        return text
-    return " ".join(
-        _BREAK.join(word[at : at + _LONGEST_WORD] for at in range(0, len(word), _LONGEST_WORD))
-        for word in text.split(" ")
-    )
+def _in_pieces(word: re.Match[str]) -> str:
+    return _BREAK.join(word[0][at : at + _PIECE] for at in range(0, len(word[0]), _PIECE))
