@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.demo.salla import salla_shop
+from gateway.invoice.facts import Kind
 from gateway.pipeline.connect import add_connection
 from gateway.pipeline.poll import WEBHOOKS_EVERY
 from gateway.stores import magento_api, salla_api, zid_api
@@ -222,6 +223,20 @@ def test_what_is_put_back_on_the_shelf_is_not_given_back(site, shopify):
     shopify.give_back("1", site.clock(), money=False)
     later(site)
     assert (len(site.documents()), site.waiting()) == (1, ())
+
+
+def test_an_edited_order_gets_a_debit_note_for_what_was_added(site, shopify):
+    entered(site, shopify)
+    shopify.sell(1, site.clock())
+    later(site)
+    added = shopify.edit("1", site.clock())
+    for _ in range(2):
+        later(site)
+    assert [(each.kind, f"{each.total:.2f}") for each in sorted(site.documents(), key=lambda each: each.icv)] == [
+        (Kind.INVOICE, "138.00"), (Kind.DEBIT_NOTE, added),
+    ]  # fmt: skip
+    assert site.waiting() == ()
+    assert "debit_notes=" in " ".join(shopify.written("1"))
 
 
 def test_large_orders_are_read_in_pages(site, shopify):

@@ -133,6 +133,22 @@ class ShopifyShop:
         self.touch(order_id, at)
         return "57.50"
 
+    def edit(self, order_id: str, at: datetime) -> str:
+        """The owner adds another piece, which is paid; its price."""
+        order = self.orders[order_id]
+        item = order["_items"][0]
+        added = {**item, "id": f"{item['id']}9", "quantity": 1, "name": "عطر المسك"}
+        added["taxLines"] = [{"rate": 0.15, "title": "VAT", "priceSet": _money(7.5)}]
+        order["_items"].append(added)
+        order["_agreements"].append({
+            "id": f"gid://shopify/OrderEditAgreement/{order_id}", "happenedAt": _stamp(at), "reason": "ORDER_EDIT",
+            "sales": [_sale("PRODUCT", added["id"], 1, 57.5, name="عطر المسك", sku="MSK-1")],
+        })  # fmt: skip
+        for name, more in (("totalPriceSet", 57.5), ("totalTaxSet", 7.5)):
+            order[name] = _money(float(order[name]["shopMoney"]["amount"]) + more)
+        self.touch(order_id, at)
+        return "57.50"
+
     def touch(self, order_id: str, at: datetime) -> None:
         self.orders[order_id]["updatedAt"] = _stamp(at)
 
