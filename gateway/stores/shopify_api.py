@@ -197,23 +197,35 @@ async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: st
     order = mapping((await graph.ask(queries.ORDER, id=gid)).get("order"))
     if id_of(order) != order_id:
         raise Unknown(f"The shop of connection {connection.id} does not answer with order {order_id}.")
-    _refuse_truncated(order)
+    refunds = [await _refund(graph, refund) for refund in _all_of(objects(order.get("refunds")))]
     items = [item async for item in _items(graph, gid)]
     agreed = [agreement async for agreement in _agreements(graph, gid)]
-    return {"order": {**order, "lineItems": {"nodes": items}, "agreements": {"nodes": agreed}}}
+    return {"order": {**order, "refunds": refunds, "lineItems": {"nodes": items}, "agreements": {"nodes": agreed}}}
 
 
-def _refuse_truncated(order: Mapping[str, Any]) -> None:
-    """What is not read to its end would be given back in part only."""
-    refunds = objects(order.get("refunds"))
-    further = any(_next(mapping(refund.get("refundLineItems"))) for refund in refunds)
-    if further or len(refunds) >= queries.MOST_REFUNDS:
+def _all_of(refunds: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The refunds, which have no pages: of more than are read the rest would never be given back."""
+    if len(refunds) >= queries.MOST_REFUNDS:
         raise unusable(
             "refunds",
-            f"the order has {queries.MOST_REFUNDS} refunds or more, or one of more than 20 lines",
+            f"the order has {queries.MOST_REFUNDS} refunds or more",
             fix="Give back by `gateway credit` what is not given back yet.",
-            ar="للطلب استرجاعات أو بنود مسترجعة أكثر مما يُقرأ. أصدر الإشعار الدائن يدوياً لما لم يُسترجع بعد.",
+            ar=f"للطلب {queries.MOST_REFUNDS} استرجاعاً أو أكثر. أصدر الإشعار الدائن يدوياً لما لم يُسترجع بعد.",
         )
+    return refunds
+
+
+async def _refund(graph: Graph, refund: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A refund with its lines, all of them, and its money."""
+    lines: list[Mapping[str, Any]] = []
+    after = None
+    while True:
+        found = mapping((await graph.ask(queries.REFUND, id=text(refund.get("id")), after=after)).get("refund"))
+        listed = mapping(found.get("refundLineItems"))
+        lines += objects(listed.get("nodes"))
+        after = _next(listed)
+        if after is None:
+            return {**refund, **found, "refundLineItems": {"nodes": lines}}
 
 
 async def _items(graph: Graph, gid: str) -> AsyncIterator[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ _DISCOUNTS: Final = f"""discountAllocations {{ allocatedAmountSet {_MONEY} disco
 _TAXES: Final = f"taxLines {{ rate title priceSet {_MONEY} }}"
 _PAGE: Final = "pageInfo { hasNextPage endCursor }"
 
-MOST_REFUNDS: Final = 20
+MOST_REFUNDS: Final = 50
 """Refunds of one order that are read; one with more is for a person."""
 
 SHOP: Final = (
@@ -32,13 +32,15 @@ ORDER: Final = f"""query order($id: ID!) {{ order(id: $id) {{
     company {{ name }} location {{ taxSettings {{ taxRegistrationId }} }} }} }}
   shippingLines(first: 10) {{ nodes {{ id title isRemoved originalPriceSet {_MONEY} {_DISCOUNTS} {_TAXES} }} }}
   transactions(first: 20) {{ kind status gateway amountSet {_MONEY} }}
-  refunds(first: {MOST_REFUNDS}) {{ id createdAt note totalRefundedSet {_MONEY}
-    transactions(first: 5) {{ nodes {{ kind status gateway amountSet {_MONEY} }} }}
-    refundLineItems(first: 20) {{
-      nodes {{ quantity lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY} }} {_PAGE} }}
-    refundShippingLines(first: 5) {{ nodes {{
-      shippingLine {{ id }} subtotalAmountSet {_MONEY} totalTaxAmountSet: taxAmountSet {_MONEY} }} }}
-  }}
+  refunds(first: {MOST_REFUNDS}) {{ id createdAt note totalRefundedSet {_MONEY} }}
+}} }}"""
+
+REFUND: Final = f"""query refund($id: ID!, $after: String) {{ refund(id: $id) {{
+  transactions(first: 10) {{ nodes {{ kind status gateway amountSet {_MONEY} }} }}
+  refundLineItems(first: 40, after: $after) {{
+    nodes {{ quantity lineItem {{ id }} subtotalSet {_MONEY} totalTaxSet {_MONEY} }} {_PAGE} }}
+  refundShippingLines(first: 10) {{ nodes {{
+    shippingLine {{ id }} subtotalAmountSet {_MONEY} totalTaxAmountSet: taxAmountSet {_MONEY} }} }}
 }} }}"""
 
 ITEMS: Final = f"""query items($id: ID!, $after: String) {{ order(id: $id) {{

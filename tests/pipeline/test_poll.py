@@ -5,13 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.demo.salla import salla_shop
+from gateway.invoice.facts import Kind
 from gateway.pipeline.connect import add_connection
 from gateway.pipeline.poll import WEBHOOKS_EVERY
 from gateway.stores import magento_api, salla_api, zid_api
+from gateway.stores import shopify_queries as queries
 from tests.installation import OWNER, UNIT
 from tests.pipeline.test_shops import INTERVAL, enter, later
 from tests.shops.magento import magento_shop
-from tests.shops.shopify import shopify_shop
+from tests.shops.shopify import cost_of, shopify_shop
 from tests.shops.zid import zid_shop
 
 
@@ -165,13 +167,14 @@ def test_a_shop_that_asks_to_be_left_alone_is_left_alone_wholly(site, zid):
 def test_an_empty_bucket_of_points_is_waited_for(site, shopify):
     entered(site, shopify)
     shopify.sell(1, site.clock())
-    shopify.points = 102 + 350 + 100  # the walk, the order, and too little for its items
+    costs = [cost_of(query) for query in (queries.SUBSCRIPTIONS, queries.CHANGED, queries.ORDER)]
+    shopify.points = sum(costs) + 100  # too little for the order's items
     later(site)
     assert site.documents() == ()
     asked = len(shopify.operations)
     site.clock.move(timedelta(seconds=5))
     site.work()
-    assert len(shopify.operations) == asked  # 520 points at 50 a second take longer
+    assert len(shopify.operations) == asked  # the points that are missing come fifty a second
     shopify.points = 100_000
     site.clock.move(timedelta(seconds=10))
     site.work()
@@ -205,14 +208,22 @@ def test_a_clock_that_is_wrong_hides_nothing(site, magento):
 
 def test_an_order_with_more_refunds_than_are_read_is_for_a_person(site, shopify):
     entered(site, shopify)
-    shopify.sell(1, site.clock(), quantity=40)
+    shopify.sell(1, site.clock(), quantity=60)
     later(site)
-    for _ in range(20):
+    for _ in range(50):
         shopify.give_back("1", site.clock())
     later(site)
     (waiting,) = site.waiting()
-    assert "20 refunds or more" in waiting.reason["en"]
+    assert "50 refunds or more" in waiting.reason["en"]
     assert len(site.documents()) == 1
+
+
+def test_no_query_costs_more_than_a_shop_allows():
+    asked = [value for name, value in vars(queries).items() if name.isupper() and isinstance(value, str)]
+    costs = [cost_of(query) for query in asked if query.startswith("query")]
+    assert len(costs) >= 7
+    assert max(costs) <= 1000
+    assert cost_of("query x { order(id: $i) { items(first: 10) { nodes { price { amount } } } } }") == 1 + 2 + 10 * 2
 
 
 def test_what_is_put_back_on_the_shelf_is_not_given_back(site, shopify):
@@ -222,6 +233,20 @@ def test_what_is_put_back_on_the_shelf_is_not_given_back(site, shopify):
     shopify.give_back("1", site.clock(), money=False)
     later(site)
     assert (len(site.documents()), site.waiting()) == (1, ())
+
+
+def test_an_edited_order_gets_a_debit_note_for_what_was_added(site, shopify):
+    entered(site, shopify)
+    shopify.sell(1, site.clock())
+    later(site)
+    added = shopify.edit("1", site.clock())
+    for _ in range(2):
+        later(site)
+    assert [(each.kind, f"{each.total:.2f}") for each in sorted(site.documents(), key=lambda each: each.icv)] == [
+        (Kind.INVOICE, "138.00"), (Kind.DEBIT_NOTE, added),
+    ]  # fmt: skip
+    assert site.waiting() == ()
+    assert "debit_notes=" in " ".join(shopify.written("1"))
 
 
 def test_large_orders_are_read_in_pages(site, shopify):

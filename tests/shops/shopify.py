@@ -23,7 +23,36 @@ from gateway.connection import Connection
 from gateway.demo.listening import listening
 
 _SECRET = "shpss_secret"
-_COSTS = {"changed": 102, "order": 350, "items": 620, "agreements": 720, "shop": 3, "metafields": 22}
+_MOST = 1000
+"""Points that one query may cost, whatever is in the bucket."""
+
+
+def cost_of(query: str) -> int:
+    """What a query is charged before it is answered: one for each object, and as many as are asked for of a list."""
+    if query.lstrip().startswith("mutation"):
+        return 10
+    tokens = re.findall(r"\.\.\.|\w+|[{}()]", query[query.index("{") :])
+    return _cost(iter(tokens[1:]))
+
+
+def _cost(tokens: Iterator[str]) -> int:
+    """Of one selection, up to its closing brace."""
+    whole, name, asked, before = 0, "", 0, ""
+    for token in tokens:
+        if token == "}":
+            return whole
+        if token == "{":
+            inner = _cost(tokens)
+            wrapped = name in ("nodes", "pageInfo") or before == "on"
+            whole += inner if wrapped else 2 + asked * (1 + inner) if asked else 1 + inner
+            name, asked = "", 0
+        elif token == "(":
+            arguments = "".join(f"{each} " for each in iter(lambda: next(tokens), ")"))
+            found = re.search(r"first (\d+)", arguments)
+            asked = int(found[1]) if found else 0
+        else:
+            name, asked, before = token, 0, name
+    return whole
 
 
 def _stamp(at: datetime) -> str:
@@ -133,6 +162,22 @@ class ShopifyShop:
         self.touch(order_id, at)
         return "57.50"
 
+    def edit(self, order_id: str, at: datetime) -> str:
+        """The owner adds another piece, which is paid; its price."""
+        order = self.orders[order_id]
+        item = order["_items"][0]
+        added = {**item, "id": f"{item['id']}9", "quantity": 1, "name": "عطر المسك"}
+        added["taxLines"] = [{"rate": 0.15, "title": "VAT", "priceSet": _money(7.5)}]
+        order["_items"].append(added)
+        order["_agreements"].append({
+            "id": f"gid://shopify/OrderEditAgreement/{order_id}", "happenedAt": _stamp(at), "reason": "ORDER_EDIT",
+            "sales": [_sale("PRODUCT", added["id"], 1, 57.5, name="عطر المسك", sku="MSK-1")],
+        })  # fmt: skip
+        for name, more in (("totalPriceSet", 57.5), ("totalTaxSet", 7.5)):
+            order[name] = _money(float(order[name]["shopMoney"]["amount"]) + more)
+        self.touch(order_id, at)
+        return "57.50"
+
     def touch(self, order_id: str, at: datetime) -> None:
         self.orders[order_id]["updatedAt"] = _stamp(at)
 
@@ -172,7 +217,10 @@ class ShopifyShop:
         found = re.match(r"\s*(?:query|mutation) (\w+)", asked["query"])
         assert found, "every operation has a name"
         name, values = found[1], asked["variables"]
-        cost = _COSTS.get(name, 10)
+        cost = cost_of(asked["query"])
+        if cost > _MOST:
+            error = {"message": f"Query cost is {cost}", "extensions": {"code": "MAX_COST_EXCEEDED"}}
+            return JSONResponse({"errors": [error]})
         status = {"maximumAvailable": 1000, "currentlyAvailable": self.points, "restoreRate": self.rate}
         if self.points < cost:
             extensions = {"cost": {"requestedQueryCost": cost, "actualQueryCost": None, "throttleStatus": status}}
@@ -202,7 +250,19 @@ class ShopifyShop:
 
     def _order(self, values: Mapping[str, Any]) -> Any:
         order = self._named(values)
-        return {"order": order and {key: value for key, value in order.items() if not key.startswith("_")}}
+        shown = order and {key: value for key, value in order.items() if not key.startswith("_")}
+        names = ("id", "createdAt", "note", "totalRefundedSet")
+        refunds = [{name: refund[name] for name in names} for refund in order["refunds"]] if order else []
+        return {"order": order and {**shown, "refunds": refunds}}
+
+    def _refund(self, values: Mapping[str, Any]) -> Any:
+        found = [
+            refund for order in self.orders.values() for refund in order["refunds"] if refund["id"] == values["id"]
+        ]
+        (refund,) = found
+        lines = _page(refund["refundLineItems"]["nodes"], 40, values["after"])
+        names = ("transactions", "refundShippingLines")
+        return {"refund": {**{name: refund[name] for name in names}, "refundLineItems": lines}}
 
     def _items(self, values: Mapping[str, Any]) -> Any:
         return {"order": {"lineItems": _page(self._named(values)["_items"], self.page_of_items, values["after"])}}
