@@ -70,6 +70,13 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="File with the head of each chain, best on another disk; empty: heads.journal in the home."),
     ] = None
+    checkpoints: Annotated[
+        Path | None,
+        Field(
+            description="Folder of the signed checkpoints, best on another machine; empty: checkpoints beside the"
+            " head journal."
+        ),
+    ] = None
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -77,7 +84,7 @@ class Settings(BaseSettings):
         """Settings of these values and the defaults, whatever the environment says."""
         return cls(_env_prefix="GATEWAY_IGNORED_", **values)
 
-    @field_validator("home", "master_key_file", "authority_ca", "journal")
+    @field_validator("home", "master_key_file", "authority_ca", "journal", "checkpoints")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -91,6 +98,11 @@ class Settings(BaseSettings):
     def journal_file(self) -> Path:
         """Where the head journal is."""
         return self.journal or self.home / "heads.journal"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Where the checkpoints are."""
+        return self.checkpoints or self.journal_file.parent / "checkpoints"
 
     @property
     def is_embedded(self) -> bool:

@@ -20,7 +20,7 @@ from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
-from gateway.pipeline.seal import seal_when_due
+from gateway.pipeline.seal import Sealer
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -73,6 +73,7 @@ class Worker:
         self._name = name
         self._chance = chance
         self._limit = gateway.settings.submissions_in_flight
+        self._sealer = Sealer(gateway)
         self._retry = Retry(self._again, self._pause_of_line)
         exchange = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
         ledger = gateway.ledger
@@ -103,7 +104,7 @@ class Worker:
         await watch_certificates(self._gateway)
 
     async def _seal(self) -> None:
-        await self._gateway.offload(seal_when_due, self._gateway)
+        await self._gateway.offload(self._sealer.look)
 
     async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
         """What nobody asks about in time, looked at by itself."""

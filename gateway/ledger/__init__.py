@@ -5,8 +5,9 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.audit import SYSTEM, chained
-from gateway.ledger.backup import Copied, back_up, put_back
+from gateway.ledger.backup import RESTORED, Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
+from gateway.ledger.checkpoints import ChainAt, Checkpoint, CheckpointFiles, Line
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.fencing import Fenced
@@ -57,6 +58,7 @@ __all__ = [
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",
+    "RESTORED",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
@@ -69,7 +71,10 @@ __all__ = [
     "Band",
     "BrokenLine",
     "Chain",
+    "ChainAt",
     "ChainHead",
+    "Checkpoint",
+    "CheckpointFiles",
     "Claim",
     "Cleared",
     "Copied",
@@ -91,6 +96,7 @@ __all__ = [
     "LastAnswer",
     "Ledger",
     "Limits",
+    "Line",
     "LinkBack",
     "LinkBackState",
     "Loose",

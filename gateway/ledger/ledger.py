@@ -10,6 +10,7 @@ from gateway.ledger.access import Access
 from gateway.ledger.audit import Auditing
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
+from gateway.ledger.checkpoints import Checkpointing
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
@@ -45,6 +46,7 @@ class Ledger(
     Inbox,
     Leases,
     Looking,
+    Checkpointing,
     Queries,
     Auditing,
     Access,

@@ -112,7 +112,7 @@ class Sealing:
     def last_audit_batch(self, taxpayer_id: str) -> AuditBatch | None:
         """How far a taxpayer's log is sealed; None if nothing of it is."""
         with self._database.reading() as connection:
-            return _last(connection, taxpayer_id)
+            return last_batch(connection, taxpayer_id)
 
 
 def batch_hash(batch: AuditBatch) -> str:
@@ -128,13 +128,13 @@ def batch_hash(batch: AuditBatch) -> str:
     return hashlib.sha256(canonical_json(content).encode(errors="replace")).hexdigest()
 
 
-def _last(connection: Connection, taxpayer_id: str) -> AuditBatch | None:
+def last_batch(connection: Connection, taxpayer_id: str) -> AuditBatch | None:
     row = connection.execute(_LAST, {"taxpayer": taxpayer_id}).first()
     return AuditBatch(*row) if row else None
 
 
 def _seal(connection: Connection, owner: str, entries: Sequence[Row[Any]], now: datetime) -> AuditBatch:
-    last = _last(connection, owner)
+    last = last_batch(connection, owner)
     number, seq, digest, previous = (last.number, last.last_seq, last.digest, last.hash) if last else (0, 0, "", "")
     places = []
     for entry in entries:

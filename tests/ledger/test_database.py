@@ -22,7 +22,7 @@ from gateway.errors import Misconfigured, Unavailable
 from gateway.ledger import Ledger, batch_hash, database
 from gateway.ledger.postgresql import with_driver
 from gateway.ledger.tables import METADATA
-from tests.ledger.books import NOW, UNIT, Desk, furnish, maker, sale
+from tests.ledger.books import NOW, UNIT, Desk, furnish, log_holds, maker, sale
 from tests.ledger.raw import REFUSED, raw_connection
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
@@ -144,12 +144,8 @@ def test_an_old_schema_is_brought_up_to_date(url, new_url, ledger, version):
         assert again.allowed_warnings("tp") == ()
         assert list(again.audit_log("tp")) == log
         [batch] = again.audit_batches("tp")
-        assert (batch.number, batch.last_seq, batch.digest, batch.hash) == (
-            1,
-            len(log),
-            sealed.digest,
-            batch_hash(batch),
-        )
+        assert (batch.number, batch.last_seq, batch.digest) == (1, len(log), sealed.digest)
+        assert batch.hash == batch_hash(batch)
         assert again.append(sale("46"), maker("uuid-46"), actor="test", now=NOW).issued.icv == 2
         assert [each.last_seq for each in again.seal_audit(now=NOW)] == [len(log) + 1]
         assert list(again.audit_breaks("tp")) == []
@@ -304,8 +300,6 @@ def test_a_killed_process_leaves_an_unbroken_chain(ledger, url, engine):
         issued = ledger.invoice("tp", uuid)
         assert (issued.icv, issued.hash) == (int(icv), document_hash)
     assert ledger.chain("tp", UNIT.id).head.icv == len(links) + 1
-    while ledger.seal_audit(now=NOW):
-        pass
     due = ledger.claim_submissions(now=NOW, limit=10_000, lease_until=NOW + timedelta(1), worker="w")
     assert len(due) == len(links)
-    assert list(ledger.audit_breaks("tp")) == []
+    assert log_holds(ledger, "tp")
