@@ -77,12 +77,21 @@ class Settings(BaseSettings):
             " head journal."
         ),
     ] = None
+    doctor_hour: Annotated[
+        int | None,
+        Field(ge=0, le=23, description="Hour (Riyadh) after which the books are examined every night; off: never."),
+    ] = 3
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
     def given(cls, **values: Any) -> Self:
         """Settings of these values and the defaults, whatever the environment says."""
         return cls(_env_prefix="GATEWAY_IGNORED_", **values)
+
+    @field_validator("doctor_hour", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return None if value == "off" else value
 
     @field_validator("home", "master_key_file", "authority_ca", "journal", "checkpoints")
     @classmethod

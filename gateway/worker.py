@@ -17,6 +17,7 @@ import structlog
 from gateway.errors import GatewayError
 from gateway.ledger import Due, DueLinkBack, DueNotice, Limits
 from gateway.pipeline.deadlines import raise_alarms
+from gateway.pipeline.doctor import examine_tonight
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
@@ -40,6 +41,8 @@ CERTIFICATES_EVERY: Final = 600.0
 """Seconds between two looks at the certificates; their lists of revocation are fetched far more seldom."""
 SEALS_EVERY: Final = 2.0
 """Seconds between two looks for entries of the audit log that wait for their seal."""
+NIGHT_EVERY: Final = 60.0
+"""Seconds between two looks whether the books are to be examined now."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -63,14 +66,21 @@ class _Kind(Generic[T]):
 
 
 class Worker:
-    """Takes due rows and runs their procedures, many at a time."""
+    """Takes due rows and runs their procedures, many at a time; `nightly`, it sees that the books are examined, too."""
 
     def __init__(
-        self, gateway: Gateway, lines: Lines, *, name: str, chance: Callable[[], float] = random.random
+        self,
+        gateway: Gateway,
+        lines: Lines,
+        *,
+        name: str,
+        nightly: bool = False,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._gateway = gateway
         self._lines = lines
         self._name = name
+        self._nightly = nightly
         self._chance = chance
         self._limit = gateway.settings.submissions_in_flight
         self._sealer = Sealer(gateway)
@@ -94,6 +104,8 @@ class Worker:
             group.create_task(self._regularly(DEADLINES_EVERY, self._watch_deadlines))
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
             group.create_task(self._regularly(SEALS_EVERY, self._seal))
+            if self._nightly:
+                group.create_task(self._regularly(NIGHT_EVERY, self._examine))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
 
@@ -102,6 +114,9 @@ class Worker:
 
     async def _watch_certificates(self) -> None:
         await watch_certificates(self._gateway)
+
+    async def _examine(self) -> None:
+        await examine_tonight(self._gateway, worker=self._name)
 
     async def _seal(self) -> None:
         await self._gateway.offload(self._sealer.look)

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -130,6 +130,14 @@ class CheckpointFiles:
             return (self.folder / CERTIFICATE_FILE).read_text(encoding="ascii", errors="replace")
         except OSError:
             return ""
+
+    def written_at(self) -> datetime | None:
+        """When a line was written last; None if none ever was, or the folder cannot be looked into."""
+        try:
+            moments = [each.stat().st_mtime for each in self._files()]
+        except OSError:
+            return None
+        return datetime.fromtimestamp(max(moments), UTC) if moments else None
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob(f"*{_ENDING}"))

@@ -19,6 +19,7 @@ from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
+from gateway.ledger.nights import Nights
 from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
@@ -47,6 +48,7 @@ class Ledger(
     Leases,
     Looking,
     Checkpointing,
+    Nights,
     Queries,
     Auditing,
     Access,

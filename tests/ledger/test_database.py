@@ -247,6 +247,23 @@ def test_a_damaged_file_is_named_as_such(url, ledger):
         Ledger.open(url).taxpayers()
 
 
+ANOTHER = """
+import sys
+from gateway.ledger import Ledger
+with Ledger.open(sys.argv[1]) as ledger:
+    ledger.put_mark("said by", "another process")
+"""
+
+
+@pytest.mark.only("sqlite")
+def test_a_ledger_that_is_opened_twice_stays_one_with_other_processes(url, ledger):
+    """Whoever closes a file lets go of all locks its process has on it; others would take the ledger to be at rest."""
+    assert ledger.taxpayers()
+    Ledger.open(url).close()
+    subprocess.run([sys.executable, "-c", ANOTHER, url], cwd=Path(__file__).parents[2], check=True)
+    assert ledger.mark("said by") == "another process"
+
+
 @pytest.mark.only("sqlite")
 def test_sqlite_is_told_to_lose_nothing(ledger):
     with ledger._database.writing() as connection:

@@ -44,6 +44,8 @@ class Look:
     settings: Settings
     since: Since = None
     jobs: int = 1
+    whole_files: bool = False
+    """Whether the checkpoints outside are read from their beginning in any case."""
     tell: Callable[[int], None] = lambda count: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     documents: int = field(default=0, init=False)
@@ -66,7 +68,7 @@ class Look:
         outside = Outside(
             self.ledger,
             CheckpointFiles(self.settings.checkpoints_folder),
-            goes_on=self.since is not None,
+            goes_on=self.since is not None and not self.whole_files,
             now=self.now(),
         )
         yield from outside.symptoms()
