@@ -15,6 +15,7 @@ from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.moving import Moved, move
+from gateway.ledger.nights import CHECKPOINTS_BOOKMARK
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
 from gateway.ledger.revocations import KeptList
@@ -55,6 +56,7 @@ from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, bat
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "CHECKPOINTS_BOOKMARK",
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",

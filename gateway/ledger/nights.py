@@ -12,12 +12,12 @@ from gateway.ledger.tables import MARK
 
 _NIGHT: Final = "night"
 _BOOKMARK: Final = "doctor:"
-_KEPT_BOOKMARKS: Final = frozenset({"doctor:checkpoints"})
-"""Says where the files outside ended, which nothing else knows."""
+CHECKPOINTS_BOOKMARK: Final = "doctor:checkpoints"
+"""Says where the files outside ended, which nothing else knows; a new beginning keeps it."""
 
 
 class Nights:
-    """The turns, and the bookmarks that a new beginning forgets."""
+    """The turns, and forgetting bookmarks."""
 
     _database: Database
 
@@ -48,8 +48,13 @@ class Nights:
         """The next look that goes on from the last one begins at the beginning of every chain and log."""
         with self._database.writing() as connection:
             names = connection.execute(select(MARK.c.name).where(MARK.c.name.startswith(_BOOKMARK, autoescape=True)))
-            for name in set(names.scalars()) - _KEPT_BOOKMARKS:
+            for name in set(names.scalars()) - {CHECKPOINTS_BOOKMARK}:
                 connection.execute(update(MARK).where(MARK.c.name == name).values(value=""))
+
+    def forget_checkpoints(self) -> None:
+        """Where the files outside ended counts no longer: they are lost."""
+        with self._database.writing() as connection:
+            connection.execute(update(MARK).where(MARK.c.name == CHECKPOINTS_BOOKMARK).values(value=""))
 
 
 def _read(connection: Connection) -> dict[str, Any] | None:

@@ -10,12 +10,11 @@ from typing import Final
 from cryptography import x509
 
 from gateway.keys import CERTIFICATE, fingerprint, verifies
-from gateway.ledger import RESTORED, Checkpoint, CheckpointFiles, Ledger, Line, iso
+from gateway.ledger import CHECKPOINTS_BOOKMARK, RESTORED, Checkpoint, CheckpointFiles, Ledger, Line, iso
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
 
 LONG: Final = timedelta(hours=2)
 """A batch that has no checkpoint for so long was forgotten: they are written every hour at least."""
-_MARK: Final = "doctor:checkpoints"
 
 
 class Outside:
@@ -62,7 +61,7 @@ class Outside:
                 yield from self._shrunk(line, line.checkpoint)
             previous, last = line.digest, line
         if last and self._sound:
-            self._ledger.put_mark(_MARK, json.dumps([last.file, last.number, last.digest]))
+            self._ledger.put_mark(CHECKPOINTS_BOOKMARK, json.dumps([last.file, last.number, last.digest]))
 
     def _beginning(self) -> tuple[tuple[str, int], str]:
         """The line to begin after, and its digest; from the start if it is another now."""
@@ -73,7 +72,7 @@ class Outside:
     def _bookmark(self) -> tuple[str, int, str]:
         """The line at which they were sound at the last look: file, number, digest."""
         try:
-            file, number, digest = json.loads(self._ledger.mark(_MARK) or "")
+            file, number, digest = json.loads(self._ledger.mark(CHECKPOINTS_BOOKMARK) or "")
             return str(file), int(number), str(digest)
         except (ValueError, TypeError):
             return "", 0, ""
