@@ -92,13 +92,16 @@ class CheckpointFiles:
         self.folder = folder
 
     def append(
-        self, checkpoints: Sequence[Checkpoint], sign: Sign, *, key: str, certificate: str, now: datetime
+        self, due: Callable[[], Sequence[Checkpoint]], sign: Sign, *, key: str, certificate: str, now: datetime
     ) -> None:
-        """Return once these stand on the disk. Unavailable: they do not, or not all of them; say them again later."""
+        """Return once these stand on the disk. Unavailable: they do not, or not all of them; say them again later.
+
+        `due` is asked when no other process can write, so that no line says less than the ones before.
+        """
         try:
             with self._locked():
                 self._keep_certificate(certificate)
-                self._append(checkpoints, sign, key, now)
+                self._append(due(), sign, key, now)
         except OSError as error:
             raise _unwritable(self.folder, error) from None
 

@@ -5,6 +5,7 @@ what is missing follows by itself.
 """
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -62,13 +63,13 @@ class Sealer:
     def _write(self, now: datetime, *, everybody: bool) -> None:
         if not (everybody or self._owing):
             return
-        due = self._gateway.ledger.checkpoints_due(None if everybody else self._owing)
+        due = partial(self._gateway.ledger.checkpoints_due, None if everybody else frozenset(self._owing))
         try:
             key = self._gateway.sealing_key()
             self._files.append(due, key.sign, key=key.fingerprint, certificate=key.pem, now=now)
         except GatewayError as error:
             self._not_before = now + AGAIN
-            log.error("checkpoint_failed", error=str(error), taxpayers=len(due))
+            log.error("checkpoint_failed", error=str(error), taxpayers=len(self._owing))
             return
         self._owing.clear()
         if everybody:

@@ -157,10 +157,10 @@ def test_lines_of_another_key_and_another_certificate_are_refused(books, file):
     other = MasterKey(bytes(range(32)))
     with Ledger.open(f"sqlite:///{books.home / 'other.db'}") as elsewhere:
         forger = sealing_key(other, elsewhere, now=lambda: datetime.now(UTC))
+    files = CheckpointFiles(books.checkpoints_folder)
     with Ledger.open(books.ledger_url) as ledger:
         due = ledger.checkpoints_due()
-    files = CheckpointFiles(books.checkpoints_folder)
-    files.append(due, forger.sign, key=forger.fingerprint, certificate=forger.pem, now=datetime.now(UTC))
+    files.append(lambda: due, forger.sign, key=forger.fingerprint, certificate=forger.pem, now=datetime.now(UTC))
     assert [code for code, _ in outside(books)] == ["checkpoint.line"]
     (books.checkpoints_folder / "seal.pem").write_text(forger.pem)
     assert {code for code, _ in outside(books)} == {"checkpoint.line", "checkpoint.certificate"}
@@ -209,7 +209,7 @@ def overlooked(books, file, seeds):
             gateway.ledger.seal_audit(now=gateway.now())
             key = gateway.sealing_key()
             CheckpointFiles(books.checkpoints_folder).append(
-                gateway.ledger.checkpoints_due(), key.sign, key=key.fingerprint, certificate=key.pem, now=gateway.now()
+                gateway.ledger.checkpoints_due, key.sign, key=key.fingerprint, certificate=key.pem, now=gateway.now()
             )
     assert outside(books) == []
     sound = file.read_bytes()
