@@ -52,7 +52,7 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
-from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_fault, batch_hash, nothing_sealed
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
@@ -124,11 +124,13 @@ __all__ = [
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_fault",
     "batch_hash",
     "canonical_json",
     "chained",
     "iso",
     "move",
+    "nothing_sealed",
     "put_back",
     "read_heads",
     "role_sql",

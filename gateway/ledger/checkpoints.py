@@ -158,6 +158,8 @@ class CheckpointFiles:
         sync_folder(path)
 
     def _append(self, checkpoints: Sequence[Checkpoint], sign: Sign, key: str, now: datetime) -> None:
+        if not checkpoints:
+            return
         before = self._files()
         month = self.folder / f"{iso(now)[:7]}{_ENDING}"
         # A clock that was set back does not begin a file before the last one.

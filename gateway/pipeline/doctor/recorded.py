@@ -13,10 +13,11 @@ from gateway.ledger import (
     Entry,
     Ledger,
     Witnessed,
-    batch_hash,
+    batch_fault,
     canonical_json,
     chained,
     iso,
+    nothing_sealed,
 )
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
 
@@ -57,7 +58,7 @@ class Reader:
         """What is wrong of the batches after one, and the last of them. They are read after the entries, of which
         `sealed` had a place: those that are sealed meanwhile do not confuse."""
         for batch, there in self._ledger.batches(self._owner, before.number):
-            if wrong := _wrong_of(batch, there, before):
+            if wrong := batch_fault(batch, there, before):
                 self._sound = False
                 place: dict[str, str | int] = {"taxpayer": self._owner, "batch": batch.number, "entry": batch.last_seq}
                 yield symptom("audit.batch", place, number=batch.number, what=wrong)
@@ -75,7 +76,7 @@ class Reader:
     def _beginning(self) -> tuple[int, str, AuditBatch]:
         """The entry that is due first, the hash before it and the batch before; from the start if the bookmark's entry
         or its batch is another now."""
-        first = AuditBatch(self._owner, 0, 0, "", "", "", "")
+        first = nothing_sealed(self._owner)
         try:
             kept = json.loads(self._ledger.mark(self._mark) or "") if self._goes_on else {}
             seq, there, number, batch_there = int(kept["seq"]), kept["hash"], int(kept["batch"]), kept["batch_hash"]
@@ -84,19 +85,6 @@ class Reader:
         batch = next(self._ledger.audit_batches(self._owner, after=number - 1), first)
         is_same = self._ledger.entry_hash_at(self._owner, seq) == there
         return (seq + 1, there, batch) if is_same and batch.hash == batch_there else (1, "", first)
-
-
-def _wrong_of(batch: AuditBatch, there: str | None, before: AuditBatch) -> str:
-    """What is wrong of a batch: `there` is the hash of the entry it ends at. Empty if nothing is."""
-    if batch.number != before.number + 1:
-        return f"follows number {before.number}"
-    if batch.previous != before.hash:
-        return "does not carry the hash of the one before"
-    if batch.hash != batch_hash(batch):
-        return "was changed, its hash does not fit"
-    if not before.last_seq < batch.last_seq or batch.digest != there:
-        return f"does not end at entry {batch.last_seq} as it stands"
-    return ""
 
 
 def _entry_symptoms(entry: Entry, seq: int, due: int, previous: str) -> Iterator[Symptom]:
