@@ -8,8 +8,9 @@ from gateway.ledger.appearance import EVERY_UNIT
 from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
 from gateway.ledger.audit import SYSTEM, chained
 from gateway.ledger.audit_pages import AuditFilter, AuditPage
-from gateway.ledger.backup import Copied, back_up, put_back
+from gateway.ledger.backup import RESTORED, Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
+from gateway.ledger.checkpoints import ChainAt, Checkpoint, CheckpointFiles, Line
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
@@ -18,6 +19,7 @@ from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.moving import Moved, move
+from gateway.ledger.nights import CHECKPOINTS_BOOKMARK
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter, cursor_of, read_cursor
 from gateway.ledger.revocations import KeptList
@@ -56,15 +58,17 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
-from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_fault, batch_hash, nothing_sealed
 from gateway.ledger.taxed import Place, TaxedRow
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "CHECKPOINTS_BOOKMARK",
     "EVERY_UNIT",
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",
+    "RESTORED",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
@@ -83,7 +87,10 @@ __all__ = [
     "Band",
     "BrokenLine",
     "Chain",
+    "ChainAt",
     "ChainHead",
+    "Checkpoint",
+    "CheckpointFiles",
     "Claim",
     "Cleared",
     "Copied",
@@ -110,6 +117,7 @@ __all__ = [
     "LastAnswer",
     "Ledger",
     "Limits",
+    "Line",
     "LinkBack",
     "LinkBackState",
     "Look",
@@ -139,12 +147,14 @@ __all__ = [
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_fault",
     "batch_hash",
     "canonical_json",
     "chained",
     "cursor_of",
     "iso",
     "move",
+    "nothing_sealed",
     "put_back",
     "read_cursor",
     "read_heads",

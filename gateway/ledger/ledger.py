@@ -13,6 +13,7 @@ from gateway.ledger.audit import Auditing
 from gateway.ledger.audit_pages import AuditPages
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
+from gateway.ledger.checkpoints import Checkpointing
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
@@ -23,6 +24,7 @@ from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
+from gateway.ledger.nights import Nights
 from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.polls import Polls, Renewals
 from gateway.ledger.queries import Queries
@@ -57,6 +59,8 @@ class Ledger(
     Archiving,
     Exporting,
     Looking,
+    Checkpointing,
+    Nights,
     Queries,
     Evidence,
     Auditing,

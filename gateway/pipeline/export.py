@@ -28,7 +28,7 @@ from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CsidRecord, Expo
 from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal
 from gateway.pipeline.archive import PDF, ending_of, read_archived
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.seal import seal
+from gateway.pipeline.seal import Sealer
 from gateway.verifier import single_file
 from gateway.verifier.books import canonical
 from gateway.verifier.verify import FORMAT, MANIFEST, SEAL, VERSIONS
@@ -174,7 +174,7 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
             lost = fenced[chain.id].journal if chain.id in fenced else None
             known = {"icv": lost.icv, "hash": lost.hash} if lost else None
             chains.append({"id": chain.id, "unit": unit, "head": head, "sealed_at": sealed, "lost_after_head": known})
-    seal(gateway)  # so that the log has every document up to these heads
+    Sealer(gateway).seal()  # so that the log has every document up to these heads
     span = ledger.audit_span(taxpayer_id, scope.begins, scope.ends)
     return {
         "chains": chains,
