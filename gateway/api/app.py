@@ -77,5 +77,5 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in (orders, notes, invoices, deadlines, exports, validate, units, hooks, health, metrics):
         app.include_router(room.router)
-    openapi.complete(app, *units.BODIES)
+    openapi.complete(app, *units.BODIES, *exports.BODIES)
     return app

@@ -100,7 +100,7 @@ class Batches:
             self._seals[batch["number"]] = (batch["last_seq"], batch["hash"])
 
     def agrees(self, number: int, last_seq: int, seal: str) -> bool:
-        """Whether a batch is this one. Of those before the package begins, or that could not be read, nothing is known."""
+        """Whether a batch is this one; of those before the package begins, or not read, nothing is known."""
         if number < self._first or not self.is_read:
             return True
         return self._seals.get(number) == (last_seq, seal)

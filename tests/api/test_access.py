@@ -27,6 +27,11 @@ FOR = {
     ("get", "/v1/deadlines"): {"accountant", "auditor", "admin"},
     ("get", "/v1/deadlines/notice"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
+    ("post", "/v1/exports"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/exports"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/exports/{id}"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/exports/{id}/package"): {"accountant", "auditor", "admin"},
+    ("delete", "/v1/exports/{id}"): {"accountant", "auditor", "admin"},
     ("post", "/v1/validate"): EVERYONE,
     ("post", "/v1/units"): {"admin"},
     ("get", "/v1/units"): {"accountant", "auditor", "admin"},
@@ -35,7 +40,7 @@ FOR = {
 }
 OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
 
-PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id}
+PLACES = {"{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id, "{id}": UUID}
 
 
 def path_of(route):
