@@ -38,6 +38,7 @@ class May(StrEnum):
     CORRECT = "correct documents"
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
+    REMOVE_PACKAGES = "remove packages"
     READ_REPORTS = "read reports"
     READ_AUDIT = "read the audit log"
     SHARE = "give out links"
@@ -55,6 +56,7 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.REVOKE_LINKS: frozenset({Role.ADMIN}),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.REMOVE_PACKAGES: frozenset({Role.ACCOUNTANT, Role.ADMIN}),
     May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
     May.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     May.SEE_UNITS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
@@ -154,3 +156,4 @@ AuditReader = Annotated[Caller, Depends(requires(May.READ_AUDIT))]
 Overseer = Annotated[Caller, Depends(requires(May.SEE_UNITS))]
 Operator = Annotated[Caller, Depends(requires(May.RUN_UNITS))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]
+Remover = Annotated[Caller, Depends(requires(May.REMOVE_PACKAGES))]

@@ -2,13 +2,14 @@
 
 import asyncio
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.api.access import Examiner, Served
+from gateway.api.access import Examiner, Remover, Served
+from gateway.api.bodies import described, read_body
 from gateway.api.openapi import problem_because
 from gateway.issued import Status
 from gateway.pipeline.export import Scope
@@ -19,7 +20,7 @@ router = APIRouter(tags=["exports"])
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_because("Another package is being made, or it is not ready")}
 
 
-class Asked(BaseModel):
+class ExportAsked(BaseModel):
     """Which documents; what is left out does not narrow it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -31,15 +32,26 @@ class Asked(BaseModel):
     buyer: Annotated[str, Field(max_length=200, description="Part of the name, or the VAT number")] = ""
 
 
+BODIES: Final = (ExportAsked,)
+"""Of these routes; see gateway.api.bodies."""
+
+
 def _jobs(request: Request) -> ExportJobs:
     jobs: ExportJobs = request.app.state.exports
     return jobs
 
 
-@router.post("/v1/exports", status_code=202, summary="Have a sealed package made", responses=_CONFLICT)
-async def post_export(asked: Asked, request: Request, gateway: Served, who: Examiner) -> dict[str, Any]:
+@router.post(
+    "/v1/exports",
+    status_code=202,
+    summary="Have a sealed package made",
+    openapi_extra=described(ExportAsked),
+    responses=_CONFLICT,
+)
+async def post_export(request: Request, gateway: Served, who: Examiner) -> dict[str, Any]:
     """Documents, answers, chains, audit log, certificates, an index and a verifier, in one sealed ZIP. Asked for the
     same again, one that was interrupted goes on."""
+    asked = await read_body(request, ExportAsked)
     scope = Scope(asked.since, asked.until, tuple(asked.units), tuple(map(str, asked.status)), asked.buyer)
     made, work = await gateway.offload(_jobs(request).ask, who.taxpayer_id, scope, actor=who.actor)
     running: set[asyncio.Task[None]] = request.app.state.exporting
@@ -75,7 +87,7 @@ async def get_package(id: str, request: Request, gateway: Served, who: Examiner)
 
 
 @router.delete("/v1/exports/{id}", status_code=204, summary="Remove a package", responses=_CONFLICT)
-async def delete_export(id: str, request: Request, gateway: Served, who: Examiner) -> Response:  # noqa: A002
+async def delete_export(id: str, request: Request, gateway: Served, who: Remover) -> Response:  # noqa: A002
     """The documents stay where they are; another package can be made of them."""
     await gateway.offload(_jobs(request).delete, who.taxpayer_id, id)
     return Response(status_code=204)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from gateway.api.access import Caller, Operator, Overseer, Served
-from gateway.api.openapi import problem_because, schema_ref
+from gateway.api.bodies import described, read_body
+from gateway.api.openapi import problem_because
 from gateway.errors import Conflict, Forbidden, Unknown
 from gateway.pipeline.connect import register
 from gateway.pipeline.gateway import Gateway, Lines
@@ -55,36 +55,20 @@ class Renewal(_Body):
 
 
 BODIES: Final = (Onboarding, Renewal)
-"""Of these routes. They are read in the routes, so a caller without a key learns nothing of them but 401."""
-
-B = TypeVar("B", bound=_Body)
-
-
-async def _read(request: Request, model: type[B]) -> B:
-    """What the body says; RequestValidationError, without what stood in it, lists what is wrong."""
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as error:
-        wrong = [{"loc": ("body", *each["loc"]), "msg": each["msg"]} for each in error.errors(include_input=False)]
-    raise RequestValidationError(wrong)
-
-
-def _described(model: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": schema_ref(model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+"""Of these routes; see gateway.api.bodies."""
 
 
 @router.post(
     "/v1/units",
     status_code=201,
     summary="Take a unit into operation",
-    openapi_extra=_described(Onboarding),
+    openapi_extra=described(Onboarding),
     responses=_ANSWERS,
 )
 async def post_unit(request: Request, gateway: Served, who: Operator) -> dict[str, Any]:
     """Takes some ten exchanges with the authority. A run that broke off goes on where it stopped when the call is
     repeated; a unit in operation is given a new certificate and chain."""
-    body = await _read(request, Onboarding)
+    body = await read_body(request, Onboarding)
     unit = unit_of(body.unit, gateway.settings.environment)
     if unit.taxpayer_id != who.taxpayer_id:
         raise Forbidden(
@@ -116,12 +100,12 @@ async def get_units(gateway: Served, who: Overseer) -> dict[str, Any]:
 @router.post(
     "/v1/units/{unit_id}/renew",
     summary="Renew a unit's certificate",
-    openapi_extra=_described(Renewal),
+    openapi_extra=described(Renewal),
     responses=_ANSWERS,
 )
 async def post_renewal(unit_id: str, request: Request, gateway: Served, who: Operator) -> dict[str, Any]:
     """The certificate in use works on until the new one is there. A run that broke off goes on where it stopped."""
-    body = await _read(request, Renewal)
+    body = await read_body(request, Renewal)
     with _alone(request, who, unit_id):
         await renew(
             gateway,

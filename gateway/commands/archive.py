@@ -52,7 +52,9 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         standing = sum(each.lifted_at is None for each in gateway.ledger.holds(owner))
         place, years = gateway.archive.name, gateway.settings.retention_years
     if as_json:
-        print_json({"place": place, "retention_years": years, "holds": standing, **counts._asdict()})
+        end = counts.first_end and counts.first_end.astimezone(RIYADH).isoformat()
+        facts = {"place": place, "retention_years": years, "holds": standing}
+        print_json({**facts, **counts._asdict(), "first_end": end})
         return
     rows = (
         ("place", place),
@@ -60,6 +62,7 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         ("waiting to be archived", f"{counts.waiting:,}" + (f", failing: {counts.error}" if counts.failing else "")),
         ("deleted after their time", f"{counts.disposed:,}"),
         ("kept after the tax period", f"{years} years"),
+        ("first end of a file's time", f"{counts.first_end.astimezone(RIYADH):%Y-%m-%d}" if counts.first_end else ""),
         ("holds that stand", standing),
     )
     table("Archive", ("", " "), rows)

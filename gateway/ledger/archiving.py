@@ -83,7 +83,8 @@ class Plan(NamedTuple):
 
 
 class ArchiveCounts(NamedTuple):
-    """How a taxpayer's archive stands: files and bytes there, files deleted, documents that wait, and failed so far."""
+    """How a taxpayer's archive stands: files and bytes there, files deleted, documents that wait, and failed so far;
+    `first_end` is when the time of a file that is there ends first."""
 
     files: int
     size: int
@@ -91,6 +92,7 @@ class ArchiveCounts(NamedTuple):
     waiting: int
     failing: int
     error: str
+    first_end: datetime | None
 
 
 class Archiving:
@@ -172,6 +174,11 @@ class Archiving:
                 return
             after = files[-1].key
 
+    def is_archived(self, key: str) -> bool:
+        """Whether a file of this key is on record."""
+        with self._database.reading() as connection:
+            return connection.execute(select(1).where(_FILE.key == key)).first() is not None
+
     def unarchived(self, before: datetime) -> Iterator[tuple[str, str]]:
         """Taxpayer and UUID of documents with a final answer that have no file and wait for none."""
         has = select(1).where(_FILE.document_uuid == t.SUBMISSION.c.document_uuid, _FILE.name.in_(FINAL))
@@ -187,16 +194,16 @@ class Archiving:
     def archive_counts(self, taxpayer_id: str) -> ArchiveCounts:
         """How the archive of a taxpayer stands."""
         gone = select(func.count()).select_from(DISPOSED).where(_GONE.taxpayer_id == taxpayer_id)
-        files = select(func.count(), func.coalesce(func.sum(_FILE.size), 0)).where(
-            _FILE.taxpayer_id == taxpayer_id, ~_is_disposed()
-        )
+        sums = (func.count(), func.coalesce(func.sum(_FILE.size), 0), func.min(_FILE.keep_until))
+        files = select(*sums).where(_FILE.taxpayer_id == taxpayer_id, ~_is_disposed())
         mine = (_TASK.taxpayer_id == taxpayer_id, _TASK.next_at.is_not(None))
         failing = select(func.count(), func.max(_TASK.error)).where(*mine, _TASK.error != "")
         with self._database.reading() as connection:
-            count, size = connection.execute(files).one()
+            count, size, end = connection.execute(files).one()
             waiting = connection.execute(select(func.count()).select_from(ARCHIVE_TASK).where(*mine)).scalar_one()
             failed, error = connection.execute(failing).one()
-            return ArchiveCounts(count, size, connection.execute(gone).scalar_one(), waiting, failed, error or "")
+            disposed = connection.execute(gone).scalar_one()
+            return ArchiveCounts(count, int(size), disposed, waiting, failed, error or "", end)
 
     # --- what may not be deleted --------------------------------------------------------------------------------------
 

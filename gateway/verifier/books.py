@@ -67,6 +67,8 @@ class Chain:
         if not self.is_read:
             return
         head = self._about["head"]
+        if self._noted and max(self._noted) > head["icv"]:
+            yield Fault("audit.checkpoint", f"chain {self.id}", f"It went to {max(self._noted)}, now to {head['icv']}.")
         if (self._icv - 1, self._pih) != (head["icv"], head["hash"]):
             yield Fault("chain.head", f"chain {self.id}", f"It ends at {self._icv - 1}, the head is {head['icv']}.")
         if self._documents >= 0 and self._documents != self._about["documents"]:
@@ -79,11 +81,11 @@ class Batches:
 
     def __init__(self, about: dict[str, Any], taxpayer: str) -> None:
         self._taxpayer, self._number, self._hash = taxpayer, about["first_batch"], about["before_batch"]
+        self._first = self._number
         self.is_read = True
         self.ends: dict[int, str] = {}
         """The hash of the log at the entry that each of them ends with."""
-        self.hashes: dict[int, tuple[int, str]] = {}
-        """Of each number the last entry and the hash."""
+        self._seals: dict[int, tuple[int, str]] = {}  # of each number the last entry and the hash
 
     def follow(self, part: str, batches: list[dict[str, Any]]) -> Iterator[Fault]:
         """The faults of these batches."""
@@ -95,7 +97,13 @@ class Batches:
             self.is_read = True
             self._number, self._hash = batch["number"] + 1, batch["hash"]
             self.ends[batch["last_seq"]] = batch["digest"]
-            self.hashes[batch["number"]] = (batch["last_seq"], batch["hash"])
+            self._seals[batch["number"]] = (batch["last_seq"], batch["hash"])
+
+    def agrees(self, number: int, last_seq: int, seal: str) -> bool:
+        """Whether a batch is this one; of those before the package begins, or not read, nothing is known."""
+        if number < self._first or not self.is_read:
+            return True
+        return self._seals.get(number) == (last_seq, seal)
 
     def skip(self) -> None:
         """A part could not be read, which was said already."""

@@ -356,8 +356,7 @@ class Verification:
         except (ValueError, KeyError, TypeError) as error:
             self._say([Fault("audit.checkpoint", part, f"{error}.")])
             return batches, {}
-        here = batches.hashes.get(said["batch"])
-        if said["taxpayer"] != owner or (here and here != (said["entries"], said["hash"])):
+        if not batches.agrees(said["batch"], said["entries"], said["hash"]) or said["taxpayer"] != owner:
             self._say([Fault("audit.checkpoint", part, f"It has {said['entries']} entries, with another hash.")])
         self.report.about["checkpoint"] = said["at"]
         return batches, {each["chain"]: {each["icv"]: each["hash"]} for each in said["chains"]}

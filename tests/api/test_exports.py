@@ -47,6 +47,8 @@ def test_an_auditor_carries_a_package_away(auditor, tmp_path):
 def test_what_is_refused(auditor, quiet):
     problem(quiet.as_role("integrator").post("/v1/exports", json={}), 403)
     problem(auditor.post("/v1/exports", json={"status": ["x"]}), 422)
+    problem(auditor.post("/v1/exports", json={"since": "2026-01-01"}), 422)
+    problem(auditor.with_key("").post("/v1/exports", content=b"{"), 401)
     problem(auditor.get("/v1/exports/none"), 404)
     problem(auditor.get("/v1/exports/..%2f..%2fledger/package"), 404)
     failed = ready(auditor, auditor.post("/v1/exports", json={"units": ["x"]}).json()["id"])

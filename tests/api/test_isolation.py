@@ -7,7 +7,7 @@ import pytest
 
 from gateway.ledger import AuditFilter
 from gateway.pipeline.api_keys import Role
-from tests.api.conftest import problem
+from tests.api.conftest import problem, wait_for
 from tests.api.test_access import OPEN
 from tests.api.test_invoices import OTHER, stranger_to
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
@@ -21,6 +21,7 @@ BODIES = {
     "/v1/invoices/{uuid}/debit-notes": {"id": "A", "lines": order(1)["lines"]},
     "/v1/invoices/{uuid}/correction": order(1),
     "/v1/units/{unit_id}/renew": {"otp": "123456"},
+    "/v1/quarantine/{number}/dismissal": {"reason": "Not ours."},
 }
 
 
@@ -28,7 +29,19 @@ BODIES = {
 def victim(quiet):
     """A document of the owner, and every secret word of it that must not come back."""
     made = quiet.issue(1, buyer=BUSINESS | {"name": "شركة لا تُرى"})
+    waiting = {
+        "topic": "order.created",
+        "order_id": "SO-2",
+        "delivery_id": "1",
+        "body": b"{}",
+        "now": quiet.gateway.now(),
+    }
+    quiet.ledger.add_notice(OWNER, CONNECTION, **waiting)
+    package = quiet.as_role("auditor").post("/v1/exports", json={}).json()["id"]
+    wait_for(lambda: quiet.get(f"/v1/exports/{package}").json()["state"], lambda state: state == "ready")
     return {
+        "{number}": "1",
+        "{id}": package,
         "{uuid}": made["uuid"],
         "{connection}": CONNECTION,
         "{order_id}": "SO-1",

@@ -1,6 +1,7 @@
 """The verifier alone: what it needs, what it proves, and what whoever has a key of their own cannot do."""
 
 import ast
+import base64
 import hashlib
 import json
 import subprocess
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
@@ -19,6 +21,7 @@ from gateway.package import make_seal
 from gateway.verifier import CODES, single_file, verify
 from gateway.verifier import verify as verifier_of
 from gateway.verifier.books import canonical
+from tests.installation import OWNER
 from tests.package.books import new_seal
 from tests.package.tampering import read, write
 
@@ -118,7 +121,7 @@ def test_a_seal_by_another_certificate_is_told_from_the_one_that_is_trusted(pack
 # --- who seals what they changed --------------------------------------------------------------------------------------
 
 
-def resealed(package, path, change) -> list[tuple[str, str]]:
+def resealed(package, path, change, seal=None) -> list[tuple[str, str]]:
     """Change files, put them into list and manifest as they are now, seal with a key of one's own: the faults, parts
     without what follows a comma."""
     files = read(package)
@@ -127,11 +130,13 @@ def resealed(package, path, change) -> list[tuple[str, str]]:
     order = [each["path"] for each in lines]
     files.pop("seal.xml")
     change(files, manifest)
+    order += [name for name in files if name not in order]
     listed = [{"path": name, "sha256": digest(files[name])} for name in order if name in files]
     content = b"".join(canonical(each) + b"\n" for each in listed)
     manifest["files"]["sha256"] = digest(content)
     sealed = canonical(manifest)
-    last = {"files.jsonl": content, "manifest.json": sealed, "seal.xml": make_seal(sealed, *new_seal("forger"))}
+    key, certificates = seal or new_seal("forger")
+    last = {"files.jsonl": content, "manifest.json": sealed, "seal.xml": make_seal(sealed, key, certificates)}
     folder = path / "forged"
     for name, data in {**files, **last}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -259,6 +264,73 @@ def test_an_audit_entry_that_was_changed_breaks_the_log(package, tmp_path):
         files[name] = files[name].replace(b'"actor":"tests"', b'"actor":"nobody"', 1)
 
     assert {code for code, _ in resealed(package, tmp_path, change)} == {"audit.break"}
+
+
+def checkpoint(seal, files, manifest, before_it_is_signed=(), **changes) -> None:
+    """Put a signed checkpoint of all there is into a package, but for some changes."""
+    key, (certificate,) = seal
+    batch = json.loads(files[first(files, "audit/batches")].splitlines()[-1])
+    _, links = chain_of(files)
+    chain = {"chain": manifest["chains"][0]["id"], "icv": links[-1]["icv"], "hash": links[-1]["hash"]}
+    body = {
+        "taxpayer": OWNER, "entries": batch["last_seq"], "batch": batch["number"], "hash": batch["hash"], "at": "now",
+        "chains": [chain], "format": 1, "previous": "", "key": certificate.fingerprint(SHA256()).hex(),
+    }  # fmt: skip
+    body |= dict(before_it_is_signed)
+    said = canonical(body)
+    signed = base64.b64encode(key.sign(said, ec.ECDSA(SHA256())))
+    files["audit/checkpoint"] = canonical({**body, **changes}) + b" " + signed + b"\n"
+    manifest["audit"]["checkpoint"] = {"path": "audit/checkpoint"}
+
+
+def test_log_and_chains_go_as_far_as_the_signed_checkpoint_says(package, tmp_path):
+    seal = new_seal("seal")
+    assert resealed(package, tmp_path, lambda *what: checkpoint(seal, *what), seal) == []
+    assert any("signed checkpoint of now" in each for each in verify(tmp_path / "forged").proved)
+
+
+def test_a_checkpoint_that_was_changed_or_is_anothers_is_none(package, tmp_path):
+    seal = new_seal("seal")
+    for changes, key in (({"entries": 1}, seal), ({}, new_seal("other")), ({"key": "00"}, seal)):
+
+        def change(files, manifest, changes=changes, key=key):
+            checkpoint(key, files, manifest, **changes)
+
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        assert resealed(package, folder, change, seal) == [("audit.checkpoint", "audit/checkpoint")]
+
+
+@pytest.mark.parametrize("changes", [{"batch": 99}, {"chains": [{"chain": "", "icv": 99, "hash": "x"}]}], ids=str)
+def test_a_checkpoint_that_goes_further_is_found(package, tmp_path, changes):
+    """So it is when the end of the books was cut off before they were exported."""
+    seal = new_seal("seal")
+
+    def change(files, manifest):
+        for chain in changes.get("chains", ()):
+            chain["chain"] = manifest["chains"][0]["id"]
+        checkpoint(seal, files, manifest, before_it_is_signed=changes)
+
+    assert [code for code, _ in resealed(package, tmp_path, change, seal)] == ["audit.checkpoint"]
+
+
+@pytest.mark.parametrize("what", ["chain", "log"])
+def test_what_does_not_go_as_far_as_the_checkpoint_is_found(package, tmp_path, what):
+    """Books that were cut off and sealed again by whoever has the key, but not the checkpoint of before."""
+    seal = new_seal("seal")
+
+    def change(files, manifest):
+        checkpoint(seal, files, manifest)
+        name, links = chain_of(files)
+        if what == "chain":
+            links[-1]["hash"] = "A" * 43 + "="
+            put_chain(files, name, links)
+        else:
+            name = first(files, "audit/batches")
+            files[name] = files[name].replace(b'"sealed_at":"2', b'"sealed_at":"3')
+
+    codes = {code for code, _ in resealed(package, tmp_path, change, seal)}
+    assert "audit.checkpoint" in codes or "audit.batch" in codes
+    assert ("audit.checkpoint" in codes) == (what == "chain")
 
 
 def test_a_manifest_of_another_form_is_said_to_be_one(package, tmp_path):

@@ -157,6 +157,8 @@ def test_the_doctor_names_what_is_wrong_with_a_file(settled):
     (gateway.archive.root / "stranger").write_bytes(b"")
     found = {each.code: each.where["file"] for each in archive_symptoms(gateway.ledger, gateway.archive, gateway.now())}
     assert found == {"archive.missing": missing, "archive.changed": changed, "archive.extra": "stranger"}
+    quick = archive_symptoms(gateway.ledger, gateway.archive, gateway.now(), reads=False)
+    assert sorted(each.code for each in quick) == ["archive.extra", "archive.missing"]
     assert len(archive_again(gateway, OWNER, simplified)) == 1
     assert sorted(symptoms(gateway)) == ["archive.changed", "archive.extra"]
 

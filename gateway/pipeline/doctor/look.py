@@ -80,7 +80,7 @@ class Look:
             yield symptom(loose.code, {"taxpayer": loose.taxpayer_id, "row": loose.key})
         yield from beyond_sums(self.ledger)
         if self.archive is not None:
-            yield from archive_symptoms(self.ledger, self.archive, self.now())
+            yield from archive_symptoms(self.ledger, self.archive, self.now(), reads=self.since is None)
         yield from file_symptoms(self.ledger, self.settings)
 
     def _journal(self, heads: Mapping[str, Head]) -> Iterator[Symptom]:
