@@ -99,5 +99,5 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
         metrics,
     ):
         app.include_router(room.router)
-    openapi.complete(app, *units.BODIES, *exports.BODIES)
+    openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES)
     return app

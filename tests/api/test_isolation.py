@@ -38,7 +38,9 @@ def victim(quiet):
     }
     quiet.ledger.add_notice(OWNER, CONNECTION, **waiting)
     package = quiet.as_role("auditor").post("/v1/exports", json={}).json()["id"]
-    wait_for(lambda: quiet.as_role("auditor").get(f"/v1/exports/{package}").json()["state"], lambda state: state == "ready")
+    wait_for(
+        lambda: quiet.as_role("auditor").get(f"/v1/exports/{package}").json()["state"], lambda state: state == "ready"
+    )
     return {
         "{number}": "1",
         "{id}": package,
