@@ -4,9 +4,11 @@ import asyncio
 import fcntl
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import uvicorn
@@ -21,6 +23,10 @@ from gateway.worker import Worker
 
 if TYPE_CHECKING:
     from gateway.demo.run import Result
+
+
+REQUESTS_AT_ONCE: Final = 32
+"""Most of them wait for their turn at a chain; more requests than that wait a little, or are refused."""
 
 
 @click.command("serve", short_help="The API and its worker in one process.")
@@ -41,9 +47,8 @@ def serve_command() -> None:
             f"authority at {authority_of(settings)}; Ctrl-C stops it.",
             err=True,
         )
-        config = uvicorn.Config(
-            create_app(gateway), log_level="warning", timeout_graceful_shutdown=10, server_header=False
-        )
+        app = create_app(replace(gateway, threads=ThreadPoolExecutor(REQUESTS_AT_ONCE)))
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -3,21 +3,27 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import ParamSpec, TypeVar
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
 
 import httpx2
 
 from gateway.authority import BASE_URLS, Authority
-from gateway.errors import Misconfigured
+from gateway.errors import Misconfigured, Unavailable
 from gateway.keys import Safe, Stamper, open_keys
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
+
+BEGIN_SECONDS: Final = 5.0
+"""How long work may wait until a thread begins it."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -33,7 +39,10 @@ def _uuid() -> str:
 
 @dataclass(frozen=True)
 class Gateway:
-    """Ledger, keys and settings, with the clock and the source of ids. The network is opened by `online`."""
+    """Ledger, keys and settings, with the clock and the source of ids. The network is opened by `online`.
+
+    With `threads`, work that would wait too long for one of them is refused instead.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -42,10 +51,25 @@ class Gateway:
     clocks: Clocks
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
+    threads: Executor | None = None
 
     async def offload(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run blocking work (the ledger, mostly) beside the event loop."""
-        return await asyncio.to_thread(work, *args, **kwargs)
+        """Run blocking work (the ledger, mostly) beside the event loop.
+
+        Unavailable if there are `threads`, and all of them had other work for too long: then it was not begun.
+        """
+        if self.threads is None:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        begun = self.threads.submit(copy_context().run, partial(work, *args, **kwargs))
+        result = asyncio.wrap_future(begun)
+        await asyncio.wait({result}, timeout=BEGIN_SECONDS)
+        if not result.done() and begun.cancel():
+            raise Unavailable(
+                "More is under way here than can be done now; nothing was done.",
+                fix="Try again in a moment.",
+                ar="الطلبات الجارية أكثر مما يمكن إنجازه الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل.",
+            )
+        return await result
 
 
 @dataclass(frozen=True)
