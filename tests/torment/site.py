@@ -145,7 +145,7 @@ class Site:
         self.log = settings.home.parent / "said"
         self.books = Invariants(None, OWNER, authority.state)
         self.acknowledged, self.told, self.refused = {}, set(), []
-        self._numbers, self._mortals = itertools.count(1), []
+        self.numbers, self._mortals = itertools.count(1), []
         shop.sender = httpx2.Client(timeout=20)
 
     # -- processes
@@ -189,7 +189,7 @@ class Site:
         def keep(send):
             try:
                 while not over.is_set():
-                    send(next(self._numbers))
+                    send(next(self.numbers))
                     time.sleep(CALM)
             except BaseException as error:  # noqa: BLE001, it is raised where the test sees it
                 failed.append(error)
@@ -239,7 +239,7 @@ class Site:
         """So many documents, made here, for others to send."""
         with open_gateway(self.settings) as gateway:
             for _ in range(count):
-                made = issue(gateway, Request(OWNER, "tests", read_order(order(next(self._numbers))))).issued
+                made = issue(gateway, Request(OWNER, "tests", read_order(order(next(self.numbers))))).issued
                 self.acknowledged[made.uuid] = made.hash
 
     # -- what holds
