@@ -4,10 +4,10 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
-from gateway.ledger.audit import SYSTEM
+from gateway.ledger.audit import SYSTEM, chained
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
-from gateway.ledger.columns import canonical_json
+from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
@@ -50,15 +50,19 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
     "ISSUED",
+    "LONG_UNSEALED",
+    "MOST",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
     "Appended",
     "Attempt",
+    "AuditBatch",
     "AuditBreak",
     "AuditEntry",
     "Backlog",
@@ -108,10 +112,14 @@ __all__ = [
     "TakenOff",
     "Taxpayer",
     "Turn",
+    "Waiting",
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_hash",
     "canonical_json",
+    "chained",
+    "iso",
     "move",
     "put_back",
     "read_heads",

@@ -22,7 +22,7 @@ from gateway.ledger import postgresql
 from gateway.ledger.faults import WHY, OutOfReach, busy, explanation
 from gateway.ledger.turnstile import Turnstile
 
-HEAD: Final = "r0005"
+HEAD: Final = "r0006"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0
@@ -95,7 +95,7 @@ class Database:
             yield connection
 
     def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
-        """Keep others from adding to this taxpayer's audit log; in SQLite the one writer is alone already."""
+        """Let others wait who lock this taxpayer too; in SQLite the one writer is alone already."""
         if not self.is_sqlite:
             # Not FOR UPDATE: rows that refer to the taxpayer, inserted meanwhile by others, must not wait for this.
             connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR NO KEY UPDATE"), {"id": taxpayer})
@@ -122,6 +122,10 @@ class Database:
             if writes:
                 self.trouble = error
             raise
+
+    def has_turn(self, connection: Connection, what: str) -> bool:
+        """Whether nobody else does `what` until this transaction ends; in SQLite the one writer is alone already."""
+        return self.is_sqlite or postgresql.has_turn(connection, what)
 
     def _migrate(self) -> None:
         with self.reading() as connection:

@@ -8,17 +8,18 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final, ParamSpec, TypeVar
 
 import httpx2
 
 from gateway.authority import BASE_URLS, Authority
 from gateway.errors import Misconfigured, Unavailable
-from gateway.keys import Safe, Stamper, open_keys
+from gateway.keys import Safe, SealingKey, Stamper, master_key, open_keys, sealing_key
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
+from gateway.pipeline.seal import seal_at_the_end
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
 
@@ -49,6 +50,7 @@ class Gateway:
     stamper: Stamper
     safe: Safe
     clocks: Clocks
+    sealing_key: Callable[[], SealingKey]
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
     threads: Executor | None = None
@@ -92,9 +94,24 @@ def open_gateway(
     try:
         ledger.keep_journal(settings.journal_file)
         stamper, safe = open_keys(settings, ledger)
-        yield Gateway(settings, ledger, stamper, safe, Clocks(ledger), now, new_id)
+        seal_with = _sealing_key(settings, ledger, now)
+        gateway = Gateway(settings, ledger, stamper, safe, Clocks(ledger), seal_with, now, new_id)
+        try:
+            yield gateway
+        finally:
+            seal_at_the_end(gateway)
     finally:
         ledger.close()
+
+
+def _sealing_key(settings: Settings, ledger: Ledger, now: Callable[[], datetime]) -> Callable[[], SealingKey]:
+    """The sealing key, opened when it is asked for first, and made then if there is none."""
+
+    @cache
+    def opened() -> SealingKey:
+        return sealing_key(master_key(settings), ledger, now=now)
+
+    return opened
 
 
 def same_world(unit: Unit, environment: Environment) -> None:
