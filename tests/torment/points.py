@@ -43,6 +43,7 @@ POINTS = (
     Point("webhook stored, before it is answered", f"{_LEDGER}.add_notice", True, (SERVE,)),
     Point("webhook's order issued, before it is noted", f"{_LEDGER}.end_notice", False, (SERVE,)),
     Point("linked back, before it is stored", f"{_LEDGER}.end_link_back", False, (SERVE,)),
+    Point("audit log sealed, before the commit", "gateway.ledger.sealing:_seal", True, (SERVE,)),
 )
 
 

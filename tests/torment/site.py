@@ -150,8 +150,8 @@ class Site:
 
     # -- processes
 
-    def start(self, command, point=None, nth=1, **more):
-        """Run the product's command; with a point, until it comes there for the nth time."""
+    def start(self, *arguments, module="gateway.__main__", point=None, nth=1, **more):
+        """Run the product's command, or another module; with a point, until it comes there for the nth time."""
         settings = self.settings
         environment = {
             "GATEWAY_HOME": str(settings.home),
@@ -163,7 +163,7 @@ class Site:
             "GATEWAY_PORT": str(self._port),
         }
         mortal = self._zygote.fork(
-            arguments=[command], environment=environment, log=str(self.log), point=point, nth=nth, **more
+            module=module, arguments=arguments, environment=environment, log=str(self.log), point=point, nth=nth, **more
         )
         self._mortals.append(mortal)
         return mortal

@@ -1,7 +1,7 @@
 """Starts the product's commands in milliseconds: all is imported once, and every process is a fork of this one.
 
-It reads a line of JSON for each: arguments, environment, a file for what is said, and the point at which to die. It
-answers with the process's number. What it forks is killed by whoever asked for it.
+It reads a line of JSON for each: the module whose `main` it runs, arguments, environment, a file for what is said, and
+the point at which to die. It answers with the process's number. What it forks is killed by whoever asked for it.
 """
 
 import importlib
@@ -50,7 +50,7 @@ def become(job):
         arm(Point(*job["point"]), job["nth"])
     status = 1
     try:
-        importlib.import_module("gateway.__main__").main(job["arguments"])
+        importlib.import_module(job["module"]).main(job["arguments"])
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
@@ -63,9 +63,11 @@ def become(job):
 def hasten(busy_seconds):
     from gateway import worker
     from gateway.ledger import database
+    from gateway.pipeline import seal
 
     timeout = timedelta(seconds=float(os.environ["GATEWAY_AUTHORITY_TIMEOUT"]))
     worker.LEASE_MARGIN, worker.SHOP_LEASE = SHORT_LEASE - timeout, SHORT_LEASE
+    worker.SEALS_EVERY, seal.SOON = 0.2, timedelta(seconds=0.1)
     if busy_seconds:
         database.BUSY_SECONDS = busy_seconds
 
