@@ -44,7 +44,7 @@ def serve_command() -> None:
         listener = listen(settings.host, settings.port)
         click.echo(
             f"gateway on http://{settings.host}:{settings.port} ({settings.environment.value}), "
-            f"authority at {authority_of(settings)}; Ctrl-C stops it.",
+            f"authority at {authority_of(settings)}, ledger in {gateway.ledger.engine}; Ctrl-C stops it.",
             err=True,
         )
         app = create_app(replace(gateway, threads=ThreadPoolExecutor(REQUESTS_AT_ONCE)))
