@@ -66,6 +66,22 @@ class OwnServer:
             assert time.monotonic() < patience, "the server does not start"
             time.sleep(0.05)
 
+    def freeze(self) -> None:
+        """Stop every process of the server where it is, as a disk that hangs does."""
+        self._to_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._to_all(signal.SIGCONT)
+
+    def _to_all(self, what: signal.Signals) -> None:
+        """Backends are in sessions of their own."""
+        assert self._process
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in (self._process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, what)
+
     def is_running(self) -> bool:
         """Whether the server is there; one that could not recover is not."""
         return self._process is not None and self._process.poll() is None
@@ -73,7 +89,8 @@ class OwnServer:
     def kill(self) -> None:
         """SIGKILL to every process of the server, as when the machine loses its power."""
         assert self._process
-        os.killpg(self._process.pid, signal.SIGKILL)
+        self._to_all(signal.SIGSTOP)  # first, so that none of them sees another die and begins to tidy up
+        self._to_all(signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:

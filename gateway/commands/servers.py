@@ -38,7 +38,7 @@ def serve_command() -> None:
     """
     from gateway.api.app import create_app
 
-    with installation() as gateway:
+    with installation() as gateway, ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         settings = gateway.settings
         _alone(settings.home)
         listener = listen(settings.host, settings.port)
@@ -47,7 +47,7 @@ def serve_command() -> None:
             f"authority at {authority_of(settings)}, ledger in {gateway.ledger.engine}; Ctrl-C stops it.",
             err=True,
         )
-        app = create_app(replace(gateway, threads=ThreadPoolExecutor(REQUESTS_AT_ONCE)))
+        app = create_app(replace(gateway, threads=threads))
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -79,8 +79,9 @@ class Database:
     def close(self) -> None:
         """Let go of all connections; a transaction still running is rolled back."""
         self.rest()
-        if self._turnstile:
+        if self._turnstile and self._turns.acquire(timeout=BUSY_SECONDS):  # a turn is not ended under who has it
             self._turnstile.close()
+            self._turns.release()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -54,8 +54,14 @@ class Turnstile:
     def _lock(self, file: BinaryIO, until: float) -> None:
         pause = _FIRST_LOOK
         while True:
-            with suppress(BlockingIOError):
+            try:
                 return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise Misconfigured(
+                    f"The files beside {self._name} cannot be locked: {error.strerror}.", fix="Use a local disk."
+                ) from None
             if time.monotonic() > until:
                 raise busy(self._name)
             time.sleep(pause)

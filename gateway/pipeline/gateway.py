@@ -26,6 +26,9 @@ from gateway.unit import Environment, Unit
 BEGIN_SECONDS: Final = 5.0
 """How long work may wait until a thread begins it."""
 
+END_SECONDS: Final = 60.0
+"""How long a caller waits for its end: beyond every patience there is with a ledger that answers."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -58,7 +61,8 @@ class Gateway:
     async def offload(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work (the ledger, mostly) beside the event loop.
 
-        Unavailable if there are `threads`, and all of them had other work for too long: then it was not begun.
+        Unavailable if there are `threads`, and all of them had other work for too long: then it was not begun. Or it
+        was, and does not end: then it may come to its end later.
         """
         if self.threads is None:
             return await asyncio.to_thread(work, *args, **kwargs)
@@ -66,12 +70,28 @@ class Gateway:
         result = asyncio.wrap_future(begun)
         await asyncio.wait({result}, timeout=BEGIN_SECONDS)
         if not result.done() and begun.cancel():
-            raise Unavailable(
-                "More is under way here than can be done now; nothing was done.",
-                fix="Try again in a moment.",
-                ar="الطلبات الجارية أكثر مما يمكن إنجازه الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل.",
-            )
-        return await result
+            raise _overloaded()
+        await asyncio.wait({result}, timeout=END_SECONDS)
+        if not result.done():
+            raise _stuck()
+        return result.result()
+
+
+def _overloaded() -> Unavailable:
+    return Unavailable(
+        "More is under way here than can be done now; nothing was done.",
+        fix="Try again in a moment.",
+        ar="الطلبات الجارية أكثر مما يمكن إنجازه الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل.",
+    )
+
+
+def _stuck() -> Unavailable:
+    return Unavailable(
+        "The ledger does not come to an end with it; it may have been done by the time you ask again.",
+        fix="Send the same again: what was done is not done twice.",
+        ar="لم تستجب قاعدة البيانات في الوقت المحدد. أعد إرسال الطلب نفسه، فلن يُنفَّذ مرتين.",
+        retry_after=30.0,
+    )
 
 
 @dataclass(frozen=True)

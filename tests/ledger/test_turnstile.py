@@ -1,4 +1,4 @@
-"""Processes that write to one embedded ledger take turns, in the order they come, and nobody waits for ever."""
+"""Processes that write to one embedded ledger take turns, and nobody is passed for long."""
 
 import hashlib
 import itertools

@@ -198,6 +198,20 @@ def test_a_lock_that_others_hold_too_long_is_told_and_passes(site):
     site.drained()
 
 
+def test_a_server_that_hangs_keeps_nobody_waiting_for_ever(own, site):
+    server, _ = own
+    serving(site, end_seconds=1.0)
+    server.freeze()
+    try:
+        assert is_refused(site, 99)
+        assert site.caller.get("/readyz").status_code == 503
+        site.caller.get("/healthz").raise_for_status()
+    finally:
+        server.thaw()
+    wait_for(lambda: not is_refused(site, 99))
+    site.drained()
+
+
 @ROUNDS
 def test_the_full_disk_of_a_server_is_told_and_passes(zygote, tmp_path, rounds):
     with crowded_server(tmp_path) as (disk, server, template), template.site(zygote, tmp_path) as site:

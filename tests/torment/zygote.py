@@ -45,7 +45,7 @@ def become(job):
     for stream, file in ((0, os.open(os.devnull, os.O_RDONLY)), (1, said), (2, said)):
         os.dup2(file, stream)
     os.environ.update(job["environment"])
-    hasten(job.get("busy_seconds"))
+    hasten(busy_seconds=job.get("busy_seconds"), end_seconds=job.get("end_seconds"))
     if job.get("point"):
         arm(Point(*job["point"]), job["nth"])
     status = 1
@@ -60,16 +60,18 @@ def become(job):
         os._exit(status)
 
 
-def hasten(busy_seconds):
+def hasten(*, busy_seconds, end_seconds):
     from gateway import worker
     from gateway.ledger import database
-    from gateway.pipeline import seal
+    from gateway.pipeline import gateway, seal
 
     timeout = timedelta(seconds=float(os.environ["GATEWAY_AUTHORITY_TIMEOUT"]))
     worker.LEASE_MARGIN, worker.SHOP_LEASE = SHORT_LEASE - timeout, SHORT_LEASE
     worker.SEALS_EVERY, seal.SOON = 0.2, timedelta(seconds=0.1)
     if busy_seconds:
         database.BUSY_SECONDS = busy_seconds
+    if end_seconds:
+        gateway.END_SECONDS = end_seconds
 
 
 if __name__ == "__main__":
