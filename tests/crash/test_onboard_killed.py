@@ -14,6 +14,9 @@ from tests.commands.test_documents import UNIT_JSON
 from tests.installation import OWNER
 
 
+pytestmark = pytest.mark.crash
+
+
 def onboard(unit_file, home, authority, *arguments):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     environment |= {"GATEWAY_HOME": str(home), "GATEWAY_AUTHORITY_URL": authority.url(Environment.SANDBOX)}

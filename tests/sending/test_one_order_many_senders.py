@@ -26,7 +26,7 @@ from tests.simulation.invariants import Invariants
 pytestmark = pytest.mark.load
 SENDERS, DELIVERIES = 16, 20
 ORDERS = pytest.mark.parametrize(
-    "orders", [50, pytest.param(5000, marks=pytest.mark.torture)], ids=["50 orders", "5000 orders"]
+    "orders", [20, pytest.param(5000, marks=pytest.mark.torture)], ids=["20 orders", "5000 orders"]
 )
 
 
