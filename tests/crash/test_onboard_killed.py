@@ -13,7 +13,6 @@ from gateway.unit import Environment
 from tests.commands.test_documents import UNIT_JSON
 from tests.installation import OWNER
 
-
 pytestmark = pytest.mark.crash
 
 

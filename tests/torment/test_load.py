@@ -1,8 +1,6 @@
 """Many at once: sixteen workers on one unit, and eight units with four workers each."""
 
 import asyncio
-import json
-import statistics
 from dataclasses import replace
 
 import pytest
@@ -13,9 +11,9 @@ from gateway.pipeline.gateway import online, open_gateway
 from gateway.pipeline.onboard import onboard
 from tests.installation import UNIT
 from tests.postgres import connected
+from tests.torment.load import loads, p99, told
 
 pytestmark = pytest.mark.load
-PROCESSES = 4
 SHORT, LONG = 64, 25_000
 """Documents of each of two kinds of load on each of two engines."""
 P99_SECONDS = 0.25
@@ -39,20 +37,6 @@ def onboard_units(site, count):
     return names
 
 
-def loads(site, workers, documents):
-    """All that is to be done, shared out over processes; what each document waited, in order."""
-    each = documents // len(workers)
-    files = [site.log.with_name(f"waits-{number}") for number in range(PROCESSES)]
-    shares = [workers[number::PROCESSES] for number in range(PROCESSES)]
-    running = [
-        site.start(file.name, str(each), str(file), *share, module="tests.torment.load")
-        for file, share in zip(files, shares, strict=True)
-    ]
-    assert all(process.is_dead_within(documents) for process in running), "they stand in each other's way"
-    assert all(file.exists() for file in files), site.said()
-    return sorted(wait for file in files for wait in json.loads(file.read_text()))
-
-
 DOCUMENTS = pytest.mark.parametrize(
     "documents", [pytest.param(SHORT, id="some"), pytest.param(LONG, id="very many", marks=pytest.mark.torture)]
 )
@@ -67,10 +51,9 @@ def test_many_workers(site, kind, documents):
     found = site.check().documents
     assert len(found) == documents
     assert deadlocks(site) == 0
-    median, p99, worst = statistics.median(waits), statistics.quantiles(waits, n=100)[98], waits[-1]
-    print(f"{kind}: waited for the chain {median:.4f} s in the median, {p99:.4f} s at p99, {worst:.4f} s at worst")
+    print(f"{kind}: {told(waits)}")
     if documents == LONG:  # timing does not decide the short form
-        assert p99 < P99_SECONDS
+        assert p99(waits) < P99_SECONDS
 
 
 def deadlocks(site):
