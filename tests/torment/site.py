@@ -230,7 +230,7 @@ class Site:
                 answer = send()
                 if answer.status_code in good:
                     return answer
-                assert answer.status_code == 503, answer.text
+                assert answer.status_code == 503, f"{answer.text}\n{self.said()}"
                 self.refused.append(answer)
             assert time.monotonic() < until, f"never acknowledged: {self.said()}"
             time.sleep(0.05)

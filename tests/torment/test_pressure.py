@@ -124,11 +124,22 @@ def test_a_full_disk_is_told_and_passes(site_on, what, rounds):
 # -- PostgreSQL that is full, gone, dead
 
 
+class Settled(Databases):
+    """Databases on a server that dies. What a copy's sequences give before the next checkpoint, PostgreSQL 15 does not
+    log: after a crash they would give it again."""
+
+    def create(self, template="template0"):
+        url = super().create(template)
+        with connected(make_url(url)) as raw:
+            raw.execute("CHECKPOINT")
+        return url
+
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """An installation on a server of this file's own."""
     server = OwnServer()
-    databases = Databases(server.url)
+    databases = Settled(server.url)
     made = Template(tmp_path_factory.mktemp("own") / "template", databases)
     yield server, made
     made.close()
@@ -238,7 +249,7 @@ def crowded_server(folder):
         (disk / "server").chmod(0o755)
         server = OwnServer(disk=disk / "server", options=("-c", "max_wal_size=32MB", "-c", "min_wal_size=32MB"))
         try:
-            with closing(Databases(server.url)) as databases:
+            with closing(Settled(server.url)) as databases:
                 template = Template(folder / "template", databases)
                 yield disk, server, template
                 template.close()
