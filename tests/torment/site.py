@@ -71,7 +71,11 @@ class Mortal:
             return True
         poll = select.poll()
         poll.register(self._handle, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+        if not poll.poll(seconds * 1000):
+            return False
+        os.close(self._handle)
+        self._handle = None
+        return True
 
     def kill(self):
         """SIGKILL, and the end of it."""
@@ -80,8 +84,6 @@ class Mortal:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._handle, signal.SIGKILL)
         assert self.is_dead_within(PATIENCE)
-        os.close(self._handle)
-        self._handle = None
 
 
 class Template:

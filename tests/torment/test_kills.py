@@ -3,14 +3,13 @@ over, and whoever starts next goes on."""
 
 import pytest
 
-from tests.torment.points import POINTS, WORK, found
+from tests.torment.points import POINTS, WORK, found, last_words
 from tests.torment.site import PATIENCE, series
 
 pytestmark = pytest.mark.crash
 OVER_AND_OVER = 100
-"""Times for each point and engine."""
-SHORT_RANDOM = pytest.param(10, id="10 kills")
-LONG_RANDOM = pytest.param(2500, id="2500 kills", marks=pytest.mark.torture)
+"""Kills at each point, and for each seed, on each engine."""
+FEW = 10
 CHECKED_EVERY = 10
 """Kills between two looks at everything, in the long forms."""
 
@@ -25,8 +24,10 @@ def die(site, point, chance, turn=0):
     command = point.commands[turn % len(point.commands)]
     if command == WORK:
         site.issue(3)
+    before = site.log.stat().st_size if site.log.exists() else 0
     mortal = site.start(command, point=point, nth=1 if point.claims else chance.randint(1, 3))
     assert mortal.is_dead_within(PATIENCE), f"{command} did not come by {point.name}: {site.said()}"
+    assert last_words(point) in site.log.read_bytes()[before:].decode(), f"it ended otherwise: {site.said()}"
 
 
 def test_killed_once_at_every_point(site):
@@ -51,9 +52,9 @@ def test_killed_at_a_point_over_and_over(site, point):
     site.drained()
 
 
-@pytest.mark.parametrize("kills", [SHORT_RANDOM, LONG_RANDOM])
-def test_killed_at_any_moment(site, kills):
-    chance = series(kills)
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.torture) for seed in range(1, 26))])
+def test_killed_at_any_moment(site, seed):
+    chance, kills = series(seed), OVER_AND_OVER if seed else FEW
     with site.callers():
         for turn in range(kills):
             mortal = site.start("serve")
