@@ -91,11 +91,11 @@ def test_the_newest_dump_goes_on_at_once(settings, databases, tmp_path, monkeypa
 def test_a_dump_taken_while_documents_are_made_is_whole(settings, databases, tmp_path, monkeypatch):
     """It shows one moment: chain and documents agree, and what came after is known to be missing."""
     with open_gateway(settings) as gateway, ThreadPoolExecutor(1) as pool:
-        selling = pool.submit(lambda: [sell(gateway, f"meanwhile-{number}") for number in range(40)])
+        selling = pool.submit(lambda: [sell(gateway, f"meanwhile-{number}") for number in range(20)])
         assert run("backup", tmp_path / "dump") == 0
-        assert len(selling.result()) == 40
+        assert len(selling.result()) == 20
     old = restored(settings, databases, tmp_path / "dump", monkeypatch)
     with open_gateway(old) as gateway:
         [chain] = gateway.ledger.every_chain()
-        assert DOCUMENTS <= chain.head_icv == gateway.ledger.count_documents() <= DOCUMENTS + 40
-        assert bool(gateway.ledger.fenced()) == (chain.head_icv < DOCUMENTS + 40)
+        assert DOCUMENTS <= chain.head_icv == gateway.ledger.count_documents() <= DOCUMENTS + 20
+        assert bool(gateway.ledger.fenced()) == (chain.head_icv < DOCUMENTS + 20)
