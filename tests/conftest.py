@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +20,16 @@ ROOT = Path(__file__).parents[1]
 # The same examples on every machine and every day; a test that needs more of them says so itself.
 hypothesis_settings.register_profile("suite", derandomize=True, deadline=None, max_examples=60)
 hypothesis_settings.load_profile("suite")
+
+
+_BEGUN = time.monotonic()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Long forms begin until their time is over; each has its own end."""
+    limit = float(os.environ.get("GATEWAY_TORTURE_MINUTES", "600"))
+    if item.get_closest_marker("torture") and time.monotonic() - _BEGUN > limit * 60:
+        pytest.skip(f"the {limit:g} minutes for long forms are over (GATEWAY_TORTURE_MINUTES)")
 
 
 @pytest.fixture(scope="session")

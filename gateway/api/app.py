@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from fastapi import FastAPI
 
@@ -48,7 +49,8 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
             # Of an embedded ledger there is one `serve`: what the last one held nobody works on any more. On
             # PostgreSQL another may be at work, so leases are left to end by themselves.
             name = NAME if gateway.settings.is_embedded else f"{NAME}-{gateway.new_id()}"
-            worker = Worker(gateway, lines, name=name, nightly=nightly)
+            # What is due never waits behind requests: the worker has threads of its own.
+            worker = Worker(replace(gateway, threads=None), lines, name=name, nightly=nightly)
             await gateway.offload(gateway.ledger.release_leases, name)
             app.state.worker = worker
             app.state.lines = lines

@@ -55,7 +55,7 @@ async def post_export(request: Request, gateway: Served, who: Examiner) -> dict[
     scope = Scope(asked.since, asked.until, tuple(asked.units), tuple(map(str, asked.status)), asked.buyer)
     made, work = await gateway.offload(_jobs(request).ask, who.taxpayer_id, scope, actor=who.actor)
     running: set[asyncio.Task[None]] = request.app.state.exporting
-    task = asyncio.create_task(gateway.offload(work))
+    task = asyncio.create_task(asyncio.to_thread(work))  # not among requests: it may take minutes
     running.add(task)
     task.add_done_callback(running.discard)
     return _shown(made)

@@ -25,13 +25,14 @@ async def healthz() -> dict[str, str]:
 
 @router.get(
     "/readyz",
-    summary="The ledger answers, the keys open, the worker works",
+    summary="The ledger and its journal can be written, the keys open, the worker works",
     responses={503: {"description": "Not ready, and which check says so"}},
 )
 async def readyz(request: Request, gateway: Served) -> Response:
     """503 with what is wrong if orders cannot be issued or submitted now; `notes` say what is wrong besides."""
     checks = {
         "ledger": await gateway.offload(gateway.ledger.health),
+        "journal": await gateway.offload(gateway.ledger.journal_health),
         "keys": await gateway.offload(gateway.stamper.health),
         "worker": _worker(request.app.state.work),
     }

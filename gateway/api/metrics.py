@@ -6,12 +6,14 @@ statuses and outcomes are ours, and of the authority's rules only the most frequ
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.access import Served
+from gateway.errors import Unavailable
 from gateway.issued import Status
 from gateway.ledger import Backlog, CheckpointFiles
 from gateway.pipeline.deadlines import LEVELS, backlog
@@ -33,7 +35,7 @@ Samples = Iterable[tuple[Mapping[str, str], float]]
 
 class Family(NamedTuple):
     """One measure: its name after `gateway_`, what it is, and its values by labels. All are gauges: they are read from
-    the ledger, and a ledger may be replaced by an older one."""
+    the ledger, and a ledger may be replaced by an older one, or since this process started."""
 
     name: str
     meaning: str
@@ -72,8 +74,22 @@ class Kept:
 
 
 def exposition(gateway: Gateway) -> str:
-    """All measures in the text format."""
-    return "".join(_shown(family) for family in _families(gateway, gateway.now()))
+    """All measures in the text format; while the ledger cannot be read, those alone that say so."""
+    shown = [_shown(family) for family in _of_reach(gateway)]
+    with suppress(Unavailable):
+        shown += [_shown(family) for family in _families(gateway, gateway.now())]
+    return "".join(shown)
+
+
+def _of_reach(gateway: Gateway) -> Iterator[Family]:
+    ledger = gateway.ledger
+    yield Family("ledger_up", "1 if the ledger answers and can be written.", [({}, ledger.health() == "ok")])
+    yield Family("journal_up", "1 if the head journal can be written.", [({}, ledger.journal_health() == "ok")])
+    yield Family(
+        "ledger_refusals",
+        "How often this process found the ledger busy, full or gone since it started.",
+        _by("why", ledger.refusals()),
+    )
 
 
 def _families(gateway: Gateway, now: datetime) -> Iterator[Family]:

@@ -2,6 +2,7 @@
 none any more, and has to be seen as it is. Nothing here judges.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -175,6 +176,11 @@ class Looking(Sealing):
     def is_embedded(self) -> bool:
         """Whether it is a file of ours (SQLite)."""
         return self._database.is_sqlite
+
+    @property
+    def engine(self) -> str:
+        """What keeps it, and of what release where that is ours to choose."""
+        return f"SQLite {sqlite3.sqlite_version}" if self.is_embedded else "PostgreSQL"
 
     def every_chain(self) -> tuple[ChainHead, ...]:
         """The chains of all units."""

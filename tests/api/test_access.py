@@ -129,7 +129,7 @@ def test_a_role_is_no_help_where_the_route_is_open(quiet):
     assert nobody.get("/healthz").json() == {"status": "ok"}
     assert nobody.get("/readyz").json() == {
         "status": "ok",
-        "checks": {"ledger": "ok", "keys": "ok", "worker": "ok"},
+        "checks": {"ledger": "ok", "journal": "ok", "keys": "ok", "worker": "ok"},
         "notes": {},
     }
     assert nobody.get("/openapi.json").status_code == 200

@@ -93,7 +93,7 @@ def test_not_ready_says_why(quiet, monkeypatch):
     assert answer.status_code == 503
     assert answer.json() == {
         "status": "not ready",
-        "checks": {"ledger": "ok", "keys": "the HSM is away", "worker": "ok"},
+        "checks": {"ledger": "ok", "journal": "ok", "keys": "the HSM is away", "worker": "ok"},
         "notes": {},
     }
     assert quiet.get("/healthz").status_code == 200

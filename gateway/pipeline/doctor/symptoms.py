@@ -48,8 +48,8 @@ _BOOKS: Final = Text(
 )
 _MODE: Final = Text("Make it readable by its owner only: chmod 600.", "اجعل الملف مقروءاً لمالكه وحده: chmod 600.")
 _NEWER: Final = Text(
-    "Use a Python whose SQLite is 3.51.3 or newer (or 3.50.7, 3.44.6); till then no other program may open the ledger.",
-    "استخدم إصداراً من SQLite لا يقل عن 3.51.3، ولا تفتح السجل ببرنامج آخر حتى ذلك الحين.",
+    "Processes of gateway take turns, so that they cannot; let no other program write to it. Mended in 3.51.3.",
+    "عمليات gateway تتناوب على الكتابة فلا يحدث ذلك منها؛ لا تكتب في السجل ببرنامج آخر. أُصلح الخلل في 3.51.3.",
 )
 _ARCHIVE: Final = Text(
     "Restore the archive from its copy. The ledger has documents and answers too: delete what is left of the file and"
@@ -222,8 +222,8 @@ _FORMS: Final = {
     ),
     "file.open": _Form("Others may read the file {file}.", "يستطيع آخرون قراءة الملف {file}.", _MODE),
     "sqlite.version": _Form(
-        "SQLite {version} can damage a ledger that several programs open at once (its WAL-reset bug).",
-        "إصدار SQLite {version} قد يُتلف السجل إذا فتحته عدة برامج معاً.",
+        "SQLite {version} can damage a ledger that several programs write to at once (its WAL-reset bug).",
+        "إصدار SQLite {version} قد يُتلف السجل إذا كتبت فيه عدة برامج معاً.",
         _NEWER,
         Severity.WARNING,
     ),
