@@ -89,6 +89,17 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Days that webhooks and orders of finished sales are kept; 0: always. Digests stay."),
     ] = 0
+    checkpoints: Annotated[
+        Path | None,
+        Field(
+            description="Folder of the signed checkpoints, best on another machine; empty: checkpoints beside the"
+            " head journal."
+        ),
+    ] = None
+    doctor_hour: Annotated[
+        int | None,
+        Field(ge=0, le=23, description="Hour (Riyadh) after which the books are examined every night; off: never."),
+    ] = 3
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -96,7 +107,12 @@ class Settings(BaseSettings):
         """Settings of these values and the defaults, whatever the environment says."""
         return cls(_env_prefix="GATEWAY_IGNORED_", **values)
 
-    @field_validator("home", "master_key_file", "authority_ca", "journal")
+    @field_validator("doctor_hour", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return None if value == "off" else value
+
+    @field_validator("home", "master_key_file", "authority_ca", "journal", "checkpoints")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -110,6 +126,11 @@ class Settings(BaseSettings):
     def journal_file(self) -> Path:
         """Where the head journal is."""
         return self.journal or self.home / "heads.journal"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Where the checkpoints are."""
+        return self.checkpoints or self.journal_file.parent / "checkpoints"
 
     @property
     def is_embedded(self) -> bool:

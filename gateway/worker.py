@@ -18,10 +18,11 @@ from gateway.errors import GatewayError
 from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, Limits
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
+from gateway.pipeline.doctor import examine_tonight
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
-from gateway.pipeline.seal import seal_when_due
+from gateway.pipeline.seal import Sealer
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -45,6 +46,8 @@ ARCHIVE_LEASE: Final = timedelta(minutes=5)
 """Longer than a slow store takes for one document's files."""
 SEALS_EVERY: Final = 2.0
 """Seconds between two looks for entries of the audit log that wait for their seal."""
+NIGHT_EVERY: Final = 60.0
+"""Seconds between two looks whether the books are to be examined now."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -68,16 +71,24 @@ class _Kind(Generic[T]):
 
 
 class Worker:
-    """Takes due rows and runs their procedures, many at a time."""
+    """Takes due rows and runs their procedures, many at a time; `nightly`, it sees that the books are examined, too."""
 
     def __init__(
-        self, gateway: Gateway, lines: Lines, *, name: str, chance: Callable[[], float] = random.random
+        self,
+        gateway: Gateway,
+        lines: Lines,
+        *,
+        name: str,
+        nightly: bool = False,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._gateway = gateway
         self._lines = lines
         self._name = name
+        self._nightly = nightly
         self._chance = chance
         self._limit = gateway.settings.submissions_in_flight
+        self._sealer = Sealer(gateway)
         self._retry = Retry(self._again, self._pause_of_line)
         exchange = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
         ledger = gateway.ledger
@@ -100,6 +111,8 @@ class Worker:
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
             group.create_task(self._regularly(FORGET_EVERY, self._forget_payloads))
             group.create_task(self._regularly(SEALS_EVERY, self._seal))
+            if self._nightly:
+                group.create_task(self._regularly(NIGHT_EVERY, self._examine))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
 
@@ -112,8 +125,11 @@ class Worker:
     async def _forget_payloads(self) -> None:
         await self._gateway.offload(forget_payloads, self._gateway)
 
+    async def _examine(self) -> None:
+        await examine_tonight(self._gateway, worker=self._name)
+
     async def _seal(self) -> None:
-        await self._gateway.offload(seal_when_due, self._gateway)
+        await self._gateway.offload(self._sealer.look)
 
     async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
         """What nobody asks about in time, looked at by itself."""

@@ -34,8 +34,9 @@ Money is a decimal string. Errors are problem documents (RFC 9457) with a senten
 """
 
 
-def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
-    """The API over an open gateway; with `work`, due rows are worked on in the same process."""
+def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) -> FastAPI:
+    """The API over an open gateway; with `work`, due rows are worked on in the same process; with `nightly`, it sees
+    that the books are examined every night."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -43,7 +44,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             # Of an embedded ledger there is one `serve`: what the last one held nobody works on any more. On
             # PostgreSQL another may be at work, so leases are left to end by themselves.
             name = NAME if gateway.settings.is_embedded else f"{NAME}-{gateway.new_id()}"
-            worker = Worker(gateway, lines, name=name)
+            worker = Worker(gateway, lines, name=name, nightly=nightly)
             await gateway.offload(gateway.ledger.release_leases, name)
             app.state.worker = worker
             app.state.lines = lines

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.api.access import Served
 from gateway.issued import Status
-from gateway.ledger import Backlog
+from gateway.ledger import Backlog, CheckpointFiles
 from gateway.pipeline.deadlines import LEVELS, backlog
+from gateway.pipeline.doctor import last_result
 from gateway.pipeline.gateway import Gateway
 
 router = APIRouter(tags=["operation"])
@@ -83,6 +84,7 @@ def _families(gateway: Gateway, now: datetime) -> Iterator[Family]:
     if skew:
         yield Family("authority_clock_skew_seconds", "Last difference between the authority's clock and ours.",
                      [({}, skew.seconds)])  # fmt: skip
+    yield from _of_records(gateway, now)
     rules = _named(gateway.ledger.warnings_by_rule(since=now - _MONTH))
     yield Family("authority_warnings", "Warnings of the authority in the last 30 days, by rule.", _by("rule", rules))
 
@@ -143,6 +145,30 @@ def _of_units(gateway: Gateway, now: datetime) -> Iterator[Family]:
             (_unit(each.taxpayer_id, each.unit_id), round((each.not_after - now) / _DAY, 2))
             for each in gateway.ledger.certificate_ends()
         ],
+    )
+
+
+def _of_records(gateway: Gateway, now: datetime) -> Iterator[Family]:
+    """Whether the audit log is sealed, its checkpoints written and the books examined, and what was found."""
+    since = gateway.ledger.audit_waiting().since
+    waited = (now - since).total_seconds() if since else 0
+    yield Family("audit_unsealed_seconds", "How long an entry of the audit log waits for its seal.", [({}, waited)])
+    written = CheckpointFiles(gateway.settings.checkpoints_folder).written_at()
+    yield Family(
+        "checkpoint_age_seconds",
+        "Time since a checkpoint of the audit log was written last.",
+        [({}, (now - written).total_seconds())] if written else [],
+    )
+    night = last_result(gateway.ledger)
+    yield Family(
+        "books_examined_age_seconds",
+        "Time since the last nightly examination of the books ended.",
+        [({}, (now - night.ended_at).total_seconds())] if night else [],
+    )
+    yield Family(
+        "books_wrong",
+        "What the last nightly examination found, by severity.",
+        _by("severity", {"error": night.errors, "warning": night.warnings}) if night else [],
     )
 
 

@@ -42,7 +42,7 @@ def serve_command() -> None:
             err=True,
         )
         config = uvicorn.Config(
-            create_app(gateway), log_level="warning", timeout_graceful_shutdown=10, server_header=False
+            create_app(gateway, nightly=True), log_level="warning", timeout_graceful_shutdown=10, server_header=False
         )
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -68,7 +68,7 @@ def work_command(once: bool) -> None:
 
 async def _work(gateway: Gateway, *, once: bool) -> None:
     async with online(gateway) as lines:
-        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}-{os.getpid()}")
+        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}-{os.getpid()}", nightly=not once)
         await (worker.drain() if once else worker.run())
 
 

@@ -6,8 +6,9 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 
 from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
 from gateway.ledger.audit import SYSTEM, chained
-from gateway.ledger.backup import Copied, back_up, put_back
+from gateway.ledger.backup import RESTORED, Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
+from gateway.ledger.checkpoints import ChainAt, Checkpoint, CheckpointFiles, Line
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
@@ -16,6 +17,7 @@ from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.moving import Moved, move
+from gateway.ledger.nights import CHECKPOINTS_BOOKMARK
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.queries import Filter
 from gateway.ledger.revocations import KeptList
@@ -52,13 +54,15 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
-from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_fault, batch_hash, nothing_sealed
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "CHECKPOINTS_BOOKMARK",
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",
+    "RESTORED",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
@@ -75,7 +79,10 @@ __all__ = [
     "Band",
     "BrokenLine",
     "Chain",
+    "ChainAt",
     "ChainHead",
+    "Checkpoint",
+    "CheckpointFiles",
     "Claim",
     "Cleared",
     "Copied",
@@ -101,6 +108,7 @@ __all__ = [
     "LastAnswer",
     "Ledger",
     "Limits",
+    "Line",
     "LinkBack",
     "LinkBackState",
     "Loose",
@@ -127,11 +135,13 @@ __all__ = [
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_fault",
     "batch_hash",
     "canonical_json",
     "chained",
     "iso",
     "move",
+    "nothing_sealed",
     "put_back",
     "read_heads",
     "role_sql",

@@ -3,6 +3,7 @@
 The one place that tells SQLite from PostgreSQL. It knows no table but the one that names the schema's version.
 """
 
+import errno
 import os
 import sqlite3
 import threading
@@ -138,6 +139,11 @@ def _prepare_file(path: Path) -> None:
     """The folder and an empty file, readable by nobody else: documents name people."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            # Not opened: to close it would let go of the locks of every connection that this process has to it.
+            if not os.access(path, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise Misconfigured(

@@ -91,6 +91,25 @@ class Inbox:
             )
             if ended and state is not NoticeState.DUE:
                 _supersede(transaction, notice_id, now)
+            if ended and state.value in _FOR_A_PERSON:
+                self._note_waiting(transaction, notice_id, state, reason or {}, now)
+
+    def _note_waiting(
+        self, transaction: Connection, notice_id: int, state: NoticeState, reason: Mapping[str, str], now: datetime
+    ) -> None:
+        """Why an order waits for a person stands in the log too: the row forgets it when it is tried again."""
+        wanted = select(NOTICE.c.taxpayer_id, NOTICE.c.connection_id, NOTICE.c.order_id)
+        row = transaction.execute(wanted.where(NOTICE.c.id == notice_id)).one()
+        note(
+            self._database,
+            transaction,
+            taxpayer_id=row.taxpayer_id,
+            actor=SYSTEM,
+            action=f"notice.{state.value}",
+            target=str(notice_id),
+            now=now,
+            detail={"connection": row.connection_id, "order": row.order_id, "reason": reason.get("en", "")},
+        )
 
     def quarantine(self, taxpayer_id: str, *, before: int | None = None, limit: int = 100) -> tuple[Notice, ...]:
         """What a person has to look at, newest first: quarantined and given-up notices, those before id `before`."""

@@ -11,6 +11,7 @@ from gateway.ledger.archiving import Archiving
 from gateway.ledger.audit import Auditing
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
+from gateway.ledger.checkpoints import Checkpointing
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
@@ -20,6 +21,7 @@ from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
+from gateway.ledger.nights import Nights
 from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
@@ -49,6 +51,8 @@ class Ledger(
     Archiving,
     Exporting,
     Looking,
+    Checkpointing,
+    Nights,
     Queries,
     Auditing,
     Access,

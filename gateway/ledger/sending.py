@@ -16,6 +16,7 @@ from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import tables as t
 from gateway.ledger.archiving import ring_archive
+from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.breakers import AUTHORITY, News, give_up_probe, heed, lock_lines, unit_scope
 from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
@@ -136,10 +137,24 @@ class Sending:
         """Stop sending what an older certificate stamped, until `release_unit`; how many documents wait."""
         stamped = select(t.STAMP.c.document_uuid).where(t.STAMP.c.csid_id == csid_id)
         mine = (_MINE.document_uuid.in_(stamped), _MINE.next_at.is_not(None))
+        owner = select(t.CSID.c.taxpayer_id).where(t.CSID.c.id == csid_id)
         with self._database.writing() as connection:
             held = update(t.SUBMISSION).where(*mine, _MINE.status == Status.ISSUED.value)
             connection.execute(held.values(status=Status.HELD.value))
-            return connection.execute(update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)).rowcount
+            waiting = update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)
+            count = connection.execute(waiting).rowcount
+            if count:
+                note(
+                    self._database,
+                    connection,
+                    taxpayer_id=connection.execute(owner).scalar_one(),
+                    actor=SYSTEM,
+                    action="csid.held",
+                    target=csid_id,
+                    now=now,
+                    detail={"documents": count},
+                )
+        return count
 
 
 def _due_rows(uuids: list[str]) -> Any:

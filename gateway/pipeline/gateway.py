@@ -18,7 +18,7 @@ from gateway.keys import Safe, SealingKey, Stamper, master_key, open_keys, seali
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
-from gateway.pipeline.seal import seal_at_the_end
+from gateway.pipeline.seal import Sealer
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
 
@@ -82,7 +82,7 @@ def open_gateway(
         try:
             yield gateway
         finally:
-            seal_at_the_end(gateway)
+            Sealer(gateway).finish()
     finally:
         ledger.close()
 

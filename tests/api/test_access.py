@@ -102,7 +102,11 @@ def test_no_key_that_does_not_hold_opens_any_route(quiet, installation):
 def test_a_role_is_no_help_where_the_route_is_open(quiet):
     nobody = quiet.with_key("")
     assert nobody.get("/healthz").json() == {"status": "ok"}
-    assert nobody.get("/readyz").json() == {"status": "ok", "checks": {"ledger": "ok", "keys": "ok", "worker": "ok"}}
+    assert nobody.get("/readyz").json() == {
+        "status": "ok",
+        "checks": {"ledger": "ok", "keys": "ok", "worker": "ok"},
+        "notes": {},
+    }
     assert nobody.get("/openapi.json").status_code == 200
 
 

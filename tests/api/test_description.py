@@ -93,5 +93,6 @@ def test_not_ready_says_why(quiet, monkeypatch):
     assert answer.json() == {
         "status": "not ready",
         "checks": {"ledger": "ok", "keys": "the HSM is away", "worker": "ok"},
+        "notes": {},
     }
     assert quiet.get("/healthz").status_code == 200

@@ -27,6 +27,16 @@ _WORKER: Final = Text(
     "See that `gateway serve` or `gateway work` is running; it takes the row up again by itself.",
     "تأكد من تشغيل النظام؛ فهو يستأنف الإرسال من تلقاء نفسه.",
 )
+_LINES: Final = Text(
+    "The files of GATEWAY_CHECKPOINTS were changed, or are another installation's. Compare them with a copy from"
+    " elsewhere, and the certificate with the one you have on paper.",
+    "تغيّرت ملفات نقاط التحقق أو هي لنظام آخر. قارنها بنسخة محفوظة في مكان آخر وقارن الشهادة بالنسخة الورقية.",
+)
+_ROOM: Final = Text(
+    "See that `gateway serve` or `gateway work` is running, and that the folder of GATEWAY_CHECKPOINTS has room and may"
+    " be written; its log says `checkpoint_failed` otherwise.",
+    "تأكد من تشغيل النظام ومن وجود مساحة وصلاحية كتابة في مجلد نقاط التحقق؛ فهو يكتبها من تلقاء نفسه.",
+)
 _SEALER: Final = Text(
     "See that `gateway serve` or `gateway work` is running, and look into its log for `seal_failed`; entries are sealed"
     " as soon as it works again.",
@@ -142,6 +152,36 @@ _FORMS: Final = {
     ),
     "audit.gone": _Form(
         "Entry {seq} of the audit log speaks of a document that is not there.", "يذكر سجل التدقيق مستنداً غير موجود."
+    ),
+    "checkpoint.log": _Form(
+        "A checkpoint of {at} has {there} entries of the audit log; now it ends at {here}, or is another: its end was"
+        " cut off or made anew.",
+        "في نقطة تحقق ({at}) كان في سجل التدقيق {there} قيداً، وينتهي الآن عند {here} أو تغيّر: حُذف آخره أو كُتب ثانيةً.",
+        _RESTORED,
+    ),
+    "checkpoint.restored": _Form(
+        "A checkpoint of {at} has {there} entries of the audit log; this ledger, restored from a backup, has {here} of"
+        " them.",
+        "في نقطة تحقق بتاريخ {at} كان في سجل التدقيق {there} قيداً، وفي السجل المستعاد من نسخة احتياطية {here}.",
+        _FENCED,
+        Severity.WARNING,
+    ),
+    "checkpoint.chain": _Form(
+        "A checkpoint of {at} has document {there} of this chain with another hash than the ledger, or it is gone.",
+        "تذكر نقطة تحقق بتاريخ {at} المستند {there} ولا يوجد في السجل أو يخالفه.",
+        _RESTORED,
+    ),
+    "checkpoint.line": _Form("A line of the checkpoints {what}.", "سطر من نقاط التحقق غير صحيح أو ناقص.", _LINES),
+    "checkpoint.certificate": _Form(
+        "The sealing certificate on record is not the one beside the checkpoints, or no certificate.",
+        "شهادة الختم المسجلة تخالف الشهادة المحفوظة مع نقاط التحقق.",
+        _LINES,
+    ),
+    "checkpoint.late": _Form(
+        "What was sealed of the audit log at {at} has no checkpoint outside the database.",
+        "ما خُتم من سجل التدقيق بتاريخ {at} ليس له نقطة تحقق خارج قاعدة البيانات.",
+        _ROOM,
+        Severity.WARNING,
     ),
     "sale.nowhere": _Form("A sale points to no document of its own.", "عملية بيع لا تشير إلى مستند."),
     "sale.twice": _Form("Two documents of one sale were accepted.", "قُبل مستندان لعملية بيع واحدة.", _BOOKS),
