@@ -12,7 +12,7 @@ from gateway.api.access import Examiner, Remover, Served
 from gateway.api.bodies import described, read_body
 from gateway.api.openapi import problem_because
 from gateway.issued import Status
-from gateway.pipeline.export import Scope
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.export_jobs import ExportJobs, Package, State
 
 router = APIRouter(tags=["exports"])

@@ -85,10 +85,10 @@ def files_command(uuid: str, as_json: bool, taxpayer: str | None) -> None:
                         "keep_until": each.keep_until.astimezone(RIYADH).isoformat(), "state": state})  # fmt: skip
     else:
         rows = [
-            (each.name, each.key, each.size, f"{each.keep_until.astimezone(RIYADH):%Y-%m-%d}", state)
+            (each.name, state, each.size, f"{each.keep_until.astimezone(RIYADH):%Y-%m-%d}", each.key)
             for each, state in zip(files, states, strict=True)
         ]
-        table(f"Files of {uuid}", ("What", "Key", "Bytes", "Kept until", "State"), rows, right=["Bytes"])
+        table(f"Files of {uuid}", ("What", "State", "Bytes", "Kept until", "Key"), rows, right=["Bytes"])
     raise SystemExit(1 if any(state not in ("whole", "deleted") for state in states) else 0)
 
 

@@ -11,7 +11,8 @@ from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
 from gateway.errors import BadInput
 from gateway.issued import Status
-from gateway.pipeline.export import Scope, export
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.verifier import fingerprint_of, verify
 
 _DAY = click.DateTime(["%Y-%m-%d"])

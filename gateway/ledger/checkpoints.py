@@ -119,6 +119,18 @@ class CheckpointFiles:
                 if number > skipped:
                     yield _line(file.name, number, line, verify, key)
 
+    def newest(self, taxpayer: str) -> str:
+        """The last line of a taxpayer, as it stands; empty if there is none. Misconfigured: not readable."""
+        for file in reversed(self._files()):
+            try:
+                lines = file.read_bytes().split(b"\n")[:-1]
+            except OSError as error:
+                raise Misconfigured(f"{file} cannot be read: {error.strerror}.", fix="Let it be readable.") from None
+            found = (line for line in reversed(lines) if _owner(line) == taxpayer)
+            if line := next(found, b""):
+                return line.decode(errors="replace")
+        return ""
+
     def line_digest(self, file: str, number: int) -> str:
         """The digest of one line as it stands; empty if there is none."""
         try:
@@ -200,6 +212,13 @@ def _written(checkpoint: Checkpoint, key: str, previous: str, sign: Sign) -> byt
     }
     body = canonical_json(content).encode()
     return body + b" " + base64.b64encode(sign(body))
+
+
+def _owner(line: bytes) -> str:
+    try:
+        return str(json.loads(line.rpartition(b" ")[0])["taxpayer"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _line(file: str, number: int, line: bytes, verify: Verify, key: str) -> Line:

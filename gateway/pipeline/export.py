@@ -5,16 +5,14 @@ documents that are left out, hash and signature are in, for only so it can be pr
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime
 from importlib import resources
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway import __version__
@@ -22,11 +20,20 @@ from gateway.archive import legal_name
 from gateway.crl import read_issuers
 from gateway.csid import read_certificate
 from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
 from gateway.issued import Status
-from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CsidRecord, ExportAnswer, ExportLink
+from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CheckpointFiles, ExportAnswer, ExportLink
 from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal
 from gateway.pipeline.archive import PDF, ending_of, read_archived
+from gateway.pipeline.export_facts import (
+    Scope,
+    batch_facts,
+    csid_facts,
+    document_facts,
+    entry_facts,
+    link_facts,
+    pem,
+    riyadh,
+)
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.seal import Sealer
 from gateway.verifier import single_file
@@ -39,49 +46,7 @@ _AT_ONCE: Final = 100
 """Documents that are in memory together, with their answers some 6 MB."""
 _ENTRIES: Final = 5000
 _MOST_GAPS: Final = 1000
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which documents are in a package; what is empty does not narrow it. `since` and `until` are the first and last
-    day of issue (Riyadh), `buyer` a part of the name or the whole VAT number."""
-
-    since: date | None = None
-    until: date | None = None
-    units: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    buyer: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """As the manifest has it."""
-        return {
-            "from": self.since and self.since.isoformat(),
-            "to": self.until and self.until.isoformat(),
-            "units": list(self.units),
-            "status": list(self.statuses),
-            "buyer": self.buyer,
-        }
-
-    @property
-    def begins(self) -> datetime | None:
-        """The first moment."""
-        return datetime.combine(self.since, time(), RIYADH) if self.since else None
-
-    @property
-    def ends(self) -> datetime | None:
-        """The first moment after."""
-        return datetime.combine(self.until + timedelta(days=1), time(), RIYADH) if self.until else None
-
-    def leaves_out(self, link: ExportLink) -> str:
-        """Why a document is not in: empty if it is."""
-        issued = datetime.fromisoformat(link.issued_at)
-        if (self.begins and issued < self.begins) or (self.ends and issued >= self.ends):
-            return "period"
-        if self.statuses and link.status not in self.statuses:
-            return "status"
-        if self.buyer and self.buyer != link.buyer_vat and self.buyer not in link.buyer_name:
-            return "buyer"
-        return "deleted" if link.deleted_at else ""
+CHECKPOINT: Final = "audit/checkpoint"
 
 
 class Exported(NamedTuple):
@@ -164,7 +129,9 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
         raise BadInput(f"There is no unit {min(unknown)}.", fix="`gateway units` lists them.")
     if unknown := set(scope.statuses) - {each.value for each in Status}:
         raise BadInput(f"There is no status {min(unknown)}.", fix=f"One of: {', '.join(Status)}.")
-    made_at = gateway.now().astimezone(UTC).isoformat()
+    made_at, sealer = gateway.now().astimezone(UTC).isoformat(), Sealer(gateway)
+    sealer.finish()  # with a checkpoint, which is then not ahead of these heads
+    checkpoint = _checkpoint(gateway, taxpayer_id)
     fenced = {each.chain: each for each in ledger.fenced()}
     chains: list[dict[str, Any]] = []
     for unit in units:
@@ -174,21 +141,27 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
             lost = fenced[chain.id].journal if chain.id in fenced else None
             known = {"icv": lost.icv, "hash": lost.hash} if lost else None
             chains.append({"id": chain.id, "unit": unit, "head": head, "sealed_at": sealed, "lost_after_head": known})
-    Sealer(gateway).seal()  # so that the log has every document up to these heads
+    sealer.seal()  # so that the log has every document up to these heads
     span = ledger.audit_span(taxpayer_id, scope.begins, scope.ends)
     return {
         "chains": chains,
         "certificates": list(_certificates(gateway, taxpayer_id, [each["id"] for each in chains])),
         "audit": span._asdict(),
+        "checkpoint": checkpoint,
         "made_at": made_at,
     }
+
+
+def _checkpoint(gateway: Gateway, taxpayer_id: str) -> str:
+    """The newest signed checkpoint of the taxpayer, as it stands in its file; empty if there is none."""
+    return CheckpointFiles(gateway.settings.checkpoints_folder).newest(taxpayer_id)
 
 
 def _certificates(gateway: Gateway, taxpayer_id: str, chains: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The units' certificates, and the authority's as far as they are set."""
     for chain in chains:
         for csid in gateway.ledger.serving(taxpayer_id, chain):
-            yield {**_csid_facts(csid), "pem": _pem(read_certificate(csid.certificate.encode()).der)}
+            yield {**csid_facts(csid), "pem": pem(read_certificate(csid.certificate.encode()).der)}
     issuers = gateway.settings.authority_ca
     for number, issuer in enumerate(read_issuers(issuers.read_bytes()) if issuers else (), 1):
         facts = {"id": f"authority-{number}", "stage": "authority", "path": f"certs/authority-{number}.pem"}
@@ -225,6 +198,8 @@ class _Export:
         self._writer.add("verify.py", single_file())
         for each in self._certificates:
             self._writer.add(each["path"], each["pem"].encode())
+        if checkpoint := self._writer.head["checkpoint"]:
+            self._writer.add(CHECKPOINT, checkpoint.encode())
         self._writer.add_row(index_titles())
         self._mark(phase=1)
 
@@ -257,7 +232,7 @@ class _Export:
                 said = self._said(chain, link, parts)
                 lines.append(canonical(said) + b"\n")
                 if said["file"]:
-                    rows.append({**link._asdict(), "issued_at": _riyadh(link.issued_at), "file": said["file"]["path"]})
+                    rows.append({**link._asdict(), "issued_at": riyadh(link.issued_at), "file": said["file"]["path"]})
         self._writer.add(f"chains/{chain['id']}/{links[0].icv:010}.jsonl", b"".join(lines))
         if rows:
             self._page(rows)
@@ -265,7 +240,7 @@ class _Export:
     def _said(self, chain: Mapping[str, Any], link: ExportLink, parts: "_Parts") -> dict[str, Any]:
         """A link as the package has it; what belongs to it is put in on the way."""
         left_out = self._scope.leaves_out(link)
-        said = _link_facts(link)
+        said = link_facts(link)
         counted = self.counted
         if left_out:
             reasons = counted.left_out.setdefault(chain["id"], {})
@@ -276,7 +251,7 @@ class _Export:
         counted.documents += 1
         counted.statuses[link.status] = counted.statuses.get(link.status, 0) + 1
         counted.in_chain[chain["id"]] = counted.in_chain.get(chain["id"], 0) + 1
-        return {**said, **_document_facts(link), "left_out": None, **parts.put(link, self._writer)}
+        return {**said, **document_facts(link), "left_out": None, **parts.put(link, self._writer)}
 
     def _mind_number(self, unit: str, link: ExportLink) -> None:
         """Numbers of the unit's own series that are skipped: lost with a ledger that was restored, say."""
@@ -308,7 +283,7 @@ class _Export:
         for entry in self._gateway.ledger.audit_log(self._owner, after=last) if span.first else ():
             if entry.seq is None or entry.seq > span.last:
                 break
-            lines.append(canonical(_entry_facts(entry)) + b"\n")
+            lines.append(canonical(entry_facts(entry)) + b"\n")
             if len(lines) == _ENTRIES or entry.seq == span.last:
                 self._writer.add(f"audit/entries/{entry.seq - len(lines) + 1:010}.jsonl", b"".join(lines))
                 self._mark(seq=entry.seq)
@@ -316,9 +291,9 @@ class _Export:
         self._mark(phase=3)
 
     def _audit_facts(self) -> dict[str, Any]:
-        span = self._span
+        span, checkpoint = self._span, {"path": CHECKPOINT} if self._writer.head["checkpoint"] else None
         if not span.first:
-            none = {"first_batch": 1, "before_batch": "", "checkpoint": None}
+            none = {"first_batch": 1, "before_batch": "", "checkpoint": checkpoint}
             return {"first": 1, "last": 0, "entries": 0, "previous": "", "head": "", **none}
         head = self._gateway.ledger.entry_hash_at(self._owner, span.last)
         entries = span.last - span.first + 1
@@ -330,7 +305,7 @@ class _Export:
             "head": head,
             "first_batch": span.first_batch,
             "before_batch": span.before_batch,
-            "checkpoint": None,
+            "checkpoint": checkpoint,
         }
 
     def batches(self) -> None:
@@ -342,7 +317,7 @@ class _Export:
             sealed = self._gateway.ledger.audit_batches(self._owner, after=self._span.first_batch - 1)
         wanted = takewhile(lambda batch: batch.number <= self._span.last_batch, sealed)
         while some := list(islice(wanted, _ENTRIES)):
-            lines = (canonical(_batch_facts(each)) + b"\n" for each in some)
+            lines = (canonical(batch_facts(each)) + b"\n" for each in some)
             self._writer.add(f"audit/batches/{some[0].number:010}.jsonl", b"".join(lines))
         self._mark(phase=4)
 
@@ -360,7 +335,7 @@ class _Export:
     def _facts(self) -> Iterator[tuple[str, str, object]]:
         asked = [f"{name} {value}" for name, value in self._scope.as_json().items() if value]
         counted = self.counted
-        yield "Made", "أُعدّت", _riyadh(self._writer.head["made_at"])
+        yield "Made", "أُعدّت", riyadh(self._writer.head["made_at"])
         yield "What was asked for", "النطاق", ", ".join(asked) or "everything / الكل"
         yield "Documents", "المستندات", counted.documents
         for status, count in sorted(counted.statuses.items()):
@@ -437,55 +412,3 @@ class _Parts:
             return None
         writer.add(f"pdf/{name}.pdf", read_archived(self._gateway, kept))
         return {"path": f"pdf/{name}.pdf"}
-
-
-def _link_facts(link: ExportLink) -> dict[str, Any]:
-    """What is said of every document, and needs to be to prove its chain."""
-    signature = _base64(link.signature)
-    return {
-        "icv": link.icv, "uuid": link.uuid, "pih": link.pih, "hash": link.hash, "csid": link.csid_id,
-        "signature": signature, "signed_at": link.signed_at, "status": link.status, "replaced_by": link.replaced_by,
-    }  # fmt: skip
-
-
-def _document_facts(link: ExportLink) -> dict[str, Any]:
-    names = "number kind profile issued_at made_at currency total vat corrects replaces".split()
-    return {**{name: getattr(link, name) for name in names}, "cleared": link.is_cleared}
-
-
-def _entry_facts(entry: Any) -> dict[str, Any]:
-    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return {
-        "seq": entry.seq, "at": at, "actor": entry.actor, "action": entry.action, "object": entry.object,
-        "detail": json.loads(json.dumps(entry.detail)), "hash": entry.hash,
-    }  # fmt: skip
-
-
-def _batch_facts(batch: AuditBatch) -> dict[str, Any]:
-    return {name: value for name, value in batch._asdict().items() if name != "taxpayer_id"}
-
-
-def _csid_facts(csid: CsidRecord) -> dict[str, Any]:
-    def moment(value: datetime | None) -> str | None:
-        return value.astimezone(UTC).isoformat() if value else None
-
-    return {
-        "id": csid.id, "stage": csid.stage, "unit": csid.unit_id, "chain": csid.chain_id,
-        "path": f"certs/{csid.id}.pem",
-        "not_before": moment(csid.not_before), "not_after": moment(csid.not_after),
-        "retired_at": moment(csid.retired_at), "revoked_at": moment(csid.revoked_at),
-    }  # fmt: skip
-
-
-def _pem(der: bytes) -> str:
-    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode()
-
-
-def _base64(data: bytes) -> str:
-    import base64
-
-    return base64.b64encode(data).decode()
-
-
-def _riyadh(moment: str) -> str:
-    return datetime.fromisoformat(moment).astimezone(RIYADH).isoformat(sep=" ", timespec="seconds")[:19]

@@ -16,7 +16,8 @@ import structlog
 
 from gateway.errors import Conflict, GatewayError, Unavailable, Unknown
 from gateway.ledger import canonical_json
-from gateway.pipeline.export import Scope, export
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.gateway import Gateway
 
 log = structlog.get_logger()

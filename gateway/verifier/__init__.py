@@ -6,12 +6,13 @@ That file is made of these modules, one after the other; there is no second logi
 import re
 from importlib import resources
 
+from gateway.verifier.alone import fingerprint_of
 from gateway.verifier.report import CODES, Fault, Report
-from gateway.verifier.verify import fingerprint_of, verify
+from gateway.verifier.verify import verify
 
 __all__ = ["CODES", "Fault", "Report", "fingerprint_of", "single_file", "verify"]
 
-_MODULES = ("report", "container", "seal", "stamps", "books", "verify")
+_MODULES = ("report", "container", "seal", "stamps", "books", "verify", "alone")
 _OWN = re.compile(r"^from gateway\.verifier\.\w+ import .*\n", re.M)
 _HEAD = '''#!/usr/bin/env python3
 """Verifies a package of e-invoices: python3 verify.py PACKAGE. It needs Python 3.11 or newer with the libraries lxml

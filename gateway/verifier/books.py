@@ -81,7 +81,7 @@ class Batches:
 
     def __init__(self, about: dict[str, Any], taxpayer: str) -> None:
         self._taxpayer, self._number, self._hash = taxpayer, about["first_batch"], about["before_batch"]
-        self._first = self._number
+        self._is_empty, self._first = not about["entries"], self._number
         self.is_read = True
         self.ends: dict[int, str] = {}
         """The hash of the log at the entry that each of them ends with."""
@@ -101,7 +101,7 @@ class Batches:
 
     def agrees(self, number: int, last_seq: int, seal: str) -> bool:
         """Whether a batch is this one; of those before the package begins, or not read, nothing is known."""
-        if number < self._first or not self.is_read:
+        if self._is_empty or number < self._first or not self.is_read:
             return True
         return self._seals.get(number) == (last_seq, seal)
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gateway.pipeline.export import Scope
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.export_jobs import ExportJobs
 from gateway.verifier import verify
 from tests.api.conftest import problem

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from gateway.pipeline.export import Scope, export
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.gateway import open_gateway
 from tests.installation import OWNER, forget_documents
 from tests.package.books import drain, fill

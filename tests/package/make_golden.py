@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gateway.pipeline.export import Scope, export
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.gateway import open_gateway
 from gateway.simulator import Running
 from tests.installation import OWNER, installed

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from gateway.pipeline.export import Scope, export
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.verifier import verify
 from gateway.verifier.container import Zip
 from tests.installation import OWNER

@@ -15,10 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import text
 
 from gateway.errors import BadInput, Conflict, Unavailable
+from gateway.invoice.facts import RIYADH
 from gateway.package import Writer
 from gateway.pipeline import export as exporting
 from gateway.pipeline.archive import archive_pdf, confirm_disposal, propose_disposal
-from gateway.pipeline.export import Scope, export
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.gateway import online
 from gateway.pipeline.renew import renew
 from gateway.simulator.ca import canned_request
@@ -83,7 +85,7 @@ def test_the_same_books_make_the_same_package_but_for_the_seal(books, tmp_path):
     names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     # The first export is in the audit log that the second one has.
     log = {"audit/entries/0000000013.jsonl", "audit/batches/0000000001.jsonl"}
-    assert names == {*log, "files.jsonl", "manifest.json", "seal.xml"}
+    assert names == {*log, "audit/checkpoint", "files.jsonl", "manifest.json", "seal.xml"}
 
 
 def test_books_without_a_document_make_a_package(gateway, tmp_path):
@@ -126,7 +128,7 @@ def test_what_is_left_out_still_proves_that_nothing_else_is(made, scope, documen
 
 
 def test_a_period_is_days_in_riyadh_for_documents_and_the_audit_log(made, books):
-    days = [each.issued_at.astimezone(exporting.RIYADH).date() for each in books.ledger.invoices(OWNER).items]
+    days = [each.issued_at.astimezone(RIYADH).date() for each in books.ledger.invoices(OWNER).items]
     package = made(scope=Scope(since=min(days), until=max(days)))
     assert (faults(package), manifest(package)["documents"]) == ([], 8)
     other = made("other.zip", scope=Scope(until=min(days) - timedelta(days=1)))

@@ -129,6 +129,9 @@ def resealed(package, path, change, seal=None) -> list[tuple[str, str]]:
     lines = [json.loads(line) for line in files.pop("files.jsonl").splitlines()]
     order = [each["path"] for each in lines]
     files.pop("seal.xml")
+    if own_checkpoint := manifest["audit"]["checkpoint"]:  # which cannot be signed by another
+        del files[own_checkpoint["path"]]
+        manifest["audit"]["checkpoint"] = None
     change(files, manifest)
     order += [name for name in files if name not in order]
     listed = [{"path": name, "sha256": digest(files[name])} for name in order if name in files]
@@ -159,6 +162,16 @@ def chain_of(files) -> tuple[str, list[dict]]:
 
 def put_chain(files, name, links) -> None:
     files[name] = b"".join(canonical(each) + b"\n" for each in links)
+
+
+def test_who_leaves_the_checkpoint_in_is_told_by_it(package, tmp_path):
+    whole = read(package)["audit/checkpoint"]
+
+    def change(files, manifest):
+        files["audit/checkpoint"] = whole
+        manifest["audit"]["checkpoint"] = {"path": "audit/checkpoint"}
+
+    assert resealed(package, tmp_path, change) == [("audit.checkpoint", "audit/checkpoint")]
 
 
 def test_resealed_without_a_change_only_the_seal_is_anothers(package, tmp_path):
