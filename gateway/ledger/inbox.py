@@ -15,7 +15,8 @@ from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.leases import FREE, lease
 from gateway.ledger.rows import DueLinkBack, DueNotice, LinkBack, LinkBackState, Notice, NoticeState
-from gateway.ledger.tables import CONNECTION, LINK_BACK, NOTICE, POLL
+from gateway.ledger.shop_tables import POLL
+from gateway.ledger.tables import CONNECTION, LINK_BACK, NOTICE
 
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Table, select, true, update
 
 from gateway.ledger.database import Database
-from gateway.ledger.tables import LINK_BACK, NOTICE, POLL, SUBMISSION
+from gateway.ledger.shop_tables import POLL
+from gateway.ledger.tables import LINK_BACK, NOTICE, SUBMISSION
 
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""

@@ -16,7 +16,7 @@ from gateway.ledger.database import Database
 from gateway.ledger.inbox import add_orders
 from gateway.ledger.leases import FREE, lease
 from gateway.ledger.rows import DuePoll, Look
-from gateway.ledger.tables import POLL, RENEWAL
+from gateway.ledger.shop_tables import POLL, RENEWAL
 
 
 class Polls:
