@@ -83,6 +83,27 @@ def test_a_name_that_is_taken_is_said_before_the_shop_is_asked(site, any_shop):
         enter(site, replace(known(any_shop), id="another"), change=True)
 
 
+def test_a_change_without_secrets_keeps_the_former_ones(site, any_shop):
+    enter(site, known(any_shop))
+    before = connection_with_secrets(site.gateway, OWNER, "shop").secrets
+    enter(site, replace(known(any_shop, issue_when="paid"), secrets={}), change=True)
+    assert connection_with_secrets(site.gateway, OWNER, "shop").secrets == before
+    assert site.ledger.connection(OWNER, "shop").settings["issue_when"] == "paid"
+
+
+def test_a_file_of_the_first_day_does_not_bring_spent_tokens_back(site):
+    with salla_shop() as shop:
+        ends = {"expires_at": (site.clock() + timedelta(days=14)).isoformat()}
+        first = replace(known(shop), secrets={**known(shop).secrets, **ends})
+        enter(site, first)
+        site.clock.move(timedelta(days=11))
+        site.work()
+        renewed = connection_with_secrets(site.gateway, OWNER, "shop").secrets
+        assert (shop.renewals, renewed["refresh_token"] != first.secrets["refresh_token"]) == (1, True)
+        enter(site, first, change=True)
+        assert connection_with_secrets(site.gateway, OWNER, "shop").secrets == renewed
+
+
 def test_what_was_sold_since_the_cutover_is_asked_for(site):
     with zid_shop() as shop:
         begun = site.clock()
