@@ -201,11 +201,13 @@ def _path(order_id: str) -> str:
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
-    """The key may read orders and webhooks; what the shop says of VAT and currency that a person has to look at."""
+    """The key may read orders; what the shop says of VAT and currency that a person has to look at, if it says so."""
     api = _api(connection, client)
     await api.get("/orders", per_page="1")
-    await api.get("/webhooks", per_page="1")
-    general, taxes = await _settings(api, "general"), await _settings(api, "tax")
+    try:
+        general, taxes = await _settings(api, "general"), await _settings(api, "tax")
+    except Misconfigured:
+        return Inspection(look_at=(_SETTINGS_HIDDEN,))
     look_at = (
         (general.get("woocommerce_calc_taxes") == "no", _NO_VAT),
         (general.get("woocommerce_currency", SAR) != SAR, _OTHER_CURRENCY),
@@ -214,6 +216,10 @@ async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspect
     return Inspection(look_at=tuple(said for holds, said in look_at if holds))
 
 
+_SETTINGS_HIDDEN: Final = Text(
+    "The key may not see the shop's settings of VAT and currency: see to it yourself that VAT is charged, in riyals.",
+    "لا يملك المفتاح صلاحية قراءة إعدادات الضريبة والعملة؛ تأكد بنفسك أن الضريبة محتسبة وأن العملة هي الريال.",
+)
 _NO_VAT: Final = Text(
     "The shop charges no VAT (WooCommerce, Settings, General, Enable taxes): its orders will wait in the quarantine.",
     "المتجر لا يحتسب الضريبة (ووكومرس، الإعدادات، عام، تفعيل الضرائب)، فستبقى طلباته معلقة.",

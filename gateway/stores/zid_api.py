@@ -67,9 +67,8 @@ async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> b
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
-    """The credentials may read orders and webhooks; whether shown prices are with VAT, as every list of orders says."""
+    """The credentials may read orders; whether shown prices are with VAT, as every list of orders says."""
     listed = await _listed(connection, client)
-    await api_of(connection, client).get(_WEBHOOKS)
     told = mapping(listed.get("tax_settings")).get("is_vat_included_in_product_price")
     included = bool(told) if isinstance(told, bool | int) else None
     settings = {} if included is None else {"prices_include_tax": "yes" if included else "no"}

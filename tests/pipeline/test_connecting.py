@@ -154,6 +154,19 @@ def test_what_the_shop_says_of_vat_and_currency(site, woo):
     assert "by its own address" in said
 
 
+def test_a_key_that_may_only_use_orders_is_good_enough(site, woo):
+    """What it may not see is told; the shop is asked for its changes though it cannot be told to send webhooks."""
+    woo.hidden = ("settings", "webhooks")
+    made = enter(site, known(woo))
+    assert "may not see the shop's settings" in texts(made)
+    assert len(made.webhooks) == 1
+    assert "refuses the credentials" in made.webhooks[0]
+    woo.touch("46", site.clock())
+    site.clock.move(timedelta(minutes=6))
+    site.work()
+    assert [each.order_id for each in site.documents()] == ["46"]
+
+
 # -- the others -----------------------------------------------------------------------------------------------
 
 
