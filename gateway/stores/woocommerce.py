@@ -29,7 +29,7 @@ from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
 from gateway.stores.exchange import Api, parse
 from gateway.stores.payments import means_of
-from gateway.stores.raw import identity, mapping, moment, number, objects, text
+from gateway.stores.raw import identity, mapping, moment, moment_or, number, objects, text
 from gateway.stores.refunds import refunds_of
 from gateway.stores.refusals import NO_RATE, Problems, Shape, foreign, not_an_order
 from gateway.stores.sold import Sold, check_total, lines_of
@@ -162,7 +162,7 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
             page=str(number_of_page),
         )
     )
-    newest = max((_modified(row) for row in rows), default=None)
+    newest = max((moment_or(row.get("date_modified_gmt"), UTC, since) for row in rows), default=None)
     found = tuple(Changed(text(row.get("id")), _version(row)) for row in rows if row.get("status") not in _DRAFTS)
     if newest is None or len(rows) < _PAGE:
         return Changes(found, newest)
@@ -174,10 +174,6 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
 def _mark(walk: Walk) -> tuple[datetime, int]:
     begin, _, page = walk.page.partition(" ")
     return (datetime.fromisoformat(begin), int(page)) if begin else (walk.since, 1)
-
-
-def _modified(row: Mapping[str, Any]) -> datetime:
-    return moment(row.get("date_modified_gmt"), "date_modified_gmt", UTC)
 
 
 def _version(row: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from gateway.finding import Text
 from gateway.invoice.facts import SAR, Kind
 from gateway.issued import Issued
 from gateway.stores.exchange import Api
-from gateway.stores.raw import identity, mapping, moment, objects, text, zone_named
+from gateway.stores.raw import identity, lifetime, mapping, moment_or, objects, text, zone_named
 from gateway.stores.store import Changed, Changes, Inspection, Walk, moment_in, secret
 
 ADDRESS: Final = "https://api.zid.sa"
@@ -145,8 +145,7 @@ async def renew(connection: Connection, client: httpx2.AsyncClient, now: datetim
     }
     if not all(tokens.values()):
         raise Misconfigured(f"Zid renews the credentials of connection {connection.id} without telling new ones.")
-    lives = int(said.get("expires_in") or 31_536_000)
-    return tokens | {"expires_at": (now + timedelta(seconds=lives)).isoformat()}
+    return tokens | {"expires_at": (now + lifetime(said.get("expires_in"), 31_536_000)).isoformat()}
 
 
 # -- reading --------------------------------------------------------------------------------------------------
@@ -167,7 +166,7 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
         order_by="updated_at",
         sort_by="desc",
     )
-    rows = [(row, moment(row.get("updated_at"), "updated_at", zone)) for row in objects(mapping(listed).get("orders"))]
+    rows = [(row, moment_or(row.get("updated_at"), zone, walk.since)) for row in objects(mapping(listed).get("orders"))]
     recent = [(row, at) for row, at in rows if at >= walk.since]
     orders = tuple(Changed(text(row.get("id")), _version(row)) for row, _ in recent)
     newest = max((at for _, at in recent), default=None)

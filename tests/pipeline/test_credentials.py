@@ -65,6 +65,15 @@ def test_tokens_are_renewed_before_they_end_and_kept_sealed(site, shop):
     assert shop.renewals == 1
 
 
+@pytest.mark.parametrize("lives", ["1209600", None, "a while", -5, 0, 10**30])
+def test_what_a_token_bought_is_kept_whatever_is_said_of_its_life(site, shop, lives):
+    entered(site, shop, timedelta(days=1))
+    shop.lives = lives
+    (got,) = use(site)
+    assert kept(site) == got.secrets
+    assert (shop.renewals, salla.ends_at(got)) == (1, site.clock() + LIFE)
+
+
 def test_of_many_who_need_new_tokens_one_renews_them(site, shop):
     entered(site, shop, timedelta(days=1))
     got = use(site, times=10)

@@ -300,6 +300,24 @@ def test_an_order_deleted_before_it_was_issued_is_no_concern(site, shop):
     assert [each.order_id for each in site.waiting()] == ["405"]
 
 
+def test_one_order_with_an_odd_date_stops_no_other(site, magento, zid, shopify):
+    for name, odd, field, value in (
+        ("magento", magento, "updated_at", "0000-00-00 00:00:00"),
+        ("zid", zid, "updated_at", "0000-00-00 00:00:00"),
+        ("shopify", shopify, "updatedAt", "9999-99-99"),
+    ):
+        enter(site, odd.connection(name, taxpayer_id=OWNER, unit_id=UNIT.id))
+        odd.sell(1, site.clock())
+        odd.sell(2, site.clock())
+        odd.orders["1"][field] = value
+    site.clock.move(INTERVAL)
+    site.work()
+    assert {(each.connection, each.order_id) for each in site.documents()} >= {
+        ("magento", "2"), ("zid", "2"), ("shopify", "2"),
+    }  # fmt: skip
+    assert {each.error for each in site.ledger.polls(OWNER)} == {""}
+
+
 def test_a_connection_may_not_be_asked_at_all(site, zid):
     entered(site, zid, poll_seconds="0")
     zid.sell(1, site.clock())
