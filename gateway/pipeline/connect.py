@@ -84,6 +84,7 @@ async def connect(
     await gateway.offload(_begin_polling, gateway, connection)
     if change:
         now = gateway.now()
+        await gateway.offload(gateway.ledger.end_turn, connection.id)
         await gateway.offload(gateway.ledger.take_up_again, connection.taxpayer_id, connection.id, now=now)
     return Connected(look_at, await _subscribed(gateway, lines, connection))
 

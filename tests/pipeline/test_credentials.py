@@ -151,6 +151,20 @@ def test_when_the_old_token_has_ended_it_is_said_that_a_renewal_was_cut_off(site
     assert error.ar
 
 
+def test_a_refusal_costs_nothing_while_the_old_token_serves(site, shop):
+    """It is not asked for at every call, and `gateway shops` tells of it."""
+    entered(site, shop, timedelta(days=3), refresh_token="spent elsewhere")
+    shop.outage = []
+    for _ in range(3):
+        (got,) = use(site)
+        assert got.secrets["access_token"] == kept(site)["access_token"]
+        site.clock.move(timedelta(hours=1))
+    assert list(site.ledger.lost_turns(OWNER, now=site.clock())) == ["shop"]
+    site.clock.move(timedelta(days=4))
+    (error,) = use(site)
+    assert isinstance(error, Misconfigured)
+
+
 def test_after_a_crash_before_the_call_the_token_still_serves(site, shop, monkeypatch):
     """Whether it was spent cannot be known; when nothing is left to lose it is tried."""
     entered(site, shop, timedelta(days=3))
