@@ -166,7 +166,7 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     recent = await _recent(api, rows, walk.since)
     mark = version or str(newest)
     further = f"{int(number_of_page) + 1} {mark}" if recent == len(rows) == _PAGE else ""
-    return Changes(tuple(Changed(order, mark) for order in rows[:recent]), newest, further, pause)
+    return Changes(tuple(Changed(order, mark, newest) for order in rows[:recent]), newest, further, pause)
 
 
 async def _recent(api: Api, rows: list[str], since: datetime) -> int:

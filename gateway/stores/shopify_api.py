@@ -185,8 +185,9 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     told = await graph.ask(queries.CHANGED, search=f"updated_at:>='{since}'", after=walk.page or None)
     listed = mapping(told.get("orders"))
     rows = objects(listed.get("nodes"))
-    orders = tuple(Changed(id_of(row), text(row.get("updatedAt"))) for row in rows)
-    newest = max((moment_or(row.get("updatedAt"), UTC, walk.since) for row in rows), default=None)
+    dated = [(row, moment_or(row.get("updatedAt"), UTC, walk.since)) for row in rows]
+    orders = tuple(Changed(id_of(row), text(row.get("updatedAt")), at) for row, at in dated)
+    newest = max((at for _, at in dated), default=None)
     return Changes(orders, newest, _next(listed) or "", graph.pause)
 
 

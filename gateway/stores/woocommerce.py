@@ -162,8 +162,11 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
             page=str(number_of_page),
         )
     )
-    newest = max((moment_or(row.get("date_modified_gmt"), UTC, since) for row in rows), default=None)
-    found = tuple(Changed(text(row.get("id")), _version(row)) for row in rows if row.get("status") not in _DRAFTS)
+    dated = [(row, moment_or(row.get("date_modified_gmt"), UTC, since)) for row in rows]
+    newest = max((at for _, at in dated), default=None)
+    found = tuple(
+        Changed(text(row.get("id")), _version(row), at) for row, at in dated if row.get("status") not in _DRAFTS
+    )
     if newest is None or len(rows) < _PAGE:
         return Changes(found, newest)
     begin = newest - timedelta(seconds=1)

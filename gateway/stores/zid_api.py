@@ -168,7 +168,7 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     )
     rows = [(row, moment_or(row.get("updated_at"), zone, walk.since)) for row in objects(mapping(listed).get("orders"))]
     recent = [(row, at) for row, at in rows if at >= walk.since]
-    orders = tuple(Changed(text(row.get("id")), _version(row)) for row, _ in recent)
+    orders = tuple(Changed(text(row.get("id")), _version(row), at) for row, at in recent)
     newest = max((at for _, at in recent), default=None)
     ended = len(rows) < _PAGE or (not recent and rows == sorted(rows, key=lambda row: row[1], reverse=True))
     return Changes(orders, newest, "" if ended else str(page + 1))

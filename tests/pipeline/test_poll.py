@@ -59,6 +59,22 @@ def test_an_order_is_opened_once_for_each_change(site, zid):
     assert fetched(zid) == 2  # once to issue it, once before it was written to
 
 
+def test_two_changes_of_one_second_are_both_seen(site, magento):
+    """The first look comes between them, and the order's moment is the same afterwards."""
+    entered(site, magento)
+    later(site)
+    site.clock.move(INTERVAL)
+    magento.sell(1, site.clock())
+    site.work()
+    assert len(site.documents()) == 1
+    back = magento.give_back("1", site.clock())
+    later(site)
+    assert [f"{each.total:.2f}" for each in site.documents() if each.kind is Kind.CREDIT_NOTE] == [back]
+    asked = len(magento.requests)
+    later(site)
+    assert len(magento.requests) == asked + 1  # what has settled is looked at no more
+
+
 def test_orders_placed_while_nobody_listened_are_found(site, magento):
     entered(site, magento)
     for number in range(3):
