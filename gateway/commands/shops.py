@@ -32,25 +32,28 @@ def shops_command(taxpayer: str | None, as_json: bool) -> None:
     """How far each connected shop was asked what changed, when it is asked next, and what is wrong with it or its
     webhooks. Exit 1 if one cannot be asked."""
     with installation() as gateway:
-        polls = gateway.ledger.polls(choose_taxpayer(gateway, taxpayer))
+        owner = choose_taxpayer(gateway, taxpayer)
+        lost = gateway.ledger.lost_turns(owner, now=gateway.now())
+        shops = [_poll(each, lost.get(each.connection_id)) for each in gateway.ledger.polls(owner)]
     if as_json:
-        for each in polls:
-            print_json(_poll(each))
-    elif not polls:
+        for each in shops:
+            print_json(each)
+    elif not shops:
         click.echo("No shop is connected.")
     else:
-        rows = [tuple(_poll(each).values()) for each in polls]
-        table("Shops", ("Connection", "Seen until", "Asked again", "Webhooks", "Wrong"), rows)
-    raise SystemExit(1 if any(each.error for each in polls) else 0)
+        columns = ("Connection", "Seen until", "Asked again", "Webhooks", "Wrong")
+        table("Shops", columns, [tuple(each.values()) for each in shops])
+    raise SystemExit(1 if any(each["error"] for each in shops) else 0)
 
 
-def _poll(poll: DuePoll) -> dict[str, Any]:
+def _poll(poll: DuePoll, lost: datetime | None) -> dict[str, Any]:
+    renewal = f"Its credentials were not renewed on {_shown(lost)}: install the app in the shop again." if lost else ""
     return {
         "connection": poll.connection_id,
         "seen_until": _shown(poll.since),
         "asked_again": _shown(poll.next_at) if poll.next_at else "",
         "webhooks": poll.told,
-        "error": poll.error,
+        "error": " ".join(each for each in (poll.error, renewal) if each),
     }
 
 

@@ -78,7 +78,11 @@ def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
     metavar="TIME",
     help="Sales of a shop before this moment are not issued, e.g. 2026-12-01T00:00:00+03:00.",
 )
-@click.option("--change", is_flag=True, help="Replace the address, credentials and settings of a known connection.")
+@click.option(
+    "--change",
+    is_flag=True,
+    help="Replace the address and settings of a known connection, and the credentials that are given.",
+)
 @click.option(
     "--unchecked-issuer",
     is_flag=True,

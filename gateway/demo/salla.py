@@ -56,6 +56,7 @@ class SallaShop:
         self._refresh_token, self._client = f"ory_rt_{secrets.token_urlsafe(32)}", secrets.token_hex(16)
         self.webhooks: list[dict[str, Any]] = []
         self.renewals = 0
+        self.lives: Any = 1_209_600
         self.revoked = False
         self.app = Starlette(
             routes=[
@@ -136,7 +137,7 @@ class SallaShop:
         self.renewals += 1
         self._token, self._refresh_token = (f"ory_{kind}_{secrets.token_urlsafe(32)}" for kind in ("at", "rt"))
         tokens = {"access_token": self._token, "refresh_token": self._refresh_token}
-        return JSONResponse({**tokens, "expires_in": 1_209_600, "scope": "orders", "token_type": "bearer"})
+        return JSONResponse({**tokens, "expires_in": self.lives, "scope": "orders", "token_type": "bearer"})
 
     # -- Admin API --------------------------------------------------------------------------------------------
 

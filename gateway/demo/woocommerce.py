@@ -27,7 +27,7 @@ _SHOP_TIME: Final = timedelta(hours=3)
 
 class WooCommerceShop:
     """Its orders by id, its private notes and its refunds by order, and what it was asked; `outage` holds statuses to
-    answer first."""
+    answer first, `hidden` what its key may not use."""
 
     sender: httpx2.Client
 
@@ -44,6 +44,7 @@ class WooCommerceShop:
         self.webhooks: list[dict[str, Any]] = []
         self.settings = {"woocommerce_calc_taxes": "yes", "woocommerce_currency": "SAR"}
         self.plugins = ["woocommerce/woocommerce.php"]
+        self.hidden: tuple[str, ...] = ()
         self.app = Starlette(
             routes=[
                 Route("/wp-json/wc/v3/orders", self._list, methods=["GET"]),
@@ -212,6 +213,8 @@ class WooCommerceShop:
         known = base64.b64encode(f"{self._key}:{self._secret}".encode()).decode()
         if not hmac.compare_digest(request.headers.get("Authorization", ""), f"Basic {known}"):
             return _error(401, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
+        if any(f"/{each}" in request.url.path for each in self.hidden):
+            return _error(403, "woocommerce_rest_cannot_view", "Sorry, you cannot view this resource.")
         if "order_id" in request.path_params and _id(request) not in self.orders:
             return _error(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
         return None

@@ -4,7 +4,7 @@ What a look at a shop named and how far it went are written in one transaction: 
 stopped, and a page that is read twice names the same deliveries again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -131,6 +131,13 @@ class Renewals:
         with self._database.reading() as transaction:
             found = transaction.execute(select(RENEWAL.c.begun_at).where(*lost)).first()
         return found.begun_at if found else None
+
+    def lost_turns(self, taxpayer_id: str, *, now: datetime) -> Mapping[str, datetime]:
+        """The taxpayer's connections whose credentials somebody began to renew without success, and since when."""
+        lost = (RENEWAL.c.taxpayer_id == taxpayer_id, RENEWAL.c.lease_until <= now)
+        with self._database.reading() as transaction:
+            rows = transaction.execute(select(RENEWAL.c.connection_id, RENEWAL.c.begun_at).where(*lost)).all()
+        return {row.connection_id: row.begun_at for row in rows}
 
 
 def _due(row: Row[Any]) -> DuePoll:

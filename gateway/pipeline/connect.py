@@ -2,10 +2,9 @@
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, GatewayError, Misconfigured
@@ -67,10 +66,12 @@ async def connect(
     BadInput if the shop issues itself, or cannot be asked, and `unchecked_issuer` does not let that pass.
     """
     await gateway.offload(_check_name, gateway, connection, change=change)
-    check_connection(gateway, connection)
     store = STORES.get(connection.platform)
+    if store is not None and change:
+        connection = await gateway.offload(_with_former, gateway, store, connection)
+    check_connection(gateway, connection)
     if store is not None:
-        connection = await _usable(gateway, lines, store, connection, change=change)
+        connection = await _usable(gateway, lines, store, connection)
     left = await check_issuer(gateway, lines, connection, actor=actor, unchecked=unchecked_issuer)
     look_at: tuple[Text, ...] = (left,) if left else ()
     if store is not None:
@@ -83,6 +84,7 @@ async def connect(
     await gateway.offload(_begin_polling, gateway, connection)
     if change:
         now = gateway.now()
+        await gateway.offload(gateway.ledger.end_turn, connection.id)
         await gateway.offload(gateway.ledger.take_up_again, connection.taxpayer_id, connection.id, now=now)
     return Connected(look_at, await _subscribed(gateway, lines, connection))
 
@@ -96,16 +98,25 @@ def _check_name(gateway: Gateway, connection: Connection, *, change: bool) -> No
         raise Conflict(f"Connection {connection.id} exists already.", fix="Choose another id, or add --change.")
 
 
-async def _usable(gateway: Gateway, lines: Lines, store: Store, connection: Connection, *, change: bool) -> Connection:
-    """With the secrets that we think up ourselves, which stay what they are for the shop's sake, and an access token
-    where one has to be fetched first."""
+def _with_former(gateway: Gateway, store: Store, connection: Connection) -> Connection:
+    """With the former secrets where no others are given. Tokens that end sooner than those we have are from before
+    they were renewed: a file of the first day must not bring them back."""
+    former = connection_with_secrets(gateway, connection.taxpayer_id, connection.id)
+    given = {name: value for name, value in connection.secrets.items() if value}
+    if isinstance(store, Renewing) and former.platform == connection.platform:
+        known, told = store.ends_at(former), store.ends_at(connection)
+        if known and told and told < known:
+            given = {name: value for name, value in given.items() if name not in _TOKENS}
+    return replace(connection, secrets={**former.secrets, **given})
+
+
+_TOKENS: Final = frozenset({"access_token", "authorization", "refresh_token", "expires_at"})
+
+
+async def _usable(gateway: Gateway, lines: Lines, store: Store, connection: Connection) -> Connection:
+    """With the secrets that we think up ourselves, and an access token where one has to be fetched first."""
     ours = store.OURS if isinstance(store, Subscribing) else ()
-    former: Mapping[str, str] = {}
-    if change and ours:
-        former = (
-            await gateway.offload(connection_with_secrets, gateway, connection.taxpayer_id, connection.id)
-        ).secrets
-    made = {name: former.get(name) or secrets.token_urlsafe(32) for name in ours if not connection.secrets.get(name)}
+    made = {name: secrets.token_urlsafe(32) for name in ours if not connection.secrets.get(name)}
     connection = replace(connection, secrets={**connection.secrets, **made})
     if isinstance(store, Renewing) and not connection.secrets.get("access_token") and store.renew_at(connection):
         new = await store.renew(connection, lines.outside, gateway.now())

@@ -1,8 +1,9 @@
 """A connection with its secrets, renewed where they end: by one process at a time, as a refresh token is spent once.
 
-Whoever renews says so first, with the digest of the token. A process that dies in between leaves that on record: as
-long as the old credentials serve they are used on, a person is told, and only when they have ended is the token tried
-once more. If it was spent, the shop's answer says so and nothing but a new installation of the app helps.
+Whoever renews says so first, with the digest of the token. A process that dies in between, or a refusal, leaves that on
+record: as long as the old credentials serve they are used on, `gateway shops` tells of it, and only when they have
+ended is the token tried once more. If it was spent, the shop's answer says so and nothing but a new installation of the
+app helps.
 """
 
 import hashlib
@@ -105,6 +106,11 @@ async def _spend(
         await gateway.offload(gateway.ledger.end_turn, connection.id)
         raise
     except Misconfigured as error:
+        ends = store.ends_at(taken)
+        if ends is not None and ends > gateway.now():
+            # The turn stays taken, so that nobody asks again before a person has helped or the old ones have ended.
+            log.error("renewal_refused", connection=connection.id, error=str(error), serves_until=str(ends))
+            return taken
         await gateway.offload(gateway.ledger.end_turn, connection.id)
         raise _spent(taken, error, lost) from error
     renewed = await gateway.offload(keep_secrets, gateway, taken, new)

@@ -62,6 +62,7 @@ def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], bo
     notice = stores.store_of(connection.platform).verify(connection, headers, body)
     if notice.secrets:
         keep_secrets(gateway, connection, notice.secrets)
+        gateway.ledger.end_turn(connection.id)  # whatever became of the former ones
     if notice.order_id is None and notice.topic == PING:
         return False
     gateway.ledger.add_notice(

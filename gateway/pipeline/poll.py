@@ -16,12 +16,16 @@ from gateway.errors import GatewayError, Misconfigured, Throttled, Unavailable
 from gateway.ledger import DuePoll, Look
 from gateway.pipeline.credentials import ready
 from gateway.pipeline.gateway import Gateway, Lines
-from gateway.stores.store import Changes, Subscribing, Walk
+from gateway.stores.store import Changed, Changes, Subscribing, Walk
 
 log = structlog.get_logger()
 
 OVERLAP: Final = timedelta(minutes=5)
 """Orders may become visible a little after the moment they bear, and a shop's machines have clocks of their own."""
+
+SETTLED: Final = timedelta(minutes=1)
+"""Shops count seconds: an order that changed just now may change again in the same one, and look as if it had not. So
+what changed since then is looked at again, and the next walk begins no later."""
 
 WEBHOOKS_EVERY: Final = timedelta(hours=1)
 """How often a shop is asked whether it still sends its webhooks."""
@@ -77,12 +81,18 @@ async def _look(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) 
 def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Look:
     """How far the walk went. Only a walk that came to its end moves the moment it began from."""
     newest = max((each for each in (due.newest, changes.newest) if each), default=None)
-    orders = tuple((each.order_id, f"poll:{each.order_id}:{each.version}") for each in changes.orders)
+    orders = tuple((each.order_id, _delivery(each, now)) for each in changes.orders)
     if changes.page:
         return Look(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
-    # A moment that is yet to come, of a clock that is wrong, must not keep what happens until then from being seen.
-    since = max(due.since, min(newest, now)) if newest else due.since
+    # Nor must a moment that is yet to come, of a clock that is wrong, keep what happens until then from being seen.
+    since = max(due.since, min(newest, now - SETTLED)) if newest else due.since
     return Look(orders, since, "", None, now + max(every, timedelta(seconds=changes.pause)))
+
+
+def _delivery(changed: Changed, now: datetime) -> str:
+    """What marks a repeat: the same order in the same version, once that cannot change unseen any more."""
+    fresh = changed.at is not None and changed.at > now - SETTLED
+    return f"poll:{changed.order_id}:{changed.version}{f':{now.isoformat()}' if fresh else ''}"
 
 
 async def _see_to_webhooks(gateway: Gateway, lines: Lines, connection: Connection, due: DuePoll) -> None:

@@ -17,7 +17,7 @@ from gateway.finding import Text
 from gateway.invoice.facts import Kind
 from gateway.issued import Issued
 from gateway.stores.exchange import Api
-from gateway.stores.raw import identity, mapping, moment, objects, text
+from gateway.stores.raw import identity, mapping, moment_or, objects, text
 from gateway.stores.store import Changed, Changes, Inspection, Walk, secret
 
 ADDRESS: Final = ""
@@ -120,32 +120,40 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     Only where one second has more orders than a page are its pages numbered."""
     api = api_of(connection, client)
     begin, _, numbered = walk.page.partition("|")
-    since, page = (_utc(begin), int(numbered)) if begin else (walk.since, 1)
+    since, page = (datetime.fromisoformat(begin).replace(tzinfo=UTC), int(numbered)) if begin else (walk.since, 1)
     wanted = ("updated_at", "gteq", since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
     fields = "items[entity_id,updated_at],total_count"
     listed = mapping((await api.page("/orders", _search(wanted, order="updated_at", page=page, fields=fields))).content)
     rows = objects(listed.get("items"))
-    newest = max((_utc(row.get("updated_at")) for row in rows), default=None)
-    found = await _sales(connection, api, rows)
+    found = await _sales(connection, api, rows, since)
+    newest = max((_changed_at(row, since) for row in rows), default=None)
     if newest is None or page * _PAGE >= int(listed.get("total_count") or 0):
         return Changes(found, newest)
     further = f"{newest:%Y-%m-%d %H:%M:%S}|1" if newest > since else f"{since:%Y-%m-%d %H:%M:%S}|{page + 1}"
     return Changes(found, newest, further)
 
 
-def _utc(value: object) -> datetime:
-    return moment(value, "updated_at", UTC).astimezone(UTC)
+def _changed_at(row: Mapping[str, Any], since: datetime) -> datetime:
+    return moment_or(row.get("updated_at"), UTC, since).astimezone(UTC)
 
 
-async def _sales(connection: Connection, api: Api, rows: Iterable[Mapping[str, Any]]) -> tuple[Changed, ...]:
+async def _sales(
+    connection: Connection, api: Api, rows: Iterable[Mapping[str, Any]], since: datetime
+) -> tuple[Changed, ...]:
     """The orders, or their invoices; an order changes when it is invoiced and when a credit memo is made."""
-    versions = {text(row.get("entity_id")): text(row.get("updated_at")) for row in rows}
-    if not by_invoice(connection) or not versions:
-        return tuple(Changed(order, version) for order, version in versions.items())
-    invoices = await _all(api, "/invoices", ("order_id", "in", ",".join(versions)))
+    known = {
+        text(row.get("entity_id")): Changed(
+            text(row.get("entity_id")), text(row.get("updated_at")), _changed_at(row, since)
+        )
+        for row in rows
+    }
+    if not by_invoice(connection) or not known:
+        return tuple(known.values())
+    invoices = await _all(api, "/invoices", ("order_id", "in", ",".join(known)))
     return tuple(
-        Changed(f"invoice-{text(each.get('entity_id'))}", versions.get(text(each.get("order_id")), ""))
+        known[text(each.get("order_id"))]._replace(order_id=f"invoice-{text(each.get('entity_id'))}")
         for each in invoices
+        if text(each.get("order_id")) in known
     )
 
 

@@ -6,7 +6,7 @@ Every function takes the place it reads from, so that an error names it.
 import html
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -87,6 +87,23 @@ def moment(value: object, place: str, zone: tzinfo) -> datetime:
             fix="Look at the order's date in the shop.",
             ar=f"القيمة في {place} ليست تاريخا ووقتا. راجع تاريخ الطلب في المتجر.",
         ) from None
+
+
+def moment_or(value: object, zone: tzinfo, default: datetime) -> datetime:
+    """The same where one odd value must not stop all the others: `default` if it is none. A zone of its own counts."""
+    try:
+        found = datetime.fromisoformat(text(value))
+    except ValueError:
+        return default
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(RIYADH)
+
+
+def lifetime(value: object, default: int) -> timedelta:
+    """How long credentials live, in seconds as OAuth servers tell it; `default` if that is not a sensible number. What
+    was spent for them cannot be spent again, so no odd value may cost them."""
+    said = text(value)
+    seconds = int(said) if re.fullmatch(r"\d{1,9}", said, re.ASCII) else default
+    return timedelta(seconds=seconds or default)
 
 
 def zone_named(name: str, place: str) -> tzinfo:

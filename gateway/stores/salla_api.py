@@ -14,7 +14,7 @@ from gateway.finding import Text
 from gateway.invoice.facts import ZERO
 from gateway.issued import Issued
 from gateway.stores.exchange import Api
-from gateway.stores.raw import identity, mapping, moment, number, objects, text, zone_named
+from gateway.stores.raw import identity, lifetime, mapping, moment_or, number, objects, text, zone_named
 from gateway.stores.salla_sums import money
 from gateway.stores.store import MAX_GAP, Changed, Changes, Inspection, Walk, moment_in, secret
 
@@ -61,14 +61,13 @@ async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> b
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
-    """The token may read orders and webhooks; whether the newest order was charged VAT."""
+    """The token may read orders; whether the newest one was charged VAT. Webhooks may be the Partner Portal's alone."""
     api = api_of(connection, client)
-    await api.get("/webhooks")
     rows = objects(mapping(await api.get("/orders", per_page="1", sort_by="updated_at-desc")).get("data"))
     if not rows:
         return Inspection()
     newest = mapping(mapping(await api.get(_path(text(rows[0].get("id"))))).get("data"))
-    percent = mapping(mapping(newest.get("amounts")).get("tax")).get("percent", 0)
+    percent = mapping(mapping(newest.get("amounts")).get("tax")).get("percent") or 0
     return Inspection(look_at=() if number(percent, "amounts.tax.percent") else (_NO_VAT,))
 
 
@@ -125,7 +124,7 @@ async def renew(connection: Connection, client: httpx2.AsyncClient, now: datetim
     except BadInput as error:
         raise Misconfigured(error.what) from error
     told = mapping(said)
-    ends = now + timedelta(seconds=int(told.get("expires_in") or 1_209_600))
+    ends = now + lifetime(told.get("expires_in"), 1_209_600)
     return tokens_in(told) | {"expires_at": ends.isoformat()}
 
 
@@ -161,33 +160,37 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     answer = await api.page("/orders", {"sort_by": "updated_at-desc", "per_page": str(_PAGE), "page": number_of_page})
     rows = [text(row.get("id")) for row in objects(mapping(answer.content).get("data"))]
     pause = 1.0 if answer.headers.get("X-RateLimit-Remaining") in ("0", "1") else 0.0
-    newest = await _changed_at(api, rows[0]) if rows and not version else None
+    newest = await _changed_at(api, rows[0], walk.since) if rows and not version else None
     if not rows or (newest is not None and newest < walk.since):
         return Changes((), None, "", pause)
     recent = await _recent(api, rows, walk.since)
     mark = version or str(newest)
     further = f"{int(number_of_page) + 1} {mark}" if recent == len(rows) == _PAGE else ""
-    return Changes(tuple(Changed(order, mark) for order in rows[:recent]), newest, further, pause)
+    return Changes(tuple(Changed(order, mark, newest) for order in rows[:recent]), newest, further, pause)
 
 
 async def _recent(api: Api, rows: list[str], since: datetime) -> int:
     """How many of these orders, sorted by their last change, changed since then."""
-    if await _changed_at(api, rows[-1]) >= since:
+    if await _changed_at(api, rows[-1], since) >= since:
         return len(rows)
     known_recent, known_old = 0, len(rows) - 1
     while known_recent < known_old:
         middle = (known_recent + known_old) // 2
-        if await _changed_at(api, rows[middle]) >= since:
+        if await _changed_at(api, rows[middle], since) >= since:
             known_recent = middle + 1
         else:
             known_old = middle
     return known_recent
 
 
-async def _changed_at(api: Api, order_id: str) -> datetime:
-    order = mapping(mapping(await api.get(_path(order_id), format="light")).get("data"))
+async def _changed_at(api: Api, order_id: str, since: datetime) -> datetime:
+    """When an order was changed; one that does not say so, or is gone by now, counts as changed since."""
+    try:
+        order = mapping(mapping(await api.get(_path(order_id), format="light")).get("data"))
+    except Unknown:
+        return since
     stamp = mapping(order.get("updated_at")) or mapping(order.get("date"))
-    return moment(stamp.get("date"), "updated_at", zone_named(text(stamp.get("timezone")), "updated_at"))
+    return moment_or(stamp.get("date"), zone_named(text(stamp.get("timezone")), "updated_at"), since)
 
 
 async def fetch(connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:

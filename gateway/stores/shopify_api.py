@@ -19,7 +19,7 @@ from gateway.invoice.facts import SAR
 from gateway.issued import Issued
 from gateway.stores import shopify_queries as queries
 from gateway.stores.exchange import RETRY_AFTER, Api
-from gateway.stores.raw import identity, mapping, objects, text, unusable
+from gateway.stores.raw import identity, lifetime, mapping, moment_or, objects, text, unusable
 from gateway.stores.shopify_graphql import id_of
 from gateway.stores.store import Changed, Changes, Inspection, Walk, moment_in, secret
 
@@ -172,8 +172,7 @@ async def renew(connection: Connection, client: httpx2.AsyncClient, now: datetim
     token = text(said.get("access_token"))
     if not token:
         raise Misconfigured(f"Shopify gives connection {connection.id} no access token for its app's credentials.")
-    lives = int(_points(said.get("expires_in")) or 86_400)
-    return {"access_token": token, "expires_at": (now + timedelta(seconds=lives)).isoformat()}
+    return {"access_token": token, "expires_at": (now + lifetime(said.get("expires_in"), 86_400)).isoformat()}
 
 
 # -- reading --------------------------------------------------------------------------------------------------
@@ -186,8 +185,9 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     told = await graph.ask(queries.CHANGED, search=f"updated_at:>='{since}'", after=walk.page or None)
     listed = mapping(told.get("orders"))
     rows = objects(listed.get("nodes"))
-    orders = tuple(Changed(id_of(row), text(row.get("updatedAt"))) for row in rows)
-    newest = max((datetime.fromisoformat(text(row.get("updatedAt"))) for row in rows), default=None)
+    dated = [(row, moment_or(row.get("updatedAt"), UTC, walk.since)) for row in rows]
+    orders = tuple(Changed(id_of(row), text(row.get("updatedAt")), at) for row, at in dated)
+    newest = max((at for _, at in dated), default=None)
     return Changes(orders, newest, _next(listed) or "", graph.pause)
 
 

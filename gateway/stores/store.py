@@ -66,10 +66,12 @@ class Walk(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """An order that changed; `version` is another one whenever the order is."""
+    """An order that changed, and when, by the shop's clock; `version` is another one whenever the order is, but for
+    changes of one second where the shop counts seconds."""
 
     order_id: str
     version: str
+    at: datetime | None = None
 
 
 class Changes(NamedTuple):

@@ -29,7 +29,7 @@ from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
 from gateway.stores.exchange import Api, parse
 from gateway.stores.payments import means_of
-from gateway.stores.raw import identity, mapping, moment, number, objects, text
+from gateway.stores.raw import identity, mapping, moment, moment_or, number, objects, text
 from gateway.stores.refunds import refunds_of
 from gateway.stores.refusals import NO_RATE, Problems, Shape, foreign, not_an_order
 from gateway.stores.sold import Sold, check_total, lines_of
@@ -162,8 +162,11 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
             page=str(number_of_page),
         )
     )
-    newest = max((_modified(row) for row in rows), default=None)
-    found = tuple(Changed(text(row.get("id")), _version(row)) for row in rows if row.get("status") not in _DRAFTS)
+    dated = [(row, moment_or(row.get("date_modified_gmt"), UTC, since)) for row in rows]
+    newest = max((at for _, at in dated), default=None)
+    found = tuple(
+        Changed(text(row.get("id")), _version(row), at) for row, at in dated if row.get("status") not in _DRAFTS
+    )
     if newest is None or len(rows) < _PAGE:
         return Changes(found, newest)
     begin = newest - timedelta(seconds=1)
@@ -174,10 +177,6 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
 def _mark(walk: Walk) -> tuple[datetime, int]:
     begin, _, page = walk.page.partition(" ")
     return (datetime.fromisoformat(begin), int(page)) if begin else (walk.since, 1)
-
-
-def _modified(row: Mapping[str, Any]) -> datetime:
-    return moment(row.get("date_modified_gmt"), "date_modified_gmt", UTC)
 
 
 def _version(row: Mapping[str, Any]) -> str:
@@ -201,11 +200,13 @@ def _path(order_id: str) -> str:
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
-    """The key may read orders and webhooks; what the shop says of VAT and currency that a person has to look at."""
+    """The key may read orders; what the shop says of VAT and currency that a person has to look at, if it says so."""
     api = _api(connection, client)
     await api.get("/orders", per_page="1")
-    await api.get("/webhooks", per_page="1")
-    general, taxes = await _settings(api, "general"), await _settings(api, "tax")
+    try:
+        general, taxes = await _settings(api, "general"), await _settings(api, "tax")
+    except Misconfigured:
+        return Inspection(look_at=(_SETTINGS_HIDDEN,))
     look_at = (
         (general.get("woocommerce_calc_taxes") == "no", _NO_VAT),
         (general.get("woocommerce_currency", SAR) != SAR, _OTHER_CURRENCY),
@@ -214,6 +215,10 @@ async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspect
     return Inspection(look_at=tuple(said for holds, said in look_at if holds))
 
 
+_SETTINGS_HIDDEN: Final = Text(
+    "The key may not see the shop's settings of VAT and currency: see to it yourself that VAT is charged, in riyals.",
+    "لا يملك المفتاح صلاحية قراءة إعدادات الضريبة والعملة؛ تأكد بنفسك أن الضريبة محتسبة وأن العملة هي الريال.",
+)
 _NO_VAT: Final = Text(
     "The shop charges no VAT (WooCommerce, Settings, General, Enable taxes): its orders will wait in the quarantine.",
     "المتجر لا يحتسب الضريبة (ووكومرس، الإعدادات، عام، تفعيل الضرائب)، فستبقى طلباته معلقة.",

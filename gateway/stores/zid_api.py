@@ -17,7 +17,7 @@ from gateway.finding import Text
 from gateway.invoice.facts import SAR, Kind
 from gateway.issued import Issued
 from gateway.stores.exchange import Api
-from gateway.stores.raw import identity, mapping, moment, objects, text, zone_named
+from gateway.stores.raw import identity, lifetime, mapping, moment_or, objects, text, zone_named
 from gateway.stores.store import Changed, Changes, Inspection, Walk, moment_in, secret
 
 ADDRESS: Final = "https://api.zid.sa"
@@ -67,9 +67,8 @@ async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> b
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
-    """The credentials may read orders and webhooks; whether shown prices are with VAT, as every list of orders says."""
+    """The credentials may read orders; whether shown prices are with VAT, as every list of orders says."""
     listed = await _listed(connection, client)
-    await api_of(connection, client).get(_WEBHOOKS)
     told = mapping(listed.get("tax_settings")).get("is_vat_included_in_product_price")
     included = bool(told) if isinstance(told, bool | int) else None
     settings = {} if included is None else {"prices_include_tax": "yes" if included else "no"}
@@ -146,8 +145,7 @@ async def renew(connection: Connection, client: httpx2.AsyncClient, now: datetim
     }
     if not all(tokens.values()):
         raise Misconfigured(f"Zid renews the credentials of connection {connection.id} without telling new ones.")
-    lives = int(said.get("expires_in") or 31_536_000)
-    return tokens | {"expires_at": (now + timedelta(seconds=lives)).isoformat()}
+    return tokens | {"expires_at": (now + lifetime(said.get("expires_in"), 31_536_000)).isoformat()}
 
 
 # -- reading --------------------------------------------------------------------------------------------------
@@ -168,9 +166,9 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
         order_by="updated_at",
         sort_by="desc",
     )
-    rows = [(row, moment(row.get("updated_at"), "updated_at", zone)) for row in objects(mapping(listed).get("orders"))]
+    rows = [(row, moment_or(row.get("updated_at"), zone, walk.since)) for row in objects(mapping(listed).get("orders"))]
     recent = [(row, at) for row, at in rows if at >= walk.since]
-    orders = tuple(Changed(text(row.get("id")), _version(row)) for row, _ in recent)
+    orders = tuple(Changed(text(row.get("id")), _version(row), at) for row, at in recent)
     newest = max((at for _, at in recent), default=None)
     ended = len(rows) < _PAGE or (not recent and rows == sorted(rows, key=lambda row: row[1], reverse=True))
     return Changes(orders, newest, "" if ended else str(page + 1))

@@ -1,15 +1,20 @@
 """The commands over connected shops: how they stand, what they sold before, what waits and what is decided about it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from gateway.pipeline.gateway import open_gateway
 from tests.commands.conftest import complaint, run
 from tests.commands.test_waiting import WRONG, announced, shop
-from tests.installation import OWNER
+from tests.installation import OWNER, UNIT
 
 __all__ = ["shop"]
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_how_each_shop_stands(installed, shop):
@@ -73,3 +78,46 @@ def test_one_that_waits_is_shown_whole_and_set_aside(installed, shop):
 def test_an_orders_status_tells_what_stands_in_the_shop(installed, shop):
     announced(installed, "46")
     assert "written back: done" in run("status", "woo/46").out
+
+
+@pytest.fixture(params=["zid", "shopify", "magento"])
+def process(request):
+    """A shop in a process of its own, and what it is told to do."""
+    command = [sys.executable, "-m", "tests.shops", request.param]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        facts = json.loads(process.stdout.readline())
+
+        def tell(line):
+            process.stdin.write(f"{line}\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield request.param, facts, tell
+        process.stdin.close()
+
+
+def look(installed):
+    """As if its time had come: the shop is asked, and all that follows is done."""
+    with open_gateway(installed.settings) as gateway:
+        gateway.ledger.ask_now(OWNER, "store", now=gateway.now())
+    assert run("work", "--once").code == 0
+
+
+def test_the_whole_way_with_a_shop_in_a_process_of_its_own(installed, process, tmp_path):
+    platform, facts, tell = process
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text(json.dumps(facts["secrets"]))
+    arguments = ("store", "--unit", UNIT.id, "--platform", platform, "--url", facts["url"], "--secrets", secrets)
+    connected = run("connect", *arguments)
+    assert (connected.code, "/v1/hooks/store" in connected.out) == (0, True)
+    tell("sell 77")
+    look(installed)
+    (invoice,) = run("status", "store/77", "--json").rows
+    assert (invoice["status"], invoice["total"]) == ("reported", "138.00")
+    assert invoice["number"] in str(tell("written 77"))
+    back = tell("give_back 77")
+    look(installed)
+    rows = {row["kind"]: row for row in run("status", "store/77", "--json").rows}
+    note = rows["credit_note"]
+    assert (note["status"], note["total"], note["corrects"]) == ("reported", back, invoice["uuid"])
+    assert note["number"] in str(tell("written 77"))

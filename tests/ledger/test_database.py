@@ -147,6 +147,7 @@ def test_an_old_schema_is_brought_up_to_date(url, new_url, ledger, version):
         assert (batch.number, batch.last_seq, batch.digest) == (1, len(log), sealed.digest)
         assert batch.hash == batch_hash(batch)
         assert again.append(sale("46"), maker("uuid-46"), actor="test", now=NOW).issued.icv == 2
+        assert [each.connection_id for each in again.polls("tp")] == ["shop"]  # which is asked from now on
         assert [each.last_seq for each in again.seal_audit(now=NOW)] == [len(log) + 1]
         assert list(again.audit_breaks("tp")) == []
     assert raw.execute("SELECT version_num FROM ledger_version").fetchone() == (database.HEAD,)

@@ -83,6 +83,27 @@ def test_a_name_that_is_taken_is_said_before_the_shop_is_asked(site, any_shop):
         enter(site, replace(known(any_shop), id="another"), change=True)
 
 
+def test_a_change_without_secrets_keeps_the_former_ones(site, any_shop):
+    enter(site, known(any_shop))
+    before = connection_with_secrets(site.gateway, OWNER, "shop").secrets
+    enter(site, replace(known(any_shop, issue_when="paid"), secrets={}), change=True)
+    assert connection_with_secrets(site.gateway, OWNER, "shop").secrets == before
+    assert site.ledger.connection(OWNER, "shop").settings["issue_when"] == "paid"
+
+
+def test_a_file_of_the_first_day_does_not_bring_spent_tokens_back(site):
+    with salla_shop() as shop:
+        ends = {"expires_at": (site.clock() + timedelta(days=14)).isoformat()}
+        first = replace(known(shop), secrets={**known(shop).secrets, **ends})
+        enter(site, first)
+        site.clock.move(timedelta(days=11))
+        site.work()
+        renewed = connection_with_secrets(site.gateway, OWNER, "shop").secrets
+        assert (shop.renewals, renewed["refresh_token"] != first.secrets["refresh_token"]) == (1, True)
+        enter(site, first, change=True)
+        assert connection_with_secrets(site.gateway, OWNER, "shop").secrets == renewed
+
+
 def test_what_was_sold_since_the_cutover_is_asked_for(site):
     with zid_shop() as shop:
         begun = site.clock()
@@ -131,6 +152,19 @@ def test_what_the_shop_says_of_vat_and_currency(site, woo):
     assert "charges no VAT" in said
     assert "does not sell in SAR" in said
     assert "by its own address" in said
+
+
+def test_a_key_that_may_only_use_orders_is_good_enough(site, woo):
+    """What it may not see is told; the shop is asked for its changes though it cannot be told to send webhooks."""
+    woo.hidden = ("settings", "webhooks")
+    made = enter(site, known(woo))
+    assert "may not see the shop's settings" in texts(made)
+    assert len(made.webhooks) == 1
+    assert "refuses the credentials" in made.webhooks[0]
+    woo.touch("46", site.clock())
+    site.clock.move(timedelta(minutes=6))
+    site.work()
+    assert [each.order_id for each in site.documents()] == ["46"]
 
 
 # -- the others -----------------------------------------------------------------------------------------------

@@ -65,6 +65,15 @@ def test_tokens_are_renewed_before_they_end_and_kept_sealed(site, shop):
     assert shop.renewals == 1
 
 
+@pytest.mark.parametrize("lives", ["1209600", None, "a while", -5, 0, 10**30])
+def test_what_a_token_bought_is_kept_whatever_is_said_of_its_life(site, shop, lives):
+    entered(site, shop, timedelta(days=1))
+    shop.lives = lives
+    (got,) = use(site)
+    assert kept(site) == got.secrets
+    assert (shop.renewals, salla.ends_at(got)) == (1, site.clock() + LIFE)
+
+
 def test_of_many_who_need_new_tokens_one_renews_them(site, shop):
     entered(site, shop, timedelta(days=1))
     got = use(site, times=10)
@@ -140,6 +149,20 @@ def test_when_the_old_token_has_ended_it_is_said_that_a_renewal_was_cut_off(site
     assert "cut off" in error.what
     assert "Install the app" in error.fix
     assert error.ar
+
+
+def test_a_refusal_costs_nothing_while_the_old_token_serves(site, shop):
+    """It is not asked for at every call, and `gateway shops` tells of it."""
+    entered(site, shop, timedelta(days=3), refresh_token="spent elsewhere")
+    shop.outage = []
+    for _ in range(3):
+        (got,) = use(site)
+        assert got.secrets["access_token"] == kept(site)["access_token"]
+        site.clock.move(timedelta(hours=1))
+    assert list(site.ledger.lost_turns(OWNER, now=site.clock())) == ["shop"]
+    site.clock.move(timedelta(days=4))
+    (error,) = use(site)
+    assert isinstance(error, Misconfigured)
 
 
 def test_after_a_crash_before_the_call_the_token_still_serves(site, shop, monkeypatch):

@@ -59,6 +59,22 @@ def test_an_order_is_opened_once_for_each_change(site, zid):
     assert fetched(zid) == 2  # once to issue it, once before it was written to
 
 
+def test_two_changes_of_one_second_are_both_seen(site, magento):
+    """The first look comes between them, and the order's moment is the same afterwards."""
+    entered(site, magento)
+    later(site)
+    site.clock.move(INTERVAL)
+    magento.sell(1, site.clock())
+    site.work()
+    assert len(site.documents()) == 1
+    back = magento.give_back("1", site.clock())
+    later(site)
+    assert [f"{each.total:.2f}" for each in site.documents() if each.kind is Kind.CREDIT_NOTE] == [back]
+    asked = len(magento.requests)
+    later(site)
+    assert len(magento.requests) == asked + 1  # what has settled is looked at no more
+
+
 def test_orders_placed_while_nobody_listened_are_found(site, magento):
     entered(site, magento)
     for number in range(3):
@@ -298,6 +314,24 @@ def test_an_order_deleted_before_it_was_issued_is_no_concern(site, shop):
     )
     site.work()
     assert [each.order_id for each in site.waiting()] == ["405"]
+
+
+def test_one_order_with_an_odd_date_stops_no_other(site, magento, zid, shopify):
+    for name, odd, field, value in (
+        ("magento", magento, "updated_at", "0000-00-00 00:00:00"),
+        ("zid", zid, "updated_at", "0000-00-00 00:00:00"),
+        ("shopify", shopify, "updatedAt", "9999-99-99"),
+    ):
+        enter(site, odd.connection(name, taxpayer_id=OWNER, unit_id=UNIT.id))
+        odd.sell(1, site.clock())
+        odd.sell(2, site.clock())
+        odd.orders["1"][field] = value
+    site.clock.move(INTERVAL)
+    site.work()
+    assert {(each.connection, each.order_id) for each in site.documents()} >= {
+        ("magento", "2"), ("zid", "2"), ("shopify", "2"),
+    }  # fmt: skip
+    assert {each.error for each in site.ledger.polls(OWNER)} == {""}
 
 
 def test_a_connection_may_not_be_asked_at_all(site, zid):

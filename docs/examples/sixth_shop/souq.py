@@ -7,7 +7,7 @@ gateway/stores/untaxed.py.
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final
 
 import httpx2
@@ -18,7 +18,7 @@ from gateway.issued import Issued
 from gateway.order import read_order
 from gateway.stores.buyer import somebody
 from gateway.stores.exchange import Api, parse
-from gateway.stores.raw import identity, mapping, moment, number, objects, text
+from gateway.stores.raw import identity, mapping, moment, moment_or, number, objects, text
 from gateway.stores.refunds import Back, Returned, refunds_of
 from gateway.stores.refusals import not_an_order
 from gateway.stores.sold import Sold, check_total, lines_of
@@ -69,8 +69,11 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     since = walk.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     listed = mapping(await _api(connection, client).get("/orders", since=since, page=str(page)))
     rows = objects(listed.get("orders"))
-    found = tuple(Changed(text(row.get("id")), text(row.get("changed"))) for row in rows)
-    newest = max((datetime.fromisoformat(each.version) for each in found), default=None)
+    found = tuple(
+        Changed(text(row.get("id")), text(row.get("changed")), moment_or(row.get("changed"), UTC, walk.since))
+        for row in rows
+    )
+    newest = max((each.at for each in found if each.at), default=None)
     return Changes(found, newest, str(page + 1) if listed.get("more") is True else "")
 
 
