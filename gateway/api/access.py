@@ -115,6 +115,7 @@ NARROWED: Final = frozenset(
         "/v1/invoices",
         "/v1/invoices/{uuid}",
         "/v1/invoices/{uuid}/xml",
+        "/v1/invoices/{uuid}/pdf",
         "/v1/invoices/{uuid}/qr.svg",
         "/v1/invoices/{uuid}/qr.png",
         "/v1/invoices/{uuid}/attempts",

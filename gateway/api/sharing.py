@@ -77,7 +77,9 @@ def _file(given: Readable, media_type: str) -> Response:
 async def get_pdf(uuid: str, gateway: Served, who: Reader, printing: Queue) -> Response:
     """In Arabic and English, in the looks of the unit; made of the XML that may be shared, and of nothing else."""
     async with printing.turn():
-        given = await gateway.offload(readable, gateway, who.taxpayer_id, uuid, actor=who.actor)
+        given = await gateway.offload(
+            readable, gateway, who.taxpayer_id, uuid, actor=who.actor, only_looks=who.only_looks
+        )
     return _file(given, "application/pdf")
 
 

@@ -68,6 +68,18 @@ def archive_pdf(gateway: Gateway, taxpayer_id: str, uuid: str, pdf: bytes) -> Ar
     return kept[0] if kept else None
 
 
+def archived_pdf(gateway: Gateway, taxpayer_id: str, uuid: str) -> bytes | None:
+    """The readable form as it was archived, None if there is none or it cannot be read now."""
+    files = gateway.ledger.archived(taxpayer_id, [uuid]).get(uuid, ())
+    for each in files:
+        if each.name == PDF and each.disposed_at is None:
+            try:
+                return read_archived(gateway, each)
+            except GatewayError as error:
+                log.warning("archive_unreadable", uuid=uuid, error=str(error))
+    return None
+
+
 def _contents(gateway: Gateway, taxpayer_id: str, uuid: str) -> Iterator[tuple[str, bytes]]:
     cleared = gateway.ledger.cleared_xml(taxpayer_id, uuid)
     yield (DOCUMENT, gateway.ledger.stamped_xml(taxpayer_id, uuid)) if cleared is None else (CLEARED, cleared)

@@ -14,6 +14,7 @@ from gateway.issued import Status
 from gateway.ledger import Filter, tables
 from gateway.ledger.archive_tables import ARCHIVED
 from gateway.ledger.shop_tables import NOTICE
+from gateway.looks import Looks
 from gateway.order import read_order
 from gateway.pipeline.archive import (
     archive_again,
@@ -30,6 +31,7 @@ from gateway.pipeline.archive import (
 from gateway.pipeline.doctor.shelves import archive_symptoms
 from gateway.pipeline.gateway import online, open_gateway
 from gateway.pipeline.issue import Request, issue
+from gateway.pipeline.readable import readable
 from gateway.worker import Worker
 from tests.installation import BUSINESS, CONNECTION, OWNER, order
 
@@ -257,3 +259,34 @@ def test_raw_payloads_go_and_their_digests_stay(settled):
     assert gateway.ledger.invoices(OWNER, Filter()).items[0].uuid == waiting
     repeated = issue(gateway, Request(OWNER, "tests", read_order(json.dumps(order(1)))))
     assert (repeated.created, repeated.issued.uuid) == (False, simplified)  # its digest still tells it
+
+
+def test_a_pdf_is_made_once_and_what_was_given_out_stays_the_same(settled):
+    gateway, uuid, _ = settled
+    assert "pdf" not in files(gateway, uuid)
+    readable(gateway, OWNER, uuid, actor="auditor", only_looks=True)
+    assert "pdf" not in files(gateway, uuid)
+    first = readable(gateway, OWNER, uuid, actor="tests").content
+    assert read_archived(gateway, files(gateway, uuid)["pdf"]) == first
+    gateway.ledger.set_looks(OWNER, "", Looks(colour="#aa0000"), actor="tests", now=gateway.now())
+    assert readable(gateway, OWNER, uuid, actor="tests").content == first
+
+
+def test_a_pdf_that_the_archive_cannot_give_or_take_is_made_all_the_same(settled, monkeypatch):
+    gateway, uuid, other = settled
+    first = readable(gateway, OWNER, uuid, actor="tests").content
+
+    def away(*_, **__):
+        raise Unavailable("The store is away.")
+
+    monkeypatch.setattr(type(gateway.archive), "get", away)
+    monkeypatch.setattr(type(gateway.archive), "put", away)
+    assert readable(gateway, OWNER, uuid, actor="tests").content == first
+    assert readable(gateway, OWNER, other, actor="tests").content.startswith(b"%PDF")
+    assert "pdf" not in files(gateway, other)
+
+
+def test_the_pdf_of_a_document_without_its_answer_is_not_archived(gateway):
+    uuid = made(gateway, 1)
+    assert readable(gateway, OWNER, uuid, actor="tests").content.startswith(b"%PDF")
+    assert "pdf" not in files(gateway, uuid)
