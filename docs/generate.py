@@ -19,13 +19,29 @@ from fastapi.routing import APIRoute
 
 from gateway import errors, simulator
 from gateway.__main__ import gateway
-from gateway.api import deadlines, health, hooks, invoices, metrics, notes, orders, quarantine, units, validate
+from gateway.api import (
+    audit,
+    deadlines,
+    exports,
+    health,
+    hooks,
+    invoices,
+    metrics,
+    notes,
+    orders,
+    quarantine,
+    sharing,
+    units,
+    validate,
+    vat,
+)
 from gateway.api.access import RIGHTS
 from gateway.api.problems import STATUS
 from gateway.finding import RuleSet
 from gateway.order import Order
 from gateway.rules.r3_4_8 import BOOK
 from gateway.settings import Settings
+from gateway.verifier import CODES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -182,7 +198,22 @@ def _status(error: type[errors.GatewayError]) -> str:
 
 def routes() -> list[Row]:
     """Every route with the roles that may call it."""
-    rooms = (orders, notes, invoices, deadlines, validate, units, hooks, quarantine, health, metrics)
+    rooms = (
+        orders,
+        notes,
+        invoices,
+        sharing,
+        deadlines,
+        vat,
+        audit,
+        exports,
+        validate,
+        units,
+        hooks,
+        quarantine,
+        health,
+        metrics,
+    )
     found = (route for room in rooms for route in room.router.routes if isinstance(route, APIRoute))
     return [{"route": f"`{min(each.methods)} {each.path_format}`", "*roles*": _roles(each)} for each in found]
 
@@ -201,6 +232,11 @@ def management() -> list[Row]:
     return [{"route": f"`{min(each.methods)} {each.path_format}`"} for each in found]
 
 
+def package_faults() -> list[Row]:
+    """Everything the verifier of packages can find wrong."""
+    return [{"*code*": f"`{code}`", "*means*": text} for code, text in CODES.items()]
+
+
 # -- writing --------------------------------------------------------------------------------------------------
 
 PARTS: Final[dict[str, Callable[[], str]]] = {
@@ -213,6 +249,7 @@ TABLES: Final[dict[str, Callable[[], list[Row]]]] = {
     "errors": error_classes,
     "routes": routes,
     "management": management,
+    "faults of packages": package_faults,
     **{f"order {model}": (lambda model=model: order_fields(model)) for model in order_models()},
 }
 

@@ -27,8 +27,13 @@ _COMMANDS: Final = {
     "debit": "gateway.commands.notes",
     "correct": "gateway.commands.notes",
     "status": "gateway.commands.orders",
+    "pdf": "gateway.commands.sharing",
+    "looks": "gateway.commands.sharing",
+    "links": "gateway.commands.sharing",
     "deadlines": "gateway.commands.deadlines",
     "warnings": "gateway.commands.deadlines",
+    "vat-report": "gateway.commands.vat",
+    "audit": "gateway.commands.audit",
     "quarantine": "gateway.commands.shops",
     "retry": "gateway.commands.shops",
     "dismiss": "gateway.commands.shops",
@@ -43,6 +48,9 @@ _COMMANDS: Final = {
     "rules": "gateway.commands.rules",
     "db": "gateway.commands.database",
     "settings": "gateway.commands.units",
+    "archive": "gateway.commands.archive",
+    "export": "gateway.commands.proof",
+    "verify": "gateway.commands.proof",
     "doctor": "gateway.commands.doctor",
     "seal": "gateway.commands.seal",
     "backup": "gateway.commands.backup",
@@ -62,7 +70,7 @@ class _Commands(click.Group):
         import importlib
 
         module = importlib.import_module(_COMMANDS[cmd_name])
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
 

@@ -28,7 +28,7 @@ def answer(issued: Issued, *, base_url: str) -> dict[str, Any]:
         "allowed": [finding.as_json() for finding in issued.allowed],
         "findings": [finding.as_json() for finding in issued.findings],
         "deadline": issued.deadline.astimezone(RIYADH).isoformat() if issued.deadline else None,
-        "links": {"xml": f"{here}/xml", "qr": f"{here}/qr.svg"},
+        "links": {"xml": f"{here}/xml", "pdf": f"{here}/pdf", "qr": f"{here}/qr.svg"},
         "replaces": issued.replaces,
         "corrects": issued.corrects,
         "shared_uncleared": issued.shared_uncleared,

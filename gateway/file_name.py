@@ -1,6 +1,7 @@
 """How the authority names the file of a document (XML Implementation Standard, section 14)."""
 
 import re
+from datetime import datetime
 
 from gateway.invoice.facts import RIYADH
 from gateway.ubl import Content
@@ -12,6 +13,11 @@ def file_name(content: Content, extension: str) -> str:
     """VAT number, date and time of issue, and number, in which all but Latin letters and digits become dashes:
     `399999999900003_20261123T095812_RUH1-000123.xml`. Safe in a header and on every disk."""
     invoice, heading, _ = content
-    moment = heading.issued_at.astimezone(RIYADH)
-    seller, number = (re.sub("[^A-Za-z0-9]", "-", text) for text in (invoice.seller.vat, heading.number))
-    return f"{seller[:20]}_{moment:%Y%m%dT%H%M%S}_{number[:_LONGEST_NUMBER]}.{extension}"
+    return f"{stem(invoice.seller.vat, heading.issued_at, heading.number)}.{extension}"
+
+
+def stem(vat: str, issued_at: datetime, number: str) -> str:
+    """The name without its ending."""
+    moment = issued_at.astimezone(RIYADH)
+    seller, safe = (re.sub("[^A-Za-z0-9]", "-", text) for text in (vat, number))
+    return f"{seller[:20]}_{moment:%Y%m%dT%H%M%S}_{safe[:_LONGEST_NUMBER]}"

@@ -20,6 +20,8 @@ MAX_LOGO: Final = 256 * 1024
 """Largest logo, in bytes."""
 MAX_PIXELS: Final = 2000
 """Longest side of a logo that is a picture."""
+_PRINTED_PIXELS: Final = 1200
+"""Longest side of what is kept of it: 500 to the inch on the page."""
 MAX_FOOTER: Final = 300
 """Longest text at the foot, in characters."""
 COLOUR: Final = "#12486b"
@@ -57,7 +59,8 @@ class Looks:
 
     @property
     def is_dark(self) -> bool:
-        """Whether text on `colour` is white: whichever of black and white has more contrast (WCAG 2.2, 1.4.3)."""
+        """Whether `colour` can be read on white, and white on it; else black is written on it, and in its place. It is
+        where the contrast of white is that of black, which is 4.58 then (WCAG 2.2, 1.4.3 wants 4.5)."""
         red, green, blue = (_linear(int(self.colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
         luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
         return (luminance + 0.05) ** 2 < 1.05 * 0.05
@@ -86,9 +89,14 @@ def _framed(png: bytes) -> str:
                 if max(width, height) > MAX_PIXELS:
                     raise BadInput(f"The logo has {width} x {height} pixels; at most {MAX_PIXELS} either way.")
                 clean = io.BytesIO()
-                picture.convert("RGBA").save(clean, "PNG")
+                shown = picture.convert("RGBA")
+                shown.thumbnail((_PRINTED_PIXELS, _PRINTED_PIXELS))
+                shown.save(clean, "PNG", optimize=True)
     except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError):
         raise BadInput("The logo is a PNG that cannot be read.", fix=_FILE_HELP) from None
+    if len(clean.getvalue()) > 2 * MAX_LOGO:
+        raise BadInput("The logo is too rich in detail to be drawn on every PDF.", fix="Save it smaller, or as SVG.")
+    width, height = shown.size
     inside = base64.b64encode(clean.getvalue()).decode()
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'

@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(description="How buyers and shops reach this gateway; used in links.")] = (
         "http://127.0.0.1:8000"
     )
+    link_days: Annotated[
+        int, Field(gt=0, le=3660, description="Days that a link to a document works if nothing else is said.")
+    ] = 7
+    link_days_most: Annotated[
+        int, Field(gt=0, le=3660, description="Most days that a link to a document may be asked for.")
+    ] = 366
     max_body: Annotated[int, Field(gt=0, description="Largest request body accepted, in bytes.")] = 1_000_000
     poll_seconds: Annotated[
         float, Field(gt=0, le=86400, description="Seconds between two looks for what changed in a connected shop.")
@@ -73,6 +79,36 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="File with the head of each chain, best on another disk; empty: heads.journal in the home."),
     ] = None
+    archive: Annotated[
+        str,
+        Field(description="Where final documents are archived: a folder or s3://bucket/prefix; empty: in the home."),
+    ] = ""
+    archive_endpoint: Annotated[
+        str, Field(description="Address of an S3 server that is not Amazon's, such as https://s3.example.sa.")
+    ] = ""
+    retention_years: Annotated[
+        int,
+        Field(
+            ge=6,
+            le=100,
+            description="Years after its tax period that a file is kept which is archived now; 6 by law.",
+        ),
+    ] = 6
+    raw_payloads_days: Annotated[
+        int,
+        Field(ge=0, description="Days that webhooks and orders of finished sales are kept; 0: always. Digests stay."),
+    ] = 0
+    checkpoints: Annotated[
+        Path | None,
+        Field(
+            description="Folder of the signed checkpoints, best on another machine; empty: checkpoints beside the"
+            " head journal."
+        ),
+    ] = None
+    doctor_hour: Annotated[
+        int | None,
+        Field(ge=0, le=23, description="Hour (Riyadh) after which the books are examined every night; off: never."),
+    ] = 3
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -80,7 +116,12 @@ class Settings(BaseSettings):
         """Settings of these values and the defaults, whatever the environment says."""
         return cls(_env_prefix="GATEWAY_IGNORED_", **values)
 
-    @field_validator("home", "master_key_file", "authority_ca", "journal")
+    @field_validator("doctor_hour", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        return None if value == "off" else value
+
+    @field_validator("home", "master_key_file", "authority_ca", "journal", "checkpoints")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value else value
@@ -94,6 +135,11 @@ class Settings(BaseSettings):
     def journal_file(self) -> Path:
         """Where the head journal is."""
         return self.journal or self.home / "heads.journal"
+
+    @property
+    def checkpoints_folder(self) -> Path:
+        """Where the checkpoints are."""
+        return self.checkpoints or self.journal_file.parent / "checkpoints"
 
     @property
     def is_embedded(self) -> bool:

@@ -1,4 +1,5 @@
-"""Runs what is due: shop hints, submissions, link-backs, looks at shops. The only place that decides about retries.
+"""Runs what is due: shop hints, submissions, link-backs, looks at shops, archiving. The only place that decides about
+retries.
 
 The ledger's rows are the truth: whoever claims a row holds a lease on it, and a worker that dies is taken over when
 the lease ends. A bell only shortens the wait. The kinds of work run side by side, so that a slow shop never
@@ -15,13 +16,15 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.ledger import Due, DueLinkBack, DueNotice, DuePoll, Limits
+from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, Limits
+from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
+from gateway.pipeline.doctor import examine_tonight
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
 from gateway.pipeline.poll import poll
-from gateway.pipeline.seal import seal_when_due
+from gateway.pipeline.seal import Sealer
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -39,8 +42,14 @@ DEADLINES_EVERY: Final = 60.0
 """Seconds between two looks for documents that are not reported yet."""
 CERTIFICATES_EVERY: Final = 600.0
 """Seconds between two looks at the certificates; their lists of revocation are fetched far more seldom."""
+FORGET_EVERY: Final = 3600.0
+"""Seconds between two looks for payloads whose time is over."""
+ARCHIVE_LEASE: Final = timedelta(minutes=5)
+"""Longer than a slow store takes for one document's files."""
 SEALS_EVERY: Final = 2.0
 """Seconds between two looks for entries of the audit log that wait for their seal."""
+NIGHT_EVERY: Final = 60.0
+"""Seconds between two looks whether the books are to be examined now."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -64,16 +73,24 @@ class _Kind(Generic[T]):
 
 
 class Worker:
-    """Takes due rows and runs their procedures, many at a time."""
+    """Takes due rows and runs their procedures, many at a time; `nightly`, it sees that the books are examined, too."""
 
     def __init__(
-        self, gateway: Gateway, lines: Lines, *, name: str, chance: Callable[[], float] = random.random
+        self,
+        gateway: Gateway,
+        lines: Lines,
+        *,
+        name: str,
+        nightly: bool = False,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._gateway = gateway
         self._lines = lines
         self._name = name
+        self._nightly = nightly
         self._chance = chance
         self._limit = gateway.settings.submissions_in_flight
+        self._sealer = Sealer(gateway)
         self._retry = Retry(self._again, self._pause_of_line)
         exchange = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
         ledger = gateway.ledger
@@ -82,7 +99,14 @@ class Worker:
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
         self._notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
         polls = _Kind(ledger.claim_polls, self._poll, SHOP_LEASE)
-        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, self._notices, self._link_backs, polls)
+        self._archiving = _Kind(ledger.claim_archiving, self._archive, ARCHIVE_LEASE)
+        self._kinds: tuple[_Kind[Any], ...] = (
+            self._submissions,
+            self._notices,
+            self._link_backs,
+            polls,
+            self._archiving,
+        )
 
     def ring(self) -> None:
         """Something is due: look now."""
@@ -94,7 +118,10 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._regularly(DEADLINES_EVERY, self._watch_deadlines))
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
+            group.create_task(self._regularly(FORGET_EVERY, self._forget_payloads))
             group.create_task(self._regularly(SEALS_EVERY, self._seal))
+            if self._nightly:
+                group.create_task(self._regularly(NIGHT_EVERY, self._examine))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
 
@@ -104,8 +131,14 @@ class Worker:
     async def _watch_certificates(self) -> None:
         await watch_certificates(self._gateway)
 
+    async def _forget_payloads(self) -> None:
+        await self._gateway.offload(forget_payloads, self._gateway)
+
+    async def _examine(self) -> None:
+        await examine_tonight(self._gateway, worker=self._name)
+
     async def _seal(self) -> None:
-        await self._gateway.offload(seal_when_due, self._gateway)
+        await self._gateway.offload(self._sealer.look)
 
     async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
         """What nobody asks about in time, looked at by itself."""
@@ -182,9 +215,13 @@ class Worker:
         doubt = {"detail": verdict.detail} if verdict.detail else {}
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
         self._link_backs.bell.set()
+        self._archiving.bell.set()
 
     async def _link_back(self, due: DueLinkBack) -> None:
         await link_back(self._gateway, self._lines, due, self._wait(due.attempts + 1))
+
+    async def _archive(self, due: DueArchiving) -> None:
+        await archive(self._gateway, due, self._wait(due.attempts + 1))
 
     async def _poll(self, due: DuePoll) -> None:
         if await poll(self._gateway, self._lines, due, self._wait(due.attempts + 1)):

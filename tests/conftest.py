@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -11,13 +13,23 @@ from hypothesis import settings as hypothesis_settings
 from gateway.pipeline.gateway import Gateway, open_gateway
 from gateway.settings import Settings
 from gateway.simulator import Running
-from tests.installation import installed
+from tests.installation import forget_documents, installed
 
 ROOT = Path(__file__).parents[1]
 
 # The same examples on every machine and every day; a test that needs more of them says so itself.
 hypothesis_settings.register_profile("suite", derandomize=True, deadline=None, max_examples=60)
 hypothesis_settings.load_profile("suite")
+
+
+_BEGUN = time.monotonic()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Long forms begin until their time is over; each has its own end."""
+    limit = float(os.environ.get("GATEWAY_TORTURE_MINUTES", "600"))
+    if item.get_closest_marker("torture") and time.monotonic() - _BEGUN > limit * 60:
+        pytest.skip(f"the {limit:g} minutes for long forms are over (GATEWAY_TORTURE_MINUTES)")
 
 
 @pytest.fixture(scope="session")
@@ -48,21 +60,10 @@ def _onboarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installatio
 @pytest.fixture
 def installation(_onboarded: Installation, tmp_path: Path) -> Installation:
     """An installation of this test's own, and an authority that has not seen a document of it yet."""
-    _forget_documents(_onboarded.authority)
+    forget_documents(_onboarded.authority)
     home = tmp_path / "home"
     shutil.copytree(_onboarded.settings.home, home)
     return _onboarded._replace(settings=_onboarded.settings.model_copy(update={"home": home}))
-
-
-def _forget_documents(authority: Running) -> None:
-    """As after a reset, but for the certificates: those are what the copied installation holds."""
-    state = authority.state
-    csids = dict(state.csids)
-    state.reset()
-    state.csids.update(csids)
-    state.faults.latency = 0.0
-    for csid in csids.values():
-        csid.chain.clear()
 
 
 @pytest.fixture

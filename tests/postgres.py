@@ -33,12 +33,12 @@ _numbers = itertools.count(1)
 class OwnServer:
     """A server of this test's own in a temporary folder, which may be killed, filled and started again."""
 
-    def __init__(self, *, options: tuple[str, ...] = ()) -> None:
+    def __init__(self, *, options: tuple[str, ...] = (), disk: Path | None = None) -> None:
         self.bin = binaries()
         if self.bin is None:
             pytest.skip("no PostgreSQL: GATEWAY_TEST_POSTGRES is not set and no server is installed here")
         self.user = _unprivileged()
-        self.folder = Path(tempfile.mkdtemp(prefix="gateway-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="gateway-pg-", dir=disk))
         self._options = options
         self.port = _free_port()
         self.url = make_url(f"postgresql://postgres@127.0.0.1:{self.port}/postgres")
@@ -66,10 +66,31 @@ class OwnServer:
             assert time.monotonic() < patience, "the server does not start"
             time.sleep(0.05)
 
+    def freeze(self) -> None:
+        """Stop every process of the server where it is, as a disk that hangs does."""
+        self._to_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._to_all(signal.SIGCONT)
+
+    def _to_all(self, what: signal.Signals) -> None:
+        """Backends are in sessions of their own."""
+        assert self._process
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for pid in (self._process.pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, what)
+
+    def is_running(self) -> bool:
+        """Whether the server is there; one that could not recover is not."""
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """SIGKILL to every process of the server, as when the machine loses its power."""
         assert self._process
-        os.killpg(self._process.pid, signal.SIGKILL)
+        self._to_all(signal.SIGSTOP)  # first, so that none of them sees another die and begins to tidy up
+        self._to_all(signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
@@ -170,7 +191,12 @@ class Databases:
         self._admin.close()
 
     def _do(self, statement: str, *names: str) -> None:
-        self._admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        wanted = sql.SQL(statement).format(*map(sql.Identifier, names))
+        try:
+            self._admin.execute(wanted)
+        except psycopg.OperationalError:  # the server was away meanwhile
+            self._admin = connected(self._url)
+            self._admin.execute(wanted)
 
 
 def name_of(url: str) -> str:

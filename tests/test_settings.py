@@ -35,6 +35,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
         "HOST": "0.0.0.0",  # noqa: S104
         "PORT": "9000",
         "PUBLIC_URL": "https://gateway.example",
+        "LINK_DAYS": "30",
+        "LINK_DAYS_MOST": "60",
         "MAX_BODY": "1000",
         "AUTHORITY_TIMEOUT": "5.5",
         "SUBMISSIONS_IN_FLIGHT": "3",

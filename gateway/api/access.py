@@ -1,4 +1,8 @@
-"""Who calls, and what they may: API keys with a role; no key works by default."""
+"""Who calls, and what they may: API keys with a role; no key works by default.
+
+An auditor's looks are logged here, once for all routes, and a key that sees only a part is held to it here: a route has
+to be named in NARROWED before such a key may call it.
+"""
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -7,9 +11,10 @@ from typing import Annotated, Final, NamedTuple
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from gateway.errors import Forbidden, Unauthorised
-from gateway.pipeline.api_keys import Role, authenticate
+from gateway.errors import Forbidden, Unauthorised, Unknown
+from gateway.pipeline.api_keys import EVERYTHING, Role, Scope, authenticate
 from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.looks import log_look
 
 
 class Caller(NamedTuple):
@@ -18,6 +23,12 @@ class Caller(NamedTuple):
     taxpayer_id: str
     role: Role
     actor: str
+    scope: Scope = EVERYTHING
+
+    @property
+    def only_looks(self) -> bool:
+        """Whether nothing may change by its calls, and each of them is logged."""
+        return self.role is Role.AUDITOR
 
 
 class May(StrEnum):
@@ -27,7 +38,11 @@ class May(StrEnum):
     CORRECT = "correct documents"
     READ_INVOICES = "read invoices"
     READ_EXCHANGES = "read the exchanges with the authority"
+    REMOVE_PACKAGES = "remove packages"
     READ_REPORTS = "read reports"
+    READ_AUDIT = "read the audit log"
+    SHARE = "give out links"
+    REVOKE_LINKS = "take links back"
     VALIDATE = "have documents judged"
     SEE_UNITS = "see units"
     RUN_UNITS = "onboard, renew and release units"
@@ -37,9 +52,13 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.SEND_ORDERS: frozenset({Role.INTEGRATOR, Role.ADMIN}),
     May.CORRECT: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
     May.READ_INVOICES: frozenset(Role),
+    May.SHARE: frozenset({Role.INTEGRATOR, Role.ACCOUNTANT, Role.ADMIN}),
+    May.REVOKE_LINKS: frozenset({Role.ADMIN}),
     May.VALIDATE: frozenset(Role),
     May.READ_EXCHANGES: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.REMOVE_PACKAGES: frozenset({Role.ACCOUNTANT, Role.ADMIN}),
     May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     May.SEE_UNITS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
     May.RUN_UNITS: frozenset({Role.ADMIN}),
 }
@@ -59,25 +78,66 @@ _BEARER = HTTPBearer(
 )
 
 
-async def caller(gateway: Served, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]) -> Caller:
-    """The caller, by `Authorization: Bearer gw_...`; Unauthorised otherwise."""
+async def caller(
+    request: Request, gateway: Served, shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> Caller:
+    """The caller, by `Authorization: Bearer gw_...`; Unauthorised otherwise. What an auditor looks at is logged first;
+    Unavailable if it cannot be."""
     if shown is None:
         raise Unauthorised(
             "This call needs an API key.",
             fix="Send it as 'Authorization: Bearer gw_...'; `gateway keys add` makes one.",
         )
     known = await gateway.offload(authenticate, gateway, shown.credentials.strip())
-    return Caller(known.taxpayer_id, known.role, f"key:{known.id}")
+    who = Caller(known.taxpayer_id, known.role, f"key:{known.id}", known.scope)
+    if who.only_looks:
+        path, query = request.url.path, dict(request.query_params)
+        await gateway.offload(
+            log_look, gateway, who.taxpayer_id, who.actor, method=request.method, path=path, query=query
+        )
+    return who
 
 
-def requires(right: May) -> Callable[[Caller], Awaitable[Caller]]:
-    """A dependency: the caller, if their role has the right."""
+def requires(right: May) -> Callable[[Request, Gateway, Caller], Awaitable[Caller]]:
+    """A dependency: the caller, if their role has the right, and their key sees what the route shows."""
 
-    async def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+    async def check(request: Request, gateway: Served, who: Annotated[Caller, Depends(caller)]) -> Caller:
         demand(who, right)
+        if who.scope.is_narrow:
+            await _hold_to_scope(request, gateway, who)
         return who
 
     return check
+
+
+NARROWED: Final = frozenset(
+    {
+        "/v1/invoices",
+        "/v1/invoices/{uuid}",
+        "/v1/invoices/{uuid}/xml",
+        "/v1/invoices/{uuid}/qr.svg",
+        "/v1/invoices/{uuid}/qr.png",
+        "/v1/invoices/{uuid}/attempts",
+        "/v1/reports/vat",
+        "/v1/reports/vat/documents",
+        "/v1/validate",
+    }
+)
+"""Routes that show a key no more than its scope; all others are closed to a key that sees only a part."""
+
+
+async def _hold_to_scope(request: Request, gateway: Gateway, who: Caller) -> None:
+    """Forbidden where the route shows more than the key's scope, Unknown for a document beyond it."""
+    if request.scope["route"].path_format not in NARROWED:
+        raise Forbidden(
+            "This key sees the documents of a unit or of a time only, and this call shows more.",
+            fix="Use a key without limits, or GET /v1/invoices and GET /v1/reports/vat.",
+        )
+    if uuid := request.path_params.get("uuid"):
+        issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
+        unit = await gateway.offload(gateway.ledger.unit_of, who.taxpayer_id, uuid)
+        if not who.scope.has(unit, issued.issued_at):
+            raise Unknown(f"There is no document {uuid}.", ar=f"لا يوجد مستند بالمعرّف {uuid}.")
 
 
 def demand(who: Caller, right: May) -> None:
@@ -89,8 +149,11 @@ def demand(who: Caller, right: May) -> None:
 
 Sender = Annotated[Caller, Depends(requires(May.SEND_ORDERS))]
 Corrector = Annotated[Caller, Depends(requires(May.CORRECT))]
+Sharer = Annotated[Caller, Depends(requires(May.SHARE))]
 Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
 ReportReader = Annotated[Caller, Depends(requires(May.READ_REPORTS))]
+AuditReader = Annotated[Caller, Depends(requires(May.READ_AUDIT))]
 Overseer = Annotated[Caller, Depends(requires(May.SEE_UNITS))]
 Operator = Annotated[Caller, Depends(requires(May.RUN_UNITS))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]
+Remover = Annotated[Caller, Depends(requires(May.REMOVE_PACKAGES))]

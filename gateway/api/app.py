@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from fastapi import FastAPI
 
 from gateway import __version__
 from gateway.api import (
+    audit,
     deadlines,
+    exports,
     health,
     hooks,
     invoices,
@@ -18,9 +21,12 @@ from gateway.api import (
     orders,
     problems,
     quarantine,
+    sharing,
     units,
     validate,
+    vat,
 )
+from gateway.pipeline.export_jobs import ExportJobs
 from gateway.pipeline.gateway import Gateway, online
 from gateway.worker import Worker
 
@@ -33,8 +39,9 @@ Money is a decimal string. Errors are problem documents (RFC 9457) with a senten
 """
 
 
-def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
-    """The API over an open gateway; with `work`, due rows are worked on in the same process."""
+def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) -> FastAPI:
+    """The API over an open gateway; with `work`, due rows are worked on in the same process; with `nightly`, it sees
+    that the books are examined every night."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -42,7 +49,8 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             # Of an embedded ledger there is one `serve`: what the last one held nobody works on any more. On
             # PostgreSQL another may be at work, so leases are left to end by themselves.
             name = NAME if gateway.settings.is_embedded else f"{NAME}-{gateway.new_id()}"
-            worker = Worker(gateway, lines, name=name)
+            # What is due never waits behind requests: the worker has threads of its own.
+            worker = Worker(replace(gateway, threads=None), lines, name=name, nightly=nightly)
             await gateway.offload(gateway.ledger.release_leases, name)
             app.state.worker = worker
             app.state.lines = lines
@@ -50,6 +58,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
             try:
                 yield
             finally:
+                app.state.exports.stop()
                 if app.state.work:
                     app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
@@ -67,12 +76,30 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     )
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
+    app.state.printing = sharing.Printing()
     app.state.metrics = metrics.Kept()
-    app.state.strikes = hooks.Strikes()
+    app.state.exports = ExportJobs(gateway)
+    app.state.exporting = set()  # tasks at this moment
     app.state.onboarding = set()  # units at this moment
+    app.state.strikes = hooks.Strikes()
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (orders, notes, invoices, deadlines, validate, units, hooks, quarantine, health, metrics):
+    for room in (
+        orders,
+        notes,
+        invoices,
+        sharing,
+        deadlines,
+        vat,
+        audit,
+        exports,
+        validate,
+        units,
+        hooks,
+        quarantine,
+        health,
+        metrics,
+    ):
         app.include_router(room.router)
-    openapi.complete(app, *units.BODIES)
+    openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES)
     return app

@@ -47,14 +47,18 @@ async def list_invoices(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """A page of documents; `next` is the cursor of the following page, absent on the last."""
+    scope = who.scope
+    first = max((day for day in (since, scope.first) if day), default=None)
+    last = min((day for day in (until, scope.last) if day), default=None)
     wanted = Filter(
         status=status,
         connection=connection,
         order=order,
         number=number,
         buyer=buyer,
-        since=_midnight(since) if since else None,
-        until=_midnight(min(until, LATEST) + timedelta(days=1)) if until else None,
+        since=_midnight(first) if first else None,
+        until=_midnight(min(last, LATEST) + timedelta(days=1)) if last else None,
+        unit=scope.unit,
     )
     page = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
     shown = {"items": [answer(each, base_url=gateway.settings.public_url) for each in page.items]}
@@ -95,7 +99,9 @@ async def get_xml(
         demand(who, May.READ_EXCHANGES)
         xml = await gateway.offload(gateway.ledger.stamped_xml, who.taxpayer_id, uuid)
         return Response(xml, media_type="application/xml")
-    copy = await gateway.offload(buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor)
+    copy = await gateway.offload(
+        buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor, only_looks=who.only_looks
+    )
     return Response(copy.xml, media_type="application/xml", headers=_UNCLEARED if copy.uncleared else {})
 
 
@@ -112,7 +118,9 @@ async def get_qr_png(uuid: str, gateway: Served, who: Reader) -> Response:
 
 
 async def _picture(gateway: Gateway, who: Caller, uuid: str, draw: Callable[[str], bytes], media_type: str) -> Response:
-    copy = await gateway.offload(buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor)
+    copy = await gateway.offload(
+        buyers_copy, gateway, who.taxpayer_id, uuid, actor=who.actor, only_looks=who.only_looks
+    )
     picture = await gateway.offload(draw, copy.qr)
     # A cleared document has another QR, so that of an uncleared one is not kept.
     return Response(picture, media_type=media_type, headers=_UNCLEARED if copy.uncleared else _DRAWN_ONCE)

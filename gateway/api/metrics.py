@@ -6,15 +6,18 @@ statuses and outcomes are ours, and of the authority's rules only the most frequ
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from gateway.api.access import Served
+from gateway.errors import Unavailable
 from gateway.issued import Status
-from gateway.ledger import Backlog
+from gateway.ledger import Backlog, CheckpointFiles
 from gateway.pipeline.deadlines import LEVELS, backlog
+from gateway.pipeline.doctor import last_result
 from gateway.pipeline.gateway import Gateway
 
 router = APIRouter(tags=["operation"])
@@ -32,7 +35,7 @@ Samples = Iterable[tuple[Mapping[str, str], float]]
 
 class Family(NamedTuple):
     """One measure: its name after `gateway_`, what it is, and its values by labels. All are gauges: they are read from
-    the ledger, and a ledger may be replaced by an older one."""
+    the ledger, and a ledger may be replaced by an older one, or since this process started."""
 
     name: str
     meaning: str
@@ -71,8 +74,22 @@ class Kept:
 
 
 def exposition(gateway: Gateway) -> str:
-    """All measures in the text format."""
-    return "".join(_shown(family) for family in _families(gateway, gateway.now()))
+    """All measures in the text format; while the ledger cannot be read, those alone that say so."""
+    shown = [_shown(family) for family in _of_reach(gateway)]
+    with suppress(Unavailable):
+        shown += [_shown(family) for family in _families(gateway, gateway.now())]
+    return "".join(shown)
+
+
+def _of_reach(gateway: Gateway) -> Iterator[Family]:
+    ledger = gateway.ledger
+    yield Family("ledger_up", "1 if the ledger answers and can be written.", [({}, ledger.health() == "ok")])
+    yield Family("journal_up", "1 if the head journal can be written.", [({}, ledger.journal_health() == "ok")])
+    yield Family(
+        "ledger_refusals",
+        "How often this process found the ledger busy, full or gone since it started.",
+        _by("why", ledger.refusals()),
+    )
 
 
 def _families(gateway: Gateway, now: datetime) -> Iterator[Family]:
@@ -83,6 +100,7 @@ def _families(gateway: Gateway, now: datetime) -> Iterator[Family]:
     if skew:
         yield Family("authority_clock_skew_seconds", "Last difference between the authority's clock and ours.",
                      [({}, skew.seconds)])  # fmt: skip
+    yield from _of_records(gateway, now)
     rules = _named(gateway.ledger.warnings_by_rule(since=now - _MONTH))
     yield Family("authority_warnings", "Warnings of the authority in the last 30 days, by rule.", _by("rule", rules))
 
@@ -143,6 +161,30 @@ def _of_units(gateway: Gateway, now: datetime) -> Iterator[Family]:
             (_unit(each.taxpayer_id, each.unit_id), round((each.not_after - now) / _DAY, 2))
             for each in gateway.ledger.certificate_ends()
         ],
+    )
+
+
+def _of_records(gateway: Gateway, now: datetime) -> Iterator[Family]:
+    """Whether the audit log is sealed, its checkpoints written and the books examined, and what was found."""
+    since = gateway.ledger.audit_waiting().since
+    waited = (now - since).total_seconds() if since else 0
+    yield Family("audit_unsealed_seconds", "How long an entry of the audit log waits for its seal.", [({}, waited)])
+    written = CheckpointFiles(gateway.settings.checkpoints_folder).written_at()
+    yield Family(
+        "checkpoint_age_seconds",
+        "Time since a checkpoint of the audit log was written last.",
+        [({}, (now - written).total_seconds())] if written else [],
+    )
+    night = last_result(gateway.ledger)
+    yield Family(
+        "books_examined_age_seconds",
+        "Time since the last nightly examination of the books ended.",
+        [({}, (now - night.ended_at).total_seconds())] if night else [],
+    )
+    yield Family(
+        "books_wrong",
+        "What the last nightly examination found, by severity.",
+        _by("severity", {"error": night.errors, "warning": night.warnings}) if night else [],
     )
 
 

@@ -43,6 +43,9 @@ STATUS: Final[tuple[tuple[type[GatewayError], int, str], ...]] = (
     (Misconfigured, 503, "Not ready"),
 )
 
+SHARED: Final = "/v1/shared/"
+"""Where links lead (gateway.api.sharing)."""
+
 _TITLES: Final = {400: "The request cannot be used", 404: "Not found", 405: "Method not allowed"}
 
 
@@ -72,6 +75,11 @@ def problem_of(error: GatewayError) -> Problem:
     return Problem(status, title, headers=headers, **members)
 
 
+def _without_ticket(path: str) -> str:
+    """For the log: the address of a shared document is itself the permission to read it."""
+    return SHARED if path.startswith(SHARED) else path
+
+
 def install(app: FastAPI) -> None:
     """Make every failure of the app answer as a problem."""
 
@@ -79,7 +87,9 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, error: GatewayError) -> Problem:
         problem = problem_of(error)
         if problem.status_code >= 500:
-            log.warning("request_failed", path=request.url.path, status=problem.status_code, error=str(error))
+            log.warning(
+                "request_failed", path=_without_ticket(request.url.path), status=problem.status_code, error=str(error)
+            )
         return problem
 
     @app.exception_handler(RequestValidationError)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.access import Corrector, Reader, Served
+from gateway.api.bodies import described, read_body
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import Notice
 
@@ -22,6 +23,9 @@ class Dismissal(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Annotated[str, Field(min_length=3, max_length=1000, description="Kept in the audit log.")]
+
+
+BODIES: Final = (Dismissal,)
 
 
 @router.get("/v1/quarantine", summary="Orders that wait for a person")
@@ -50,15 +54,14 @@ async def post_retry(number: Number, request: Request, gateway: Served, who: Cor
     return {"status": "due"}
 
 
-@router.post("/v1/quarantine/{number}/dismissal", summary="Nothing is to be issued for it")
-async def post_dismissal(
-    number: Number,
-    decided: Dismissal,
-    gateway: Served,
-    who: Corrector,
-) -> dict[str, str]:
+@router.post(
+    "/v1/quarantine/{number}/dismissal",
+    summary="Nothing is to be issued for it",
+    openapi_extra=described(Dismissal),
+)
+async def post_dismissal(number: Number, request: Request, gateway: Served, who: Corrector) -> dict[str, str]:
     """A person's decision, kept with its reason. If the shop changes the order, it is looked at anew."""
-    now = gateway.now()
+    decided, now = await read_body(request, Dismissal), gateway.now()
     await gateway.offload(
         gateway.ledger.dismiss_notice, who.taxpayer_id, number, reason=decided.reason, actor=who.actor, now=now
     )

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from gateway.api.access import Caller, Operator, Overseer, Served
-from gateway.api.openapi import problem_because, schema_ref
-from gateway.errors import Conflict, Forbidden
+from gateway.api.bodies import described, read_body
+from gateway.api.openapi import problem_because
+from gateway.errors import Conflict, Forbidden, Unknown
 from gateway.pipeline.connect import register
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.onboard import onboard
 from gateway.pipeline.renew import renew
-from gateway.pipeline.unit_status import release, unit_status
+from gateway.pipeline.unit_status import certificate_json, release, unit_status
 from gateway.unit_file import UnitFile, unit_of
 
 router = APIRouter(tags=["units"])
@@ -55,36 +55,20 @@ class Renewal(_Body):
 
 
 BODIES: Final = (Onboarding, Renewal)
-"""Of these routes. They are read in the routes, so a caller without a key learns nothing of them but 401."""
-
-B = TypeVar("B", bound=_Body)
-
-
-async def _read(request: Request, model: type[B]) -> B:
-    """What the body says; RequestValidationError, without what stood in it, lists what is wrong."""
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as error:
-        wrong = [{"loc": ("body", *each["loc"]), "msg": each["msg"]} for each in error.errors(include_input=False)]
-    raise RequestValidationError(wrong)
-
-
-def _described(model: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": schema_ref(model.__name__)}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+"""Of these routes; see gateway.api.bodies."""
 
 
 @router.post(
     "/v1/units",
     status_code=201,
     summary="Take a unit into operation",
-    openapi_extra=_described(Onboarding),
+    openapi_extra=described(Onboarding),
     responses=_ANSWERS,
 )
 async def post_unit(request: Request, gateway: Served, who: Operator) -> dict[str, Any]:
     """Takes some ten exchanges with the authority. A run that broke off goes on where it stopped when the call is
     repeated; a unit in operation is given a new certificate and chain."""
-    body = await _read(request, Onboarding)
+    body = await read_body(request, Onboarding)
     unit = unit_of(body.unit, gateway.settings.environment)
     if unit.taxpayer_id != who.taxpayer_id:
         raise Forbidden(
@@ -116,12 +100,12 @@ async def get_units(gateway: Served, who: Overseer) -> dict[str, Any]:
 @router.post(
     "/v1/units/{unit_id}/renew",
     summary="Renew a unit's certificate",
-    openapi_extra=_described(Renewal),
+    openapi_extra=described(Renewal),
     responses=_ANSWERS,
 )
 async def post_renewal(unit_id: str, request: Request, gateway: Served, who: Operator) -> dict[str, Any]:
     """The certificate in use works on until the new one is there. A run that broke off goes on where it stopped."""
-    body = await _read(request, Renewal)
+    body = await read_body(request, Renewal)
     with _alone(request, who, unit_id):
         await renew(
             gateway,
@@ -143,6 +127,45 @@ async def post_release(unit_id: str, request: Request, gateway: Served, who: Ope
     await gateway.offload(release, gateway, unit, actor=who.actor)
     request.app.state.worker.ring()
     return await _shown(gateway, who, unit_id)
+
+
+@router.get("/v1/units/{unit_id}/certificates", summary="Every certificate of a unit, and its chains")
+async def get_certificates(unit_id: str, gateway: Served, who: Overseer) -> dict[str, Any]:
+    """The certificates that its documents were stamped with (DER, base64), and the chains that they serve."""
+    unit = await gateway.offload(gateway.ledger.unit, who.taxpayer_id, unit_id)
+    csids = await gateway.offload(gateway.ledger.unit_csids, who.taxpayer_id, unit.id)
+    chains = await gateway.offload(gateway.ledger.chains, who.taxpayer_id, unit.id)
+    return {
+        "items": [certificate_json(each) for each in csids],
+        "chains": [
+            {
+                "id": each.id,
+                "documents": each.head.icv - 1,
+                "last_hash": each.head.pih,
+                "sealed_at": each.sealed_at.isoformat() if each.sealed_at else None,
+            }
+            for each in chains
+        ],
+    }
+
+
+@router.get("/v1/units/{unit_id}/chains/{chain_id}", summary="A chain, link by link")
+async def get_chain(
+    unit_id: str,
+    chain_id: str,
+    gateway: Served,
+    who: Overseer,
+    after: Annotated[int, Query(ge=0, le=2**62, description="The counter behind which to go on")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> dict[str, Any]:
+    """Counter, previous hash and hash of each document, in order; `next` is the `after` of the following page."""
+    unit = await gateway.offload(gateway.ledger.unit, who.taxpayer_id, unit_id)
+    known = {each.id for each in await gateway.offload(gateway.ledger.chains, who.taxpayer_id, unit.id)}
+    if chain_id not in known:
+        raise Unknown(f"Unit {unit_id} has no chain {chain_id}.", fix="Its certificates are listed with its chains.")
+    links = await gateway.offload(gateway.ledger.links, who.taxpayer_id, unit.id, chain_id, after=after, limit=limit)
+    more = {"next": links[-1].icv} if len(links) == limit else {}
+    return {"items": [each._asdict() | {"status": each.status.value} for each in links]} | more
 
 
 async def _shown(gateway: Gateway, who: Caller, unit_id: str) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 import shutil
 import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy.engine import make_url
 
-from gateway.commands.units import read_settings
+from gateway.commands.units import ACTOR, read_settings
 from gateway.errors import BadInput, Misconfigured, Unavailable
 from gateway.ledger import Fenced, Ledger, back_up, put_back
 from gateway.settings import Settings
@@ -84,13 +87,19 @@ def restore_command(file: Path | None, reconcile: bool) -> None:
             "A database on a server is not restored by this command.",
             fix="Restore it by pg_restore into an empty database, then `gateway restore --reconcile`.",
         )
-    raise SystemExit(1 if _reconcile(settings) else 0)
+    raise SystemExit(1 if _reconcile(settings, file) else 0)
 
 
-def _reconcile(settings: Settings) -> tuple[Fenced, ...]:
+def _reconcile(settings: Settings, file: Path | None) -> tuple[Fenced, ...]:
     with Ledger.open(settings.ledger_url) as ledger:
         ledger.keep_journal(settings.journal_file)
-        fenced = ledger.reconcile()
+        before, fenced = ledger.fenced(), ledger.reconcile()
+        if file:
+            for taxpayer in ledger.taxpayers():
+                _note(ledger, taxpayer.id, "ledger.restored", taxpayer.id, {"file": file.name})
+        for each in before:
+            if each.chain not in {still.chain for still in fenced}:
+                _note(ledger, each.taxpayer_id, "chain.unfenced", each.chain, {"icv": each.icv})
         is_open = {each.chain: ledger.chains(each.taxpayer_id, each.unit_id)[-1].id == each.chain for each in fenced}
     stopped = tuple(each for each in fenced if is_open[each.chain])
     for each in stopped:
@@ -99,6 +108,11 @@ def _reconcile(settings: Settings) -> tuple[Fenced, ...]:
     if not stopped:
         click.echo("The ledger agrees with the head journal: every unit may issue.")
     return stopped
+
+
+def _note(ledger: Ledger, taxpayer_id: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
+    now = datetime.now(UTC)
+    ledger.audit(taxpayer_id=taxpayer_id, actor=ACTOR, action=action, target=target, detail=detail, now=now)
 
 
 def _told(fenced: Fenced, settings: Settings) -> tuple[str, str, str]:

@@ -42,6 +42,19 @@ class Progress:
         if not self._is_silent:
             self._say(text)
         self._done += 1
+        self._draw()
+
+    def jump(self, steps: int) -> None:
+        """So many steps are done at once, with nothing to print."""
+        self._done += steps
+        self._draw()
+
+    def percent(self, done: int, total: int) -> None:
+        """So much is done of a total that shows only on the way; the count is 100."""
+        self._done = 100 * done // max(total, 1)
+        self._draw()
+
+    def _draw(self) -> None:
         if sys.stderr and sys.stderr.isatty() and time.monotonic() > self._due:
             bar, task = self._bar = self._bar or self._drawn()
             bar.update(task, completed=self._done)

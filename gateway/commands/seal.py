@@ -1,9 +1,9 @@
-"""The command about the seal of this installation."""
+"""Commands about the seal of this installation and what it sealed."""
 
 import click
 
 from gateway.commands.streams import print_json
-from gateway.commands.units import installation
+from gateway.commands.units import ACTOR, installation
 
 
 @click.group("seal", short_help="What this installation seals its records with.")
@@ -29,3 +29,26 @@ def certificate_command(as_json: bool) -> None:
     click.echo(f"SHA-256 fingerprint: {spelled}")
     click.echo(f"Valid until: {until:%Y-%m-%d}")
     click.echo(key.pem, nl=False)
+
+
+@seal_command.command("files-lost")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def files_lost_command(yes: bool) -> None:
+    """Say that earlier files of checkpoints are lost for good, so that the doctor misses them no longer.
+
+    From then on the end of the audit log is proved by newer checkpoints alone. It is noted in every taxpayer's log.
+    """
+    if not yes:
+        click.confirm("Are the files lost, and is there no copy?", abort=True)
+    with installation() as gateway:
+        gateway.ledger.forget_checkpoints()
+        for taxpayer in gateway.ledger.taxpayers():
+            gateway.ledger.audit(
+                taxpayer_id=taxpayer.id,
+                actor=ACTOR,
+                action="checkpoints.lost",
+                target=str(gateway.settings.checkpoints_folder),
+                detail={},
+                now=gateway.now(),
+            )
+    click.echo("The doctor begins anew with the checkpoints that are there.")

@@ -4,9 +4,11 @@ import asyncio
 import fcntl
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import uvicorn
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from gateway.demo.run import Result
 
 
+REQUESTS_AT_ONCE: Final = 32
+"""Most of them wait for their turn at a chain; more requests than that wait a little, or are refused."""
+
+
 @click.command("serve", short_help="The API and its worker in one process.")
 def serve_command() -> None:
     """The API and its worker in one process, on GATEWAY_HOST and GATEWAY_PORT.
@@ -32,18 +38,17 @@ def serve_command() -> None:
     """
     from gateway.api.app import create_app
 
-    with installation() as gateway:
+    with installation() as gateway, ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         settings = gateway.settings
         _alone(settings.home)
         listener = listen(settings.host, settings.port)
         click.echo(
             f"gateway on http://{settings.host}:{settings.port} ({settings.environment.value}), "
-            f"authority at {authority_of(settings)}; Ctrl-C stops it.",
+            f"authority at {authority_of(settings)}, ledger in {gateway.ledger.engine}; Ctrl-C stops it.",
             err=True,
         )
-        config = uvicorn.Config(
-            create_app(gateway), log_level="warning", timeout_graceful_shutdown=10, server_header=False
-        )
+        app = create_app(replace(gateway, threads=threads), nightly=True)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -68,7 +73,7 @@ def work_command(once: bool) -> None:
 
 async def _work(gateway: Gateway, *, once: bool) -> None:
     async with online(gateway) as lines:
-        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}-{os.getpid()}")
+        worker = Worker(gateway, lines, name=f"work-{socket.gethostname()}-{os.getpid()}", nightly=not once)
         await (worker.drain() if once else worker.run())
 
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 from pydantic import SecretStr, ValidationError
@@ -13,13 +13,16 @@ from gateway.commands.console import configure_log, out, table
 from gateway.commands.streams import print_json, read_json
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
-from gateway.pipeline.api_keys import Role, add_key
+from gateway.invoice.facts import RIYADH
+from gateway.ledger import ApiKey
+from gateway.pipeline.api_keys import Role, Scope, add_key
 from gateway.pipeline.connect import Connected, connect
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.settings import Settings
 from gateway.stores import STORES
 
 ACTOR = "command line"
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 def read_settings() -> Settings:
@@ -155,11 +158,29 @@ def keys_command() -> None:
 @keys_command.command("add")
 @click.option("--role", type=click.Choice([each.value for each in Role]), required=True, help="What the key is for.")
 @click.option("--label", default="", help="A name to recognise it by.")
+@click.option("--until", type=_DAY, metavar="DAY", help="Its last day (Riyadh), e.g. 2027-03-31; else it never ends.")
+@click.option("--unit", default="", help="Auditors: it sees the documents of this unit only.")
+@click.option("--issued-from", "first", type=_DAY, metavar="DAY", help="Auditors: it sees documents from this day on.")
+@click.option("--issued-to", "last", type=_DAY, metavar="DAY", help="Auditors: it sees documents up to this day.")
 @click.option("--taxpayer", metavar="VAT", help="Whose key, if there are several taxpayers.")
-def add_key_command(role: str, label: str, taxpayer: str | None) -> None:
-    """Make a key and print it. It is shown this once; the ledger keeps only its hash."""
+def add_key_command(
+    role: str,
+    label: str,
+    until: datetime | None,
+    unit: str,
+    first: datetime | None,
+    last: datetime | None,
+    taxpayer: str | None,
+) -> None:
+    """Make a key and print it. It is shown this once; the ledger keeps only its hash.
+
+    An auditor's key reads and never writes, and everything it looks at is in the audit log. Give it an end.
+    """
+    ends_at = until.replace(tzinfo=RIYADH) + timedelta(days=1) if until else None
+    scope = Scope(unit, first.date() if first else None, last.date() if last else None)
     with installation() as gateway:
-        click.echo(add_key(gateway, choose_taxpayer(gateway, taxpayer), Role(role), label, actor=ACTOR))
+        owner = choose_taxpayer(gateway, taxpayer)
+        click.echo(add_key(gateway, owner, Role(role), label, actor=ACTOR, ends_at=ends_at, scope=scope))
 
 
 @keys_command.command("list")
@@ -167,12 +188,26 @@ def add_key_command(role: str, label: str, taxpayer: str | None) -> None:
 def list_keys_command(taxpayer: str | None) -> None:
     """The keys there are, without their secrets."""
     with installation() as gateway:
-        keys = gateway.ledger.api_keys(choose_taxpayer(gateway, taxpayer))
+        keys, now = gateway.ledger.api_keys(choose_taxpayer(gateway, taxpayer)), gateway.now()
     rows = [
-        (each.id, each.role, each.label, f"{each.created_at:%Y-%m-%d}", "revoked" if each.revoked_at else "valid")
+        (each.id, each.role, each.label, f"{each.created_at:%Y-%m-%d}", _until(each), _sees(each), _state(each, now))
         for each in keys
     ]
-    table("API keys", ("Id", "Role", "Label", "Made", "State"), rows)
+    table("API keys", ("Id", "Role", "Label", "Made", "Until", "Sees", "State"), rows)
+
+
+def _until(key: ApiKey) -> str:
+    return f"{key.ends_at.astimezone(RIYADH) - timedelta(days=1):%Y-%m-%d}" if key.ends_at else ""
+
+
+def _sees(key: ApiKey) -> str:
+    return " ".join(f"{name} {value}" for name, value in key.scope.items()) or "all"
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at:
+        return "revoked"
+    return "ended" if key.ends_at and key.ends_at <= now else "valid"
 
 
 @keys_command.command("revoke")

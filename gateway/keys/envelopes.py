@@ -5,6 +5,7 @@ What the store sees is useless without the master key, and an envelope moved to 
 
 import hmac
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
 from gateway.errors import Conflict, Misconfigured, Unknown
@@ -101,6 +102,13 @@ class Safe:
         """Keep a secret in place of the one that may lie there."""
         sealed = self._master.seal(SECRET, ref, secret.encode())
         self._store.save_envelope(kind=SECRET, ref=ref, blob=sealed, replace=True)
+
+    def seal_first(self, ref: str, secret: str) -> str:
+        """Keep a secret unless one lies there; the one that does then, also when two come at once."""
+        sealed = self._master.seal(SECRET, ref, secret.encode())
+        with suppress(Conflict):
+            self._store.save_envelope(kind=SECRET, ref=ref, blob=sealed, replace=False)
+        return self.open(ref)
 
     def open(self, ref: str) -> str:
         """The secret; Unknown if there is none."""

@@ -4,18 +4,24 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.appearance import EVERY_UNIT
+from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
 from gateway.ledger.audit import SYSTEM, chained
-from gateway.ledger.backup import Copied, back_up, put_back
+from gateway.ledger.audit_pages import AuditFilter, AuditPage
+from gateway.ledger.backup import RESTORED, Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
+from gateway.ledger.checkpoints import ChainAt, Checkpoint, CheckpointFiles, Line
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose, Witnessed
 from gateway.ledger.moving import Moved, move
+from gateway.ledger.nights import CHECKPOINTS_BOOKMARK
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
-from gateway.ledger.queries import Filter
+from gateway.ledger.queries import Filter, cursor_of, read_cursor
 from gateway.ledger.revocations import KeptList
 from gateway.ledger.role import role_sql
 from gateway.ledger.rows import (
@@ -52,48 +58,66 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
-from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_fault, batch_hash, nothing_sealed
+from gateway.ledger.taxed import Place, TaxedRow
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
+    "CHECKPOINTS_BOOKMARK",
+    "EVERY_UNIT",
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",
+    "RESTORED",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
     "Appended",
+    "Archivable",
+    "ArchiveCounts",
+    "ArchivedFile",
     "Attempt",
     "AuditBatch",
     "AuditBreak",
     "AuditEntry",
+    "AuditFilter",
+    "AuditPage",
+    "AuditSpan",
     "Backlog",
     "Band",
     "BrokenLine",
     "Chain",
+    "ChainAt",
     "ChainHead",
+    "Checkpoint",
+    "CheckpointFiles",
     "Claim",
     "Cleared",
     "Copied",
     "Crossing",
     "CsidRecord",
     "Due",
+    "DueArchiving",
     "DueLinkBack",
     "DueNotice",
     "DuePoll",
     "Endpoint",
     "Entry",
+    "ExportAnswer",
+    "ExportLink",
     "ExternalNotes",
     "ExternalOriginal",
     "Fenced",
     "Filter",
     "Head",
     "HeldUnit",
+    "Hold",
     "Kept",
     "KeptList",
     "LastAnswer",
     "Ledger",
     "Limits",
+    "Line",
     "LinkBack",
     "LinkBackState",
     "Look",
@@ -108,24 +132,31 @@ __all__ = [
     "OnboardingRun",
     "Page",
     "Part",
+    "Place",
+    "Plan",
     "Purpose",
     "Slot",
     "Snapshot",
     "Stage",
     "Step",
     "TakenOff",
+    "TaxedRow",
     "Taxpayer",
     "Turn",
     "Waiting",
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_fault",
     "batch_hash",
     "canonical_json",
     "chained",
+    "cursor_of",
     "iso",
     "move",
+    "nothing_sealed",
     "put_back",
+    "read_cursor",
     "read_heads",
     "role_sql",
 ]

@@ -31,8 +31,11 @@ class Access:
         label: str,
         now: datetime,
         actor: str = SYSTEM,
+        ends_at: datetime | None = None,
+        scope: Mapping[str, str] | None = None,
     ) -> None:
-        """Let this key in from now on; `hash` is all that is kept of it. Conflict if its id is taken."""
+        """Let this key in from now on, until it ends; `hash` is all that is kept of it, `scope` what it sees if not
+        everything. Conflict if its id is taken."""
         values = {
             "id": key_id,
             "taxpayer_id": taxpayer_id,
@@ -42,12 +45,19 @@ class Access:
             "created_at": now,
             "last_used_at": None,
             "revoked_at": None,
+            "ends_at": ends_at,
+            "scope": dict(scope or {}),
         }
+        detail: dict[str, Any] = {"role": role, "label": label}
+        if ends_at:
+            detail["until"] = ends_at.isoformat()
+        if scope:
+            detail["sees"] = dict(scope)
         with self._database.writing() as connection:
             if connection.execute(select(1).where(API_KEY.c.id == key_id)).first():
                 raise Conflict(f"API key {key_id} exists already.", fix="Make another one.")
             connection.execute(insert(API_KEY), values)
-            self._note_key(connection, taxpayer_id, actor, "key.added", key_id, now, {"role": role, "label": label})
+            self._note_key(connection, taxpayer_id, actor, "key.added", key_id, now, detail)
 
     def api_key(self, key_id: str) -> ApiKey | None:
         """The key of this id, revoked or not; the caller compares the hash."""

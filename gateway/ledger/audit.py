@@ -60,7 +60,7 @@ class Auditing:
                 is_last = len(rows) < _PAGE
                 waiting = connection.execute(_waiting(mine)).all() if is_last else ()
             for row in (*rows, *waiting):
-                yield _entry(row)
+                yield audit_entry(row)
             if is_last:
                 return
             after = rows[-1].seq
@@ -151,7 +151,8 @@ def chained(
     return hashlib.sha256(canonical_json(content).encode(errors="replace")).hexdigest()
 
 
-def _entry(row: Row[Any]) -> AuditEntry:
+def audit_entry(row: Row[Any]) -> AuditEntry:
+    """An entry from its row."""
     return AuditEntry(
         seq=row.seq,
         at=row.at,

@@ -13,6 +13,8 @@ _PAGES: Final = 1000
 """Pages copied at once (4 MB)."""
 _TABLES: Final = frozenset({"document", "stamp", "chain", "audit", "mark", "ledger_version"})
 _CHECK: Final = "master_key_check"
+RESTORED: Final = "restored"
+"""The mark of a ledger that was put back from a backup, once or more often."""
 
 
 class Copied(NamedTuple):
@@ -81,6 +83,7 @@ def _fence(copy: sqlite3.Connection) -> None:
     with copy:
         copy.execute("INSERT OR IGNORE INTO mark SELECT 'fence:' || id, '{\"lost\": 0}' FROM chain")
         copy.execute("DELETE FROM mark WHERE name LIKE 'doctor:%'")
+        copy.execute("INSERT OR IGNORE INTO mark VALUES (?, 'yes')", (RESTORED,))
     copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

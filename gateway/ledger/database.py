@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,8 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from gateway.errors import Misconfigured
 from gateway.ledger import postgresql
-from gateway.ledger.faults import busy, explanation
+from gateway.ledger.faults import WHY, OutOfReach, busy, explanation
+from gateway.ledger.turnstile import Turnstile
 
 HEAD: Final = "r0011"
 """The schema this code works with: the newest file in migrations/versions."""
@@ -47,7 +48,12 @@ class Database:
         self.url = url
         self.name = url.database or "?"
         self.is_sqlite = url.get_backend_name() == "sqlite"
+        self.refusals = dict.fromkeys(WHY, 0)
+        """How often this process found its ledger out of reach, by why."""
+        self.trouble: OutOfReach | None = None
+        """What kept it from writing the last time that it could not."""
         self._turns = threading.Semaphore(1 if self.is_sqlite else WRITERS)
+        self._turnstile = Turnstile(Path(self.name)) if self.is_sqlite else None
         self._writer = _engine(url, writes=True)
         self._reader = _engine(url, writes=False)
 
@@ -72,24 +78,21 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections; a transaction still running is rolled back."""
-        self._reader.dispose()
-        self._writer.dispose()
+        self.rest()
+        if self._turnstile and self._turns.acquire(timeout=BUSY_SECONDS):  # a turn is not ended under who has it
+            self._turnstile.close()
+            self._turns.release()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: it commits at the end of the block, an exception undoes all of it."""
-        if not self._turns.acquire(timeout=BUSY_SECONDS):
-            raise busy(self.name)
-        try:
-            with _explained(self.name), self._writer.begin() as connection:
-                yield connection
-        finally:
-            self._turns.release()
+        with self._noted(writes=True), self._turn(), _explained(self.name), self._writer.begin() as connection:
+            yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees a single state of the ledger and cannot change it."""
-        with _explained(self.name), self._reader.begin() as connection:
+        with self._noted(writes=False), _explained(self.name), self._reader.begin() as connection:
             yield connection
 
     def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
@@ -97,6 +100,29 @@ class Database:
         if not self.is_sqlite:
             # Not FOR UPDATE: rows that refer to the taxpayer, inserted meanwhile by others, must not wait for this.
             connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR NO KEY UPDATE"), {"id": taxpayer})
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Among the threads of this process, and of an embedded ledger among all processes."""
+        until = time.monotonic() + BUSY_SECONDS
+        if not self._turns.acquire(timeout=BUSY_SECONDS):
+            raise busy(self.name)
+        try:
+            with self._turnstile.turn(until=until) if self._turnstile else nullcontext():
+                yield
+        finally:
+            self._turns.release()
+
+    @contextmanager
+    def _noted(self, *, writes: bool) -> Iterator[None]:
+        """What keeps this process from its ledger is there for health and metrics to tell."""
+        try:
+            yield
+        except OutOfReach as error:
+            self.refusals[error.why] += 1
+            if writes:
+                self.trouble = error
+            raise
 
     def has_turn(self, connection: Connection, what: str) -> bool:
         """Whether nobody else does `what` until this transaction ends; in SQLite the one writer is alone already."""
@@ -138,7 +164,9 @@ def _prepare_file(path: Path) -> None:
     """The folder and an empty file, readable by nobody else: documents name people."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            # Not opened where it is there: closing it would end the locks that SQLite has on it for this process.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise Misconfigured(
             f"The ledger {path} cannot be opened: {error.strerror}.",

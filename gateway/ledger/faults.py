@@ -15,6 +15,11 @@ _DENIED: Final = "42501"
 _READ_ONLY: Final = "25006"
 _LOST: Final = ("08", "57P")
 _DAMAGED: Final = "XX001", "XX002"
+BUSY, FULL, GONE = WHY = ("busy", "full", "gone")
+"""Why a ledger is out of reach: others had it too long, its disk has no room, its server does not answer."""
+
+_FULL_AR: Final = "تعذّرت الكتابة في قاعدة البيانات، ولم يُنفَّذ أي إجراء. وفّر مساحة على القرص."
+_GONE_AR: Final = "قاعدة البيانات لا تستجيب، ولم يُنفَّذ أي إجراء. تأكد من تشغيلها ثم أعد المحاولة."
 _BUSY_AR: Final = "قاعدة البيانات مشغولة الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل."
 
 
@@ -22,13 +27,28 @@ class Contended(Unavailable):
     """Two transactions were in each other's way and the database undid this one: it may be done again at once."""
 
 
-def busy(name: str) -> Unavailable:
+class OutOfReach(Unavailable):
+    """The ledger cannot be worked with now, and `why` in one word; nothing was done."""
+
+    def __init__(self, why: str, what: str, *, fix: str, ar: str, retry_after: float = 5.0) -> None:
+        super().__init__(what, fix=fix, ar=ar, retry_after=retry_after)
+        self.why = why
+
+
+def busy(name: str) -> OutOfReach:
     """The database is there, but others had it for too long."""
-    return Unavailable(
-        f"The ledger {name} is busy; nothing was done.",
-        fix="Try again in a moment.",
-        ar=_BUSY_AR,
-    )
+    what = f"The ledger {name} is busy; nothing was done."
+    return OutOfReach(BUSY, what, fix="Try again in a moment.", ar=_BUSY_AR)
+
+
+def _full(name: str, said: object, fix: str) -> OutOfReach:
+    what = f"The ledger {name} cannot be written: {said}. Nothing was done."
+    return OutOfReach(FULL, what, fix=fix, ar=_FULL_AR, retry_after=30.0)
+
+
+def _gone(name: str) -> OutOfReach:
+    what = f"The database {name} does not answer; nothing was done."
+    return OutOfReach(GONE, what, fix="See that it runs and is reachable.", ar=_GONE_AR)
 
 
 def explanation(error: DBAPIError, name: str) -> GatewayError:
@@ -47,7 +67,7 @@ def _of_sqlite(code: int, error: DBAPIError, name: str) -> GatewayError | None:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return busy(name)
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM):
-        return Unavailable(f"The ledger {name} cannot be written: {error.orig}.", fix="Free space on its disk.")
+        return _full(name, error.orig, "Free space on its disk.")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
         return Misconfigured(
             f"The ledger {name} cannot be opened: {error.orig}.", fix="See that its folder is writable."
@@ -63,7 +83,7 @@ def _of_postgresql(state: str | None, error: DBAPIError, name: str) -> GatewayEr
     if isinstance(error, DataError) and "NUL" in str(error.orig):
         return BadInput("A text has the character U+0000, which the ledger cannot keep.", fix="Leave it out.")
     if state is None or state.startswith(_LOST) or error.connection_invalidated:
-        return Unavailable(f"The database {name} does not answer.", fix="See that it runs and is reachable.")
+        return _gone(name)
     if state == _WAITED:
         return busy(name)
     if state in _CONTENDED:
@@ -71,9 +91,7 @@ def _of_postgresql(state: str | None, error: DBAPIError, name: str) -> GatewayEr
             f"Others were in the way in the ledger {name}; nothing was done.", fix="Try again.", ar=_BUSY_AR
         )
     if state.startswith(_EXHAUSTED):
-        return Unavailable(
-            f"The ledger {name} cannot be written: {_said(error)}.", fix="Free space on its disk, or raise its limits."
-        )
+        return _full(name, _said(error), "Free space on its disk, or raise its limits.")
     if state in (_DENIED, _READ_ONLY):
         return Misconfigured(
             f"The ledger {name} cannot be used: {_said(error)}.",

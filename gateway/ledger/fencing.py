@@ -41,6 +41,14 @@ class Fencing:
         self._journal = Journal(path)
         self._compare()
 
+    def journal_health(self) -> str:
+        """ "ok" if all that has to be in the head journal is, else why not; what waits is tried again."""
+        try:
+            self._settle()
+        except Unavailable as error:
+            return str(error)
+        return "ok"
+
     def fenced(self) -> tuple[Fenced, ...]:
         """The chains that make no documents now."""
         heads = self._journal.heads() if self._journal else {}

@@ -15,8 +15,8 @@ from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.leases import FREE, lease
 from gateway.ledger.rows import DueLinkBack, DueNotice, LinkBack, LinkBackState, Notice, NoticeState
-from gateway.ledger.shop_tables import POLL
-from gateway.ledger.tables import CONNECTION, LINK_BACK, NOTICE
+from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
+from gateway.ledger.tables import CONNECTION
 
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 
@@ -89,6 +89,25 @@ class Inbox:
             ended = _end(transaction, NOTICE, notice_id, next_at=next_at, **values)
             if ended and state is not NoticeState.DUE:
                 _supersede(transaction, notice_id, looked_at or now, now)
+            if ended and state.value in _FOR_A_PERSON:
+                self._note_waiting(transaction, notice_id, state, reason or {}, now)
+
+    def _note_waiting(
+        self, transaction: Connection, notice_id: int, state: NoticeState, reason: Mapping[str, str], now: datetime
+    ) -> None:
+        """Why an order waits for a person stands in the log too: the row forgets it when it is tried again."""
+        wanted = select(NOTICE.c.taxpayer_id, NOTICE.c.connection_id, NOTICE.c.order_id)
+        row = transaction.execute(wanted.where(NOTICE.c.id == notice_id)).one()
+        note(
+            self._database,
+            transaction,
+            taxpayer_id=row.taxpayer_id,
+            actor=SYSTEM,
+            action=f"notice.{state.value}",
+            target=str(notice_id),
+            now=now,
+            detail={"connection": row.connection_id, "order": row.order_id, "reason": reason.get("en", "")},
+        )
 
     def quarantine(self, taxpayer_id: str, *, before: int | None = None, limit: int = 100) -> tuple[Notice, ...]:
         """What a person has to look at, newest first: quarantined and given-up notices, those before id `before`."""
@@ -239,6 +258,7 @@ def _new(
         "attempts": 0,
         "changed_at": now,
         "reason": {},
+        "body_digest": "",
         "payload": None,
         **FREE,
     }

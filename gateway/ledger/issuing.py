@@ -21,6 +21,7 @@ from gateway.ledger.documents import findings_json, issued, issued_rows
 from gateway.ledger.fencing import Fencing
 from gateway.ledger.rows import Appended, CsidRecord, LinkBackState, Made, NewSale, Slot, TakenOff
 from gateway.ledger.sales import existing_document, key_values, standing_document
+from gateway.ledger.shop_tables import LINK_BACK
 
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may lie behind a chain's last document. Threads that waited for their turn come a moment late,
@@ -57,7 +58,7 @@ _TAKEN: Final = (
     .limit(1)
 )
 _NEW_SNAPSHOT, _NEW_SALE, _NEW_DOCUMENT = insert(t.ORDER_SNAPSHOT), insert(t.SALE), insert(t.DOCUMENT)
-_NEW_STAMP, _NEW_SUBMISSION, _NEW_LINK_BACK = insert(t.STAMP), insert(t.SUBMISSION), insert(t.LINK_BACK)
+_NEW_STAMP, _NEW_SUBMISSION, _NEW_LINK_BACK = insert(t.STAMP), insert(t.SUBMISSION), insert(LINK_BACK)
 _NEW_DEDUCTION = insert(t.DEDUCTION)
 
 
@@ -293,6 +294,8 @@ def _document_values(sale: NewSale, slot: Slot, made: Made, sale_id: int, snapsh
         "takes": dict(made.takes),
         "external_number": made.external.number if made.external else "",
         "external_left": made.external.left if made.external else None,
+        "taxed": made.taxed,
+        "supplied_on": made.taxed["supplied_on"] if made.taxed else None,
     }
 
 

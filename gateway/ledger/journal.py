@@ -122,12 +122,12 @@ class Journal:
             try:
                 size = os.fstat(file).st_size
                 whole = not size or os.pread(file, 1, size - 1) == b"\n"
-                _write_all(file, (b"" if whole else b"\n") + b"".join(each.line for each in batch))
+                write_all(file, (b"" if whole else b"\n") + b"".join(each.line for each in batch))
                 os.fsync(file)
             finally:
                 os.close(file)
             if not size:
-                _sync_folder(self.path)
+                sync_folder(self.path)
             if size > self._max_bytes:
                 self._compact()
 
@@ -136,12 +136,12 @@ class Journal:
         new = self.path.with_name(f"{self.path.name}.new")
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            _write_all(file, b"".join(each.line for each in self.heads().values()))
+            write_all(file, b"".join(each.line for each in self.heads().values()))
             os.fsync(file)
         finally:
             os.close(file)
         new.replace(self.path)
-        _sync_folder(self.path)
+        sync_folder(self.path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -154,12 +154,12 @@ class Journal:
             os.close(lock)
 
 
-def _write_all(file: int, content: bytes) -> None:
+def write_all(file: int, content: bytes) -> None:
     while content:
         content = content[os.write(file, content) :]
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, select, true, update
 
+from gateway.ledger.archive_tables import ARCHIVE_TASK
 from gateway.ledger.database import Database
-from gateway.ledger.shop_tables import POLL
-from gateway.ledger.tables import LINK_BACK, NOTICE, SUBMISSION
+from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
+from gateway.ledger.tables import SUBMISSION
 
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""
@@ -23,7 +24,7 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, NOTICE, LINK_BACK, POLL)
+                for table in (SUBMISSION, NOTICE, LINK_BACK, POLL, ARCHIVE_TASK)
             ]
         return sum(freed)
 

@@ -1,23 +1,32 @@
 """The ledger as the other rooms see it."""
 
+import os
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from gateway.errors import GatewayError
 from gateway.ledger.access import Access
+from gateway.ledger.appearance import Appearance
+from gateway.ledger.archiving import Archiving
 from gateway.ledger.audit import Auditing
+from gateway.ledger.audit_pages import AuditPages
 from gateway.ledger.breakers import Breakers
 from gateway.ledger.certificates import Certificates
+from gateway.ledger.checkpoints import Checkpointing
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
+from gateway.ledger.evidence import Evidence
+from gateway.ledger.exporting import Exporting
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
+from gateway.ledger.nights import Nights
 from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.polls import Polls, Renewals
 from gateway.ledger.queries import Queries
@@ -26,7 +35,12 @@ from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
 from gateway.ledger.sharing import Sharing
 from gateway.ledger.strictness import Strictness
+from gateway.ledger.tables import MARK
+from gateway.ledger.taxed import Taxing
 from gateway.ledger.trends import Trends
+
+_PROOF: Final = "written"
+_PROOF_BYTES: Final = 100_000
 
 
 @persistent
@@ -42,15 +56,23 @@ class Ledger(
     Sharing,
     Deadlines,
     Trends,
+    Taxing,
     Measures,
     Inbox,
     Polls,
     Renewals,
     Leases,
+    Archiving,
+    Exporting,
     Looking,
+    Checkpointing,
+    Nights,
     Queries,
+    Evidence,
     Auditing,
+    AuditPages,
     Access,
+    Appearance,
 ):
     """All there is on record. Every method is one transaction; any thread may call any method at any time.
 
@@ -69,13 +91,28 @@ class Ledger(
         return cls(Database.open(url))
 
     def health(self) -> str:
-        """ "ok" if the ledger answers, else why not."""
+        """ "ok" if the ledger answers and, where it could not be written before, can be again; else why not."""
         try:
             with self._database.reading() as connection:
                 connection.execute(select(1))
+            if self._database.trouble:
+                self._prove_writing()
         except GatewayError as error:
             return str(error)
         return "ok"
+
+    def refusals(self) -> Mapping[str, int]:
+        """How often this process could not work with the ledger since it opened it, by why: busy, full, gone."""
+        return dict(self._database.refusals)
+
+    def _prove_writing(self) -> None:
+        """As much as a large document is written: a disk that has hardly any room takes a small row all the same."""
+        for value in (os.urandom(_PROOF_BYTES // 2).hex(), ""):
+            with self._database.writing() as connection:
+                mine = update(MARK).where(MARK.c.name == _PROOF).values(value=value)
+                if not connection.execute(mine).rowcount:
+                    connection.execute(insert(MARK), {"name": _PROOF, "value": value})
+        self._database.trouble = None
 
     def close(self) -> None:
         """Let go of the database."""

@@ -2,6 +2,7 @@
 none any more, and has to be seen as it is. Nothing here judges.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -78,6 +79,8 @@ class Kept(NamedTuple):
     corrected_number: str | None
     replaced_sale: int | None
     sale_id: int
+    taxed: str | None
+    supplied_on: str | None
     outcomes: tuple[str, ...] = ()
     """How its attempts ended, in their order."""
     begun: int = 0
@@ -146,7 +149,7 @@ _KEPT: Final = (
         *(_S.csid_id, _S.signature, _S.xml, _S.qr, _raw(_S.signed_at)),
         *(_U.status, _U.attempts, _C.xml, _C.qr, _C.taxpayer_id, t.SALE.c.thing),
         *(t.CSID.c.certificate, t.CSID.c.chain_id, _raw(t.CSID.c.not_before), _raw(t.CSID.c.not_after)),
-        *(_CORRECTED.c.number, _REPLACED.c.sale_id, _D.sale_id),
+        *(_CORRECTED.c.number, _REPLACED.c.sale_id, _D.sale_id, _raw(_D.taxed), _D.supplied_on),
     )
     .select_from(t.DOCUMENT)
     .outerjoin(t.STAMP, and_(_S.document_uuid == _D.uuid, _S.taxpayer_id == _D.taxpayer_id))
@@ -173,6 +176,11 @@ class Looking(Sealing):
     def is_embedded(self) -> bool:
         """Whether it is a file of ours (SQLite)."""
         return self._database.is_sqlite
+
+    @property
+    def engine(self) -> str:
+        """What keeps it, and of what release where that is ours to choose."""
+        return f"SQLite {sqlite3.sqlite_version}" if self.is_embedded else "PostgreSQL"
 
     def every_chain(self) -> tuple[ChainHead, ...]:
         """The chains of all units."""

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import func, select
 
 from gateway.ledger.database import Database
-from gateway.ledger.shop_tables import POLL
-from gateway.ledger.tables import ATTEMPT, CSID, DOCUMENT, LINK_BACK, NOTICE, SUBMISSION, TAXPAYER
+from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
+from gateway.ledger.tables import ATTEMPT, CSID, DOCUMENT, SUBMISSION, TAXPAYER
 
 _QUEUES: Final = {"submissions": SUBMISSION, "notices": NOTICE, "link_backs": LINK_BACK, "polls": POLL}
 

@@ -17,6 +17,7 @@ from gateway.errors import Conflict, GatewayError, Misconfigured
 from gateway.ledger.database import MOVED, VERSION_TABLE, Database, checked
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.postgresql import APPLICATION
+from gateway.ledger.sealing import batch_fault, nothing_sealed
 from gateway.ledger.tables import METADATA
 
 _BATCH: Final = 500
@@ -214,10 +215,22 @@ def _proved(target: Database, arriving: Connection, rows: dict[str, int]) -> Mov
                 if not whole or list(walk(walked)):
                     raise _broken(f"chain {chain.id} of unit {unit.id} is broken", target)
                 chains, links = chains + 1, links + len(walked)
-        if found := next(iter(ledger.audit_breaks(taxpayer.id)), None):
-            raise _broken(f"the audit log of {taxpayer.id} does not hold: {found.why}", target)
+        if fault := _log_fault(ledger, taxpayer.id):
+            raise _broken(f"the audit log of {taxpayer.id} does not hold: {fault}", target)
         entries += sum(1 for _ in ledger.audit_log(taxpayer.id))
     return Moved(rows, chains, links, entries)
+
+
+def _log_fault(ledger: Ledger, taxpayer_id: str) -> str:
+    """What is wrong of an audit log, its entries or its batches; empty if nothing is."""
+    for found in ledger.audit_breaks(taxpayer_id):
+        return found.why
+    before = nothing_sealed(taxpayer_id)
+    for batch, there in ledger.batches(taxpayer_id, 0):
+        if fault := batch_fault(batch, there, before):
+            return f"batch {batch.number} {fault}"
+        before = batch
+    return ""
 
 
 def _broken(what: str, target: Database) -> GatewayError:

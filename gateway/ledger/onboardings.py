@@ -75,7 +75,15 @@ class Onboardings:
         return tuple(_run(row) for row in rows)
 
     def begin_onboarding(
-        self, run_id: str, *, taxpayer_id: str, unit_id: str, purpose: Purpose, request_digest: str, now: datetime
+        self,
+        run_id: str,
+        *,
+        taxpayer_id: str,
+        unit_id: str,
+        purpose: Purpose,
+        request_digest: str,
+        now: datetime,
+        actor: str = SYSTEM,
     ) -> OnboardingRun:
         """A new run; Conflict if one is open."""
         run = OnboardingRun(
@@ -96,6 +104,7 @@ class Onboardings:
             if connection.execute(select(_RUN.id).where(*_open(taxpayer_id, unit_id))).first():
                 raise _taken(run)
             connection.execute(insert(ONBOARDING), _values(run))
+            self._note_run(connection, run, "onboarding.begun", actor, now, {})
         return run
 
     def move_onboarding(self, run: OnboardingRun, changed: OnboardingRun, *, now: datetime) -> OnboardingRun:
@@ -104,11 +113,11 @@ class Onboardings:
             return _move(connection, run, changed, now)
 
     def keep_compliance(
-        self, run: OnboardingRun, changed: OnboardingRun, csid: NewCsid, *, now: datetime
+        self, run: OnboardingRun, changed: OnboardingRun, csid: NewCsid, *, now: datetime, actor: str = SYSTEM
     ) -> OnboardingRun:
         """Keep the compliance certificate and the run that has it, both or neither."""
         with self._database.writing() as connection:
-            insert_csid(self._database, connection, csid, now=now)
+            insert_csid(self._database, connection, csid, now=now, actor=actor)
             return _move(connection, run, changed, now)
 
     def finish_onboarding(
@@ -126,17 +135,28 @@ class Onboardings:
             values = {"step": Step.ENDED.value, "error": error, "changed_at": now}
             if connection.execute(update(ONBOARDING).where(*here).values(**values)).rowcount == 0:
                 return False
-            note(
-                self._database,
-                connection,
-                taxpayer_id=run.taxpayer_id,
-                actor=actor,
-                action="onboarding.ended",
-                target=run.unit_id,
-                now=now,
-                detail={"run": run.id, "purpose": run.purpose, "step": run.step.value, "error": error},
-            )
+            self._note_run(connection, run, "onboarding.ended", actor, now, {"step": run.step.value, "error": error})
         return True
+
+    def _note_run(
+        self,
+        connection: Connection,
+        run: OnboardingRun,
+        action: str,
+        actor: str,
+        now: datetime,
+        detail: Mapping[str, Any],
+    ) -> None:
+        note(
+            self._database,
+            connection,
+            taxpayer_id=run.taxpayer_id,
+            actor=actor,
+            action=action,
+            target=run.unit_id,
+            now=now,
+            detail={"run": run.id, "purpose": run.purpose, **detail},
+        )
 
 
 def _open(taxpayer_id: str, unit_id: str) -> tuple[Any, ...]:

@@ -14,6 +14,14 @@ CONNECT_SECONDS: Final = 10
 APPLICATION: Final = "gateway"
 """How the server's operators, and a ledger that is to be moved, tell our connections from others."""
 
+_LINE: Final = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+"""A server whose machine or network vanished without a word is taken for gone after 25 seconds, not some hours."""
+
 _DRIVER: Final = "postgresql+psycopg"
 _SCHEMA_LOCK: Final = 7466001
 _TURN_LOCK: Final = 7466002
@@ -37,7 +45,7 @@ def engine(url: URL, size: int, *, writes: bool, patience: float) -> Engine:
             pool_timeout=patience,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
-            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": APPLICATION},
+            connect_args={"connect_timeout": CONNECT_SECONDS, "application_name": APPLICATION, **_LINE},
         )
     except ImportError as error:
         raise Misconfigured(f"The database driver is missing: {error}.", fix="Install it beside gateway.") from None

@@ -34,6 +34,7 @@ class Filter:
     buyer: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    unit: str | None = None
 
 
 class Queries:
@@ -56,11 +57,11 @@ class Queries:
         made_at, uuid = t.DOCUMENT.c.made_at, t.DOCUMENT.c.uuid
         wanted = issued_rows(made_at).where(*_conditions(by)).where(t.DOCUMENT.c.taxpayer_id == taxpayer_id)
         if cursor:
-            moment, last = _read_cursor(cursor)
+            moment, last = read_cursor(cursor)
             wanted = wanted.where(or_(made_at < moment, (made_at == moment) & (uuid < last)))
         with self._database.reading() as connection:
             rows = connection.execute(wanted.order_by(made_at.desc(), uuid.desc()).limit(size + 1)).all()
-        more = _cursor(rows[size - 1]) if len(rows) > size else None
+        more = cursor_of(rows[size - 1].made_at, rows[size - 1].uuid) if len(rows) > size else None
         return Page(tuple(issued(row) for row in rows[:size]), more)
 
     def order_documents(self, taxpayer_id: str, connection_id: str, order_id: str) -> tuple[Issued, ...]:
@@ -115,6 +116,8 @@ class Queries:
             row = connection.execute(wanted).first()
         if row is None:
             raise _no_document(uuid)
+        if not row.order_json:
+            raise _forgotten(uuid, row.digest)
         return Snapshot(*row)
 
     def takes(self, taxpayer_id: str, uuid: str, but: str | None = None) -> tuple[Mapping[str, Any], ...]:
@@ -195,17 +198,21 @@ def _conditions(by: Filter) -> Iterator[ColumnElement[bool]]:
         yield document.number == by.number
     if by.buyer:
         yield or_(document.buyer_name.contains(by.buyer, autoescape=True), document.buyer_vat == by.buyer)
+    if by.unit:
+        yield document.unit_id == by.unit
     if by.since:
         yield document.issued_at >= by.since
     if by.until:
         yield document.issued_at < by.until
 
 
-def _cursor(row: Row[Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row.made_at.isoformat()} {row.uuid}".encode()).decode()
+def cursor_of(made_at: datetime, uuid: str) -> str:
+    """What a page gives so that the next begins behind this document."""
+    return base64.urlsafe_b64encode(f"{made_at.isoformat()} {uuid}".encode()).decode()
 
 
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
+def read_cursor(cursor: str) -> tuple[datetime, str]:
+    """Moment of making and UUID of the document that a cursor stands for; BadInput if it is none."""
     try:
         moment, _, uuid = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
         return _aware(datetime.fromisoformat(moment)), uuid
@@ -221,6 +228,14 @@ def _aware(moment: datetime) -> datetime:
 
 def _no_document(uuid: str) -> Unknown:
     return Unknown(f"There is no document {uuid}.", ar=f"لا يوجد مستند بالمعرّف {uuid}.")
+
+
+def _forgotten(uuid: str, digest: str) -> Unknown:
+    return Unknown(
+        f"The order of document {uuid} is no longer kept, only its digest {digest}.",
+        fix="GATEWAY_RAW_PAYLOADS_DAYS says how long it is. Correct the document as one from elsewhere: by its number.",
+        ar=f"لم يعد محتوى طلب المستند {uuid} محفوظاً بعد انتهاء مدة الاحتفاظ. صحّحه بالإشارة إلى رقم الفاتورة.",
+    )
 
 
 def _attempt(row: Row[Any]) -> Attempt:

@@ -7,7 +7,7 @@ from gateway.errors import BadInput
 from gateway.ledger.tables import METADATA
 
 APPEND_ONLY: Final = frozenset(
-    "document stamp attempt clearance audit audit_batch order_snapshot idempotency_key deduction warning".split()
+    "document stamp attempt clearance audit audit_batch idempotency_key deduction warning archived disposed".split()
 )
 """Rows that are never changed nor deleted once they stand; guards in the database hold it, and the role's rights."""
 
@@ -15,11 +15,14 @@ _IN_PART: Final = {
     "csid": ("retired_at", "revoked_at"),
     "chain": ("head_icv", "head_hash", "head_at", "sealed_at"),
     "sale": ("document_uuid",),
+    "order_snapshot": ("order_json",),  # forgotten, once its time is over
+    "legal_hold": ("lifted_at", "lifted_by"),
+    "disposal": ("confirmed_by", "confirmed_at"),
     "taxpayer": ("name",),  # whoever begins an onboarding locks its row, which needs this right
     "audit": ("seq", "hash"),  # an entry gets its place when it is sealed, once: a guard holds that
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_DELETED: Final = ("allowed_warning", "envelope")
+_DELETED: Final = ("allowed_warning", "envelope", "looks")
 
 
 def role_sql(name: str, database: str) -> str:

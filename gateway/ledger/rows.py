@@ -117,7 +117,7 @@ class Made:
 
     `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand. `takes` is what
     a credit note takes of its original (JSON), `external` the original from elsewhere that a note corrects,
-    `deductions` what is taken off of prepayments.
+    `deductions` what is taken off of prepayments, `taxed` what it says of VAT (JSON of gateway/invoice/taxed.py).
     """
 
     uuid: str
@@ -140,6 +140,7 @@ class Made:
     takes: Mapping[str, Any] = field(default_factory=dict)
     external: "ExternalOriginal | None" = None
     deductions: tuple["TakenOff", ...] = ()
+    taxed: Mapping[str, Any] | None = None
 
 
 class ExternalOriginal(NamedTuple):
@@ -328,7 +329,8 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A caller's key; `hash` is all that is kept of its secret."""
+    """A caller's key; `hash` is all that is kept of its secret. After `ends_at` it is worthless; `scope` narrows what
+    it sees (`unit`, `from`, `to`)."""
 
     id: str
     taxpayer_id: str
@@ -338,6 +340,8 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    ends_at: datetime | None = None
+    scope: Mapping[str, str] = field(default_factory=dict)
 
 
 class AllowedWarning(NamedTuple):

@@ -10,12 +10,14 @@ its number: an entry that is committed late is in a later batch.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, String, bindparam, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, Row, String, bindparam, insert, select, type_coerce, update
+from sqlalchemy.exc import IntegrityError
 
+from gateway.errors import Misconfigured
 from gateway.ledger.audit import chained
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.database import Database
@@ -84,13 +86,24 @@ class Sealing:
 
     def audit_waiting(self) -> Waiting:
         """What there is to seal, of all taxpayers."""
-        some = select(AUDIT.c.at).where(_IS_WAITING).order_by(AUDIT.c.taxpayer_id, AUDIT.c.id).limit(MOST).subquery()
         with self._database.reading() as connection:
-            count, since = connection.execute(select(func.count(), func.min(some.c.at)).select_from(some)).one()
-        return Waiting(count, since)
+            some = [row.at for row in connection.execute(_WAITING.limit(MOST))]
+        return Waiting(len(some), _moment(min(some)) if some else None)
 
     def seal_audit(self, *, now: datetime) -> tuple[AuditBatch, ...]:
-        """Seal up to `MOST` entries; a batch for each taxpayer that had some. Nothing is done while another seals."""
+        """Seal up to `MOST` entries; a batch for each taxpayer that had some. Nothing is done while another seals.
+
+        Misconfigured: the log was changed past its guards, so that nothing fits to its end.
+        """
+        try:
+            return self._seal_some(now)
+        except IntegrityError:
+            raise Misconfigured(
+                "The audit log does not end where its last batch does: it was changed past its guards.",
+                fix="Keep the ledger as it is for whoever looks into it, and run `gateway doctor`.",
+            ) from None
+
+    def _seal_some(self, now: datetime) -> tuple[AuditBatch, ...]:
         with self._database.writing() as connection:
             if not self._database.has_turn(connection, "sealing the audit log"):
                 return ()
@@ -112,7 +125,7 @@ class Sealing:
     def last_audit_batch(self, taxpayer_id: str) -> AuditBatch | None:
         """How far a taxpayer's log is sealed; None if nothing of it is."""
         with self._database.reading() as connection:
-            return _last(connection, taxpayer_id)
+            return last_batch(connection, taxpayer_id)
 
 
 def batch_hash(batch: AuditBatch) -> str:
@@ -128,20 +141,37 @@ def batch_hash(batch: AuditBatch) -> str:
     return hashlib.sha256(canonical_json(content).encode(errors="replace")).hexdigest()
 
 
-def _last(connection: Connection, taxpayer_id: str) -> AuditBatch | None:
+def nothing_sealed(taxpayer_id: str) -> AuditBatch:
+    """What stands before the first batch."""
+    return AuditBatch(taxpayer_id, 0, 0, "", "", "", "")
+
+
+def batch_fault(batch: AuditBatch, there: str | None, before: AuditBatch) -> str:
+    """What is wrong with a batch, empty if nothing is; `there` is the hash of the entry it ends at."""
+    if batch.number != before.number + 1:
+        return f"follows number {before.number}"
+    if batch.previous != before.hash:
+        return "does not carry the hash of the one before"
+    if batch.hash != batch_hash(batch):
+        return "was changed, its hash does not fit"
+    if not before.last_seq < batch.last_seq or batch.digest != there:
+        return f"does not end at entry {batch.last_seq} as it stands"
+    return ""
+
+
+def last_batch(connection: Connection, taxpayer_id: str) -> AuditBatch | None:
     row = connection.execute(_LAST, {"taxpayer": taxpayer_id}).first()
     return AuditBatch(*row) if row else None
 
 
 def _seal(connection: Connection, owner: str, entries: Sequence[Row[Any]], now: datetime) -> AuditBatch:
-    last = _last(connection, owner)
-    number, seq, digest, previous = (last.number, last.last_seq, last.digest, last.hash) if last else (0, 0, "", "")
-    places = []
+    last = last_batch(connection, owner) or nothing_sealed(owner)
+    seq, digest, places = last.last_seq, last.digest, []
     for entry in entries:
         seq, digest = seq + 1, _chained(entry, seq + 1, digest)
         places.append({"entry": entry.id, "place": seq, "sealed_hash": digest})
     connection.execute(_SEAL, places)
-    batch = AuditBatch(owner, number + 1, seq, digest, iso(now), previous, "")
+    batch = AuditBatch(owner, last.number + 1, seq, digest, iso(now), last.hash, "")
     batch = batch._replace(hash=batch_hash(batch))
     connection.execute(insert(AUDIT_BATCH), batch._asdict() | {"sealed_at": now})
     return batch
@@ -158,6 +188,14 @@ def _chained(entry: Row[Any], seq: int, previous: str) -> str:
         detail=_detail(entry.detail),
         previous=previous,
     )
+
+
+def _moment(text: str) -> datetime:
+    """A stored moment; one that was changed by hand is none, and long ago."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _detail(text: str) -> Any:

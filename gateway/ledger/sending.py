@@ -15,12 +15,15 @@ from gateway.finding import Finding
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.ledger import tables as t
+from gateway.ledger.archiving import ring_archive
+from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.breakers import AUTHORITY, News, give_up_probe, heed, lock_lines, unit_scope
 from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
 from gateway.ledger.leases import FREE
 from gateway.ledger.rows import UNLIMITED, Cleared, Due, Endpoint, Limits, LinkBackState, Turn
+from gateway.ledger.shop_tables import LINK_BACK
 from gateway.verdict import Outcome
 
 BEGUN: Final = "begun"
@@ -115,6 +118,8 @@ class Sending:
             turns = heed(connection, uuid, unit, news, now) if news else ()
             if cleared is not None:
                 _keep_cleared(connection, row, cleared, now)
+            if status.is_final or Status(row.status).is_final:
+                ring_archive(connection, row.taxpayer_id, uuid, now)
             if Status(row.status).is_final or (row.attempts != attempt and not status.is_final):
                 return turns
             changes: dict[str, Any] = {"status": status.value, "next_at": next_at, "findings": findings_json(findings)}
@@ -133,10 +138,24 @@ class Sending:
         """Stop sending what an older certificate stamped, until `release_unit`; how many documents wait."""
         stamped = select(t.STAMP.c.document_uuid).where(t.STAMP.c.csid_id == csid_id)
         mine = (_MINE.document_uuid.in_(stamped), _MINE.next_at.is_not(None))
+        owner = select(t.CSID.c.taxpayer_id).where(t.CSID.c.id == csid_id)
         with self._database.writing() as connection:
             held = update(t.SUBMISSION).where(*mine, _MINE.status == Status.ISSUED.value)
             connection.execute(held.values(status=Status.HELD.value))
-            return connection.execute(update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)).rowcount
+            waiting = update(t.SUBMISSION).where(*mine).values(held_for="csid", next_at=None)
+            count = connection.execute(waiting).rowcount
+            if count:
+                note(
+                    self._database,
+                    connection,
+                    taxpayer_id=connection.execute(owner).scalar_one(),
+                    actor=SYSTEM,
+                    action="csid.held",
+                    target=csid_id,
+                    now=now,
+                    detail={"documents": count},
+                )
+        return count
 
 
 def _due_rows(uuids: list[str]) -> Any:
@@ -240,8 +259,8 @@ def _keep_cleared(connection: Connection, submission: Row[Any], cleared: Cleared
 
 
 def _ring_link_back(connection: Connection, uuid: str, now: datetime) -> None:
-    mine = (t.LINK_BACK.c.document_uuid == uuid, t.LINK_BACK.c.state == LinkBackState.DUE.value)
-    connection.execute(update(t.LINK_BACK).where(*mine).values(next_at=now))
+    mine = (LINK_BACK.c.document_uuid == uuid, LINK_BACK.c.state == LinkBackState.DUE.value)
+    connection.execute(update(LINK_BACK).where(*mine).values(next_at=now))
 
 
 def _release_notes(connection: Connection, uuid: str, now: datetime) -> None:

@@ -153,6 +153,8 @@ class ApiKey(Row, table=True):
     created_at: datetime = Field(sa_type=Moment)
     last_used_at: datetime | None = Field(sa_type=Moment)
     revoked_at: datetime | None = Field(sa_type=Moment)
+    ends_at: datetime | None = Field(sa_type=Moment)
+    scope: Any = Field(sa_type=Json)
 
 
 class Envelope(Row, table=True):
@@ -209,7 +211,8 @@ class Document(Row, table=True):
     """`rule_book` is the release it was judged by, `allowed` what that found and the taxpayer let stand.
 
     `takes` is what a credit note takes of its original; `external_number` names an original from elsewhere, of which
-    `external_left` was left.
+    `external_left` was left. `taxed` is what it says of VAT, absent of documents from before that was kept;
+    `supplied_on` of that the day of supply (KSA-5), to look for.
     """
 
     __table_args__ = (
@@ -255,6 +258,8 @@ class Document(Row, table=True):
     takes: Any = Field(sa_type=Json)
     external_number: str
     external_left: Decimal | None = Field(sa_type=Money)
+    taxed: Any = Field(sa_type=Json, nullable=True)
+    supplied_on: str | None
 
 
 class Deduction(Row, table=True):
@@ -353,55 +358,6 @@ class Clearance(Row, table=True):
     at: datetime = Field(sa_type=Moment)
 
 
-class LinkBack(Row, table=True):
-    __tablename__ = "link_back"
-    __table_args__ = (
-        UniqueConstraint("document_uuid", "connection_id"),
-        Index("ix_link_back_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
-    )
-
-    id: int | None = Field(primary_key=True)
-    taxpayer_id: str = Field(foreign_key="taxpayer.id")
-    document_uuid: str = Field(foreign_key="document.uuid")
-    connection_id: str = Field(foreign_key="connection.id")
-    state: str
-    next_at: datetime | None = Field(sa_type=Moment)
-    lease_until: datetime | None = Field(sa_type=Moment)
-    lease_by: str | None
-    attempts: int
-    changed_at: datetime = Field(sa_type=Moment)
-    error: str = Field(sa_type=Text)
-    receipt: str = Field(sa_type=Text)
-
-
-class Notice(Row, table=True):
-    """`payload` is the order as the shop gave it when it was looked at, kept where a person has to see it."""
-
-    __table_args__ = (
-        UniqueConstraint("connection_id", "delivery_id"),
-        Index("ix_notice_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),
-        Index("ix_notice_order", "connection_id", "order_id", sqlite_where=OPEN, postgresql_where=OPEN),
-        Index(None, "taxpayer_id", "state"),
-    )
-
-    id: int | None = Field(primary_key=True)
-    taxpayer_id: str = Field(foreign_key="taxpayer.id")
-    connection_id: str = Field(foreign_key="connection.id")
-    topic: str
-    order_id: str
-    delivery_id: str
-    body: bytes
-    received_at: datetime = Field(sa_type=Moment)
-    state: str
-    next_at: datetime | None = Field(sa_type=Moment)
-    lease_until: datetime | None = Field(sa_type=Moment)
-    lease_by: str | None
-    attempts: int
-    changed_at: datetime = Field(sa_type=Moment)
-    reason: Any = Field(sa_type=Json)
-    payload: bytes | None
-
-
 class AllowedWarning(Row, table=True):
     __tablename__ = "allowed_warning"
 
@@ -410,6 +366,18 @@ class AllowedWarning(Row, table=True):
     reason: str = Field(sa_type=Text)
     actor: str
     at: datetime = Field(sa_type=Moment)
+
+
+class Looks(Row, table=True):
+    """`unit_id` is empty where they are the taxpayer's; `logo` is an SVG."""
+
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    unit_id: str = Field(primary_key=True)
+    colour: str
+    accent: str
+    logo: str = Field(sa_type=Text)
+    footer: str = Field(sa_type=Text)
+    changed_at: datetime = Field(sa_type=Moment)
 
 
 class Audit(Row, table=True):
@@ -452,33 +420,33 @@ class Mark(Row, table=True):
     value: str
 
 
-def _core(model: type[SQLModel]) -> Table:
+def core(model: type[SQLModel]) -> Table:
+    """A class's table, as SQLAlchemy Core uses it."""
     return cast(Table, vars(model)["__table__"])
 
 
-TAXPAYER: Final = _core(Taxpayer)
-UNIT: Final = _core(Unit)
-CSID: Final = _core(Csid)
-CHAIN: Final = _core(Chain)
-ONBOARDING: Final = _core(Onboarding)
-REVOCATION_LIST: Final = _core(RevocationList)
-CONNECTION: Final = _core(Connection)
-API_KEY: Final = _core(ApiKey)
-ENVELOPE: Final = _core(Envelope)
-ORDER_SNAPSHOT: Final = _core(OrderSnapshot)
-SALE: Final = _core(Sale)
-IDEMPOTENCY_KEY: Final = _core(IdempotencyKey)
-DOCUMENT: Final = _core(Document)
-DEDUCTION: Final = _core(Deduction)
-STAMP: Final = _core(Stamp)
-SUBMISSION: Final = _core(Submission)
-ATTEMPT: Final = _core(Attempt)
-BREAKER: Final = _core(Breaker)
-WARNING: Final = _core(Warning)
-CLEARANCE: Final = _core(Clearance)
-LINK_BACK: Final = _core(LinkBack)
-NOTICE: Final = _core(Notice)
-ALLOWED_WARNING: Final = _core(AllowedWarning)
-AUDIT: Final = _core(Audit)
-AUDIT_BATCH: Final = _core(AuditBatch)
-MARK: Final = _core(Mark)
+TAXPAYER: Final = core(Taxpayer)
+UNIT: Final = core(Unit)
+CSID: Final = core(Csid)
+CHAIN: Final = core(Chain)
+ONBOARDING: Final = core(Onboarding)
+REVOCATION_LIST: Final = core(RevocationList)
+CONNECTION: Final = core(Connection)
+API_KEY: Final = core(ApiKey)
+ENVELOPE: Final = core(Envelope)
+ORDER_SNAPSHOT: Final = core(OrderSnapshot)
+SALE: Final = core(Sale)
+IDEMPOTENCY_KEY: Final = core(IdempotencyKey)
+DOCUMENT: Final = core(Document)
+DEDUCTION: Final = core(Deduction)
+STAMP: Final = core(Stamp)
+SUBMISSION: Final = core(Submission)
+ATTEMPT: Final = core(Attempt)
+BREAKER: Final = core(Breaker)
+WARNING: Final = core(Warning)
+CLEARANCE: Final = core(Clearance)
+ALLOWED_WARNING: Final = core(AllowedWarning)
+LOOKS: Final = core(Looks)
+AUDIT: Final = core(Audit)
+AUDIT_BATCH: Final = core(AuditBatch)
+MARK: Final = core(Mark)

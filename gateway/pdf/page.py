@@ -234,7 +234,7 @@ def _group(group: VatGroup) -> list[list[str]]:
     named = [*_pair(words.CATEGORIES[tax.category]), *_lines_of(tax.reason)]
     if tax.reason_code:
         named.append(tax.reason_code)
-    return [named, [_rate(tax)], [_amount(group.taxable)], [_amount(group.vat)]]
+    return [list(dict.fromkeys(named)), [_rate(tax)], [_amount(group.taxable)], [_amount(group.vat)]]
 
 
 def _totals(invoice: Invoice) -> Iterator[Part]:

@@ -1,6 +1,7 @@
 """A page becomes a PDF/A-3: set by typst, in fonts that draw every character of it."""
 
 import json
+import re
 import threading
 import unicodedata
 from datetime import datetime
@@ -15,6 +16,7 @@ import typst
 from fontTools.ttLib import TTFont
 
 from gateway import qr
+from gateway.errors import BadInput
 from gateway.looks import Looks
 
 STANDARD: Final = "a-3a"
@@ -33,8 +35,15 @@ _KEPT_FOR: Final = 10
 
 _MISSING: Final = "\N{REPLACEMENT CHARACTER}"
 _JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
-_LONGEST_WORD: Final = 24
-"""Characters after which a word may be broken that has no place to break."""
+_ARABIC: Final = re.compile(r"[\u0590-\u08ff]")
+_FIGURES: Final = re.compile(r"(?<![\w.,:/+−-])[+−-]?\d+(?:[.,:/-]\d+| \d{2,})*%?(?![.,:/−-]?\w)")
+"""A date, a telephone number, an amount, and no part of a word: after Arabic letters the order of its parts would turn
+round (UAX 9, W2)."""
+_ISOLATED: Final = "\N{LEFT-TO-RIGHT ISOLATE}\\g<0>\N{POP DIRECTIONAL ISOLATE}"
+_LONG_WORD: Final = re.compile(r"\S{41,}|[^\s-]{25,}")
+"""What would run out of its column: typst breaks lines at blanks and, mostly, after hyphens. UUIDs and usual numbers
+are not among it, so they are copied from the page as they are."""
+_PIECE: Final = 20
 _BREAK: Final = "\N{ZERO WIDTH SPACE}"
 
 
@@ -80,11 +89,15 @@ class _Compiler:
 
     def compile(self, inputs: dict[str, str], timestamp: datetime, *, is_long: bool) -> bytes:
         with self._turn:
-            made = self._compiler.compile(
-                self._template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=timestamp
-            )
-            if is_long:
-                self._forget()
+            try:
+                made = self._compiler.compile(
+                    self._template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=timestamp
+                )
+            except typst.TypstError as error:
+                raise _cannot_be_set(error.message) from None
+            finally:
+                if is_long:
+                    self._forget()
         assert isinstance(made, bytes), "a PDF is one file"
         return made
 
@@ -93,6 +106,14 @@ class _Compiler:
         that is 200 MB each."""
         for _ in range(_KEPT_FOR + 1):
             self._compiler.compile(b"", format="pdf")
+
+
+def _cannot_be_set(why: str) -> BadInput:
+    return BadInput(
+        f"The document cannot be set as a PDF/A-3: {why}.",
+        fix="Its XML is not touched by this, and can be shared as it is.",
+        ar="تعذّر إعداد المستند بصيغة PDF/A-3. ملف XML سليم ويمكن مشاركته كما هو.",
+    )
 
 
 @cache
@@ -116,9 +137,10 @@ class _Drawable:
         self.replaced = False
 
     def all(self, value: Any) -> Any:
-        """The same data with every text in it drawable."""
+        """The same data with every text in it drawable, figures among Arabic in their order, long words breakable."""
         if isinstance(value, str):
-            return self.text(value)
+            drawn = self.text(value)
+            return _LONG_WORD.sub(_in_pieces, _FIGURES.sub(_ISOLATED, drawn) if _ARABIC.search(drawn) else drawn)
         if isinstance(value, dict):
             return {name: self.all(each) for name, each in value.items()}
         if isinstance(value, list | tuple):
@@ -134,9 +156,8 @@ class _Drawable:
     def text(self, text: str) -> str:
         """Without controls, which could turn the order of what is read, and with a sign for what no font draws."""
         if text.isascii() and text.isprintable():
-            return _breakable(text)
-        drawn = "".join(map(self._character, self._composed(text)))
-        return _breakable(drawn)
+            return text
+        return "".join(map(self._character, self._composed(text)))
 
     def _character(self, character: str) -> str:
         category = unicodedata.category(character)
@@ -152,11 +173,5 @@ class _Drawable:
         return _MISSING
 
 
-def _breakable(text: str) -> str:
-    """With a place to break in words that would run out of their column."""
-    if len(text) <= _LONGEST_WORD:
-        return text
-    return " ".join(
-        _BREAK.join(word[at : at + _LONGEST_WORD] for at in range(0, len(word), _LONGEST_WORD))
-        for word in text.split(" ")
-    )
+def _in_pieces(word: re.Match[str]) -> str:
+    return _BREAK.join(word[0][at : at + _PIECE] for at in range(0, len(word[0]), _PIECE))

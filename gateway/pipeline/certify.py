@@ -204,6 +204,7 @@ def _begin(errand: Errand) -> tuple[OnboardingRun, bytes]:
         purpose=errand.purpose,
         request_digest=digest,
         now=gateway.now(),
+        actor=errand.actor,
     )
     public_key = gateway.stamper.create(errand.key(run))
     request = csr(fields, public_key=public_key, sign=errand.sign(run))
@@ -220,7 +221,7 @@ def _moved(
 def _keep_compliance(errand: Errand, run: OnboardingRun, credentials: Credentials) -> OnboardingRun:
     csid = _sealed(errand, run, errand.gateway.new_id(), "compliance", credentials)
     changed = replace(run, step=Step.CHECKS, compliance_csid_id=csid.id)
-    return errand.gateway.ledger.keep_compliance(run, changed, csid, now=errand.gateway.now())
+    return errand.gateway.ledger.keep_compliance(run, changed, csid, now=errand.gateway.now(), actor=errand.actor)
 
 
 def _sealed(errand: Errand, run: OnboardingRun, csid_id: str, stage: Stage, credentials: Credentials) -> NewCsid:

@@ -3,23 +3,32 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from typing import ParamSpec, TypeVar
+from functools import cache, cached_property, partial
+from typing import Final, ParamSpec, TypeVar
 
 import httpx2
 
+from gateway.archive import Store, open_store
 from gateway.authority import BASE_URLS, Authority
-from gateway.errors import Misconfigured
+from gateway.errors import Misconfigured, Unavailable
 from gateway.keys import Safe, SealingKey, Stamper, master_key, open_keys, sealing_key
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
-from gateway.pipeline.seal import seal_at_the_end
+from gateway.pipeline.seal import Sealer
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
+
+BEGIN_SECONDS: Final = 5.0
+"""How long work may wait until a thread begins it."""
+
+END_SECONDS: Final = 60.0
+"""How long a caller waits for its end: beyond every patience there is with a ledger that answers."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +44,10 @@ def _uuid() -> str:
 
 @dataclass(frozen=True)
 class Gateway:
-    """Ledger, keys and settings, with the clock and the source of ids. The network is opened by `online`."""
+    """Ledger, keys and settings, with the clock and the source of ids. The network is opened by `online`.
+
+    With `threads`, work that would wait too long for one of them is refused instead.
+    """
 
     settings: Settings
     ledger: Ledger
@@ -45,10 +57,47 @@ class Gateway:
     sealing_key: Callable[[], SealingKey]
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
+    threads: Executor | None = None
+
+    @cached_property
+    def archive(self) -> Store:
+        """Where final documents are archived; opened when it is first asked for, for issuing does not need it."""
+        return open_store(self.settings)
 
     async def offload(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run blocking work (the ledger, mostly) beside the event loop."""
-        return await asyncio.to_thread(work, *args, **kwargs)
+        """Run blocking work (the ledger, mostly) beside the event loop.
+
+        Unavailable if there are `threads`, and all of them had other work for too long: then it was not begun. Or it
+        was, and does not end: then it may come to its end later.
+        """
+        if self.threads is None:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        begun = self.threads.submit(copy_context().run, partial(work, *args, **kwargs))
+        result = asyncio.wrap_future(begun)
+        await asyncio.wait({result}, timeout=BEGIN_SECONDS)
+        if not result.done() and begun.cancel():
+            raise _overloaded()
+        await asyncio.wait({result}, timeout=END_SECONDS)
+        if not result.done():
+            raise _stuck()
+        return result.result()
+
+
+def _overloaded() -> Unavailable:
+    return Unavailable(
+        "More is under way here than can be done now; nothing was done.",
+        fix="Try again in a moment.",
+        ar="الطلبات الجارية أكثر مما يمكن إنجازه الآن، ولم يُنفَّذ أي إجراء. أعد المحاولة بعد قليل.",
+    )
+
+
+def _stuck() -> Unavailable:
+    return Unavailable(
+        "The ledger does not come to an end with it; it may have been done by the time you ask again.",
+        fix="Send the same again: what was done is not done twice.",
+        ar="لم تستجب قاعدة البيانات في الوقت المحدد. أعد إرسال الطلب نفسه، فلن يُنفَّذ مرتين.",
+        retry_after=30.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +125,7 @@ def open_gateway(
         try:
             yield gateway
         finally:
-            seal_at_the_end(gateway)
+            Sealer(gateway).finish()
     finally:
         ledger.close()
 

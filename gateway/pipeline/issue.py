@@ -30,6 +30,7 @@ from gateway.invoice.facts import RIYADH, Heading, Invoice, Profile
 from gateway.invoice.from_order import invoice_of
 from gateway.invoice.origin import traced
 from gateway.invoice.policy import KINDS, read_policy
+from gateway.invoice.taxed import taxed_json, taxed_of
 from gateway.issued import Issued
 from gateway.ledger import Appended, ExternalOriginal, Made, NewSale, Slot, TakenOff
 from gateway.order import Order, read_order
@@ -276,6 +277,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof:
         buyer_name=invoice.buyer.name if invoice.buyer else "",
         buyer_vat=invoice.buyer.vat if invoice.buyer else "",
         endpoint="clearance" if invoice.profile is Profile.STANDARD else "reporting",
+        taxed=taxed_json(taxed_of(invoice)),
     )
 
 

@@ -25,8 +25,12 @@ class Copy(NamedTuple):
     uncleared: bool
 
 
-def buyers_copy(gateway: Gateway, taxpayer_id: str, uuid: str, *, actor: str) -> Copy:
-    """The document to share. NotCleared if it is a standard one that a buyer may not have yet."""
+def buyers_copy(gateway: Gateway, taxpayer_id: str, uuid: str, *, actor: str, only_looks: bool = False) -> Copy:
+    """The document to share. NotCleared if it is a standard one that a buyer may not have yet.
+
+    To give out an uncleared one is noted with the document; whoever `only_looks` shares nothing, and is given it only
+    if it was shared before.
+    """
     ledger = gateway.ledger
     issued = ledger.invoice(taxpayer_id, uuid)
     if not issued.awaits_clearance:
@@ -34,6 +38,8 @@ def buyers_copy(gateway: Gateway, taxpayer_id: str, uuid: str, *, actor: str) ->
     if not (_shares(gateway, taxpayer_id, issued) and _is_unanswered(gateway, taxpayer_id, issued)):
         raise _not_cleared(issued)
     if not issued.shared_uncleared:
+        if only_looks:
+            raise _not_cleared(issued)
         ledger.note_shared_uncleared(taxpayer_id, uuid, actor=actor, now=gateway.now())
         log.warning("shared_uncleared", taxpayer=taxpayer_id, uuid=uuid, number=issued.number)
     return Copy(ledger.stamped_xml(taxpayer_id, uuid), issued.qr, uncleared=True)

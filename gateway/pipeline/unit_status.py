@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import BadInput
 from gateway.finding import Text
-from gateway.ledger import OnboardingRun
+from gateway.ledger import CsidRecord, OnboardingRun
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.validity import certificate_warnings, days_left
 from gateway.unit import Unit
@@ -42,6 +42,20 @@ class UnitStatus:
             "warning": self.warning._asdict() if self.warning else None,
             "run": {"purpose": run.purpose, "step": run.step.value, "error": run.error} if run else None,
         }
+
+
+def certificate_json(csid: CsidRecord) -> dict[str, Any]:
+    """A certificate for programs, without what opens the authority's door."""
+    ends = {"retired_at": csid.retired_at, "revoked_at": csid.revoked_at}
+    return {
+        "id": csid.id,
+        "stage": csid.stage,
+        "chain": csid.chain_id,
+        "certificate": csid.certificate,
+        "not_before": csid.not_before.isoformat(),
+        "not_after": csid.not_after.isoformat(),
+        **{name: moment.isoformat() if moment else None for name, moment in ends.items()},
+    }
 
 
 def unit_status(gateway: Gateway, unit: Unit) -> UnitStatus:

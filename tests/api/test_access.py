@@ -21,6 +21,9 @@ FOR = {
     ("get", "/v1/invoices/{uuid}/xml"): EVERYONE,
     ("get", "/v1/invoices/{uuid}/qr.svg"): EVERYONE,
     ("get", "/v1/invoices/{uuid}/qr.png"): EVERYONE,
+    ("get", "/v1/invoices/{uuid}/pdf"): EVERYONE,
+    ("post", "/v1/invoices/{uuid}/links"): {"integrator", "accountant", "admin"},
+    ("delete", "/v1/links"): {"admin"},
     ("get", "/v1/invoices/{uuid}/attempts"): {"accountant", "auditor", "admin"},
     ("get", "/v1/orders/{connection}/{order_id}"): EVERYONE,
     ("get", "/v1/quarantine"): EVERYONE,
@@ -30,15 +33,39 @@ FOR = {
     ("get", "/v1/deadlines"): {"accountant", "auditor", "admin"},
     ("get", "/v1/deadlines/notice"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/reports/vat"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/reports/vat/documents"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/audit"): {"auditor", "admin"},
+    ("post", "/v1/exports"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/exports"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/exports/{id}"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/exports/{id}/package"): {"accountant", "auditor", "admin"},
+    ("delete", "/v1/exports/{id}"): {"accountant", "admin"},
     ("post", "/v1/validate"): EVERYONE,
     ("post", "/v1/units"): {"admin"},
     ("get", "/v1/units"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/units/{unit_id}/certificates"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/units/{unit_id}/chains/{chain_id}"): {"accountant", "auditor", "admin"},
     ("post", "/v1/units/{unit_id}/renew"): {"admin"},
     ("post", "/v1/units/{unit_id}/release"): {"admin"},
 }
-OPEN = {("post", "/v1/hooks/{connection}"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics")}
+OPEN = {
+    ("post", "/v1/hooks/{connection}"),
+    ("get", "/v1/shared/{ticket}/{name}"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+    ("get", "/metrics"),
+}
 
-PLACES = {"{number}": "1", "{uuid}": UUID, "{connection}": CONNECTION, "{order_id}": "SO-1", "{unit_id}": UNIT.id}
+PLACES = {
+    "{number}": "1",
+    "{uuid}": UUID,
+    "{id}": UUID,
+    "{connection}": CONNECTION,
+    "{order_id}": "SO-1",
+    "{unit_id}": UNIT.id,
+    "{chain_id}": "none",
+}
 
 
 def path_of(route):
@@ -100,7 +127,11 @@ def test_no_key_that_does_not_hold_opens_any_route(quiet, installation):
 def test_a_role_is_no_help_where_the_route_is_open(quiet):
     nobody = quiet.with_key("")
     assert nobody.get("/healthz").json() == {"status": "ok"}
-    assert nobody.get("/readyz").json() == {"status": "ok", "checks": {"ledger": "ok", "keys": "ok", "worker": "ok"}}
+    assert nobody.get("/readyz").json() == {
+        "status": "ok",
+        "checks": {"ledger": "ok", "journal": "ok", "keys": "ok", "worker": "ok"},
+        "notes": {},
+    }
     assert nobody.get("/openapi.json").status_code == 200
 
 

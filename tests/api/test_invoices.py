@@ -167,7 +167,7 @@ def test_every_exchange_word_for_word(api, authority):
 
 def test_the_documents_of_an_order(quiet):
     made = quiet.issue(1, id="2026/11#7")
-    assert quiet.get(f"/v1/orders/{CONNECTION}/2026/11%237").json() == {"items": [made]}
+    assert quiet.get(f"/v1/orders/{CONNECTION}/2026/11%237").json() == {"items": [made | {"written_back": []}]}
     assert "SO-9" in problem(quiet.get(f"/v1/orders/{CONNECTION}/SO-9"), 404)["detail"]
 
 

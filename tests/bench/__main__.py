@@ -28,7 +28,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from gateway import rules, ubl
+from gateway import pdf, rules, ubl
 from gateway.chain import FIRST_PIH
 from gateway.finding import RuleSet
 from gateway.keys.curve import fast_signer, has_libsecp256k1, signer
@@ -39,12 +39,16 @@ from gateway.rules.r3_4_8 import BOOK
 from gateway.simulator import Running
 from gateway.stamp import stamp
 from gateway.xml import MAX_XML_BYTES
-from tests.installation import OWNER, installed, order
+from tests.installation import OWNER, UNIT, installed, order
 from tests.rules.test_agreement import compare
 from tests.stamp_documents import CERTIFICATE, CERTS, KEY
+from tests.torment.load import loads, told
+from tests.torment.site import Template, Zygote
 from tests.ubl_documents import HEADING, LINK, SIMPLIFIED, line
 
 ROUNDS = 7
+CROWD = 800
+"""How many documents sixteen workers make of one unit."""
 AGREEMENT = 1000
 """How many edited documents both judge."""
 SECONDS = 0.25
@@ -155,6 +159,16 @@ def rendering() -> Figure:
     return Figure("render 3 lines", lambda: ubl.render(*content))
 
 
+def printing(lines: int) -> Figure:
+    """The PDF with its QR, of another document each time, for typst remembers; the peer makes none."""
+    xml, numbers = stamped(document(lines)), itertools.count(100_000)
+
+    def ours() -> None:
+        pdf.render(xml.replace(HEADING.number.encode(), f"RUH1-{next(numbers)}".encode()))
+
+    return Figure(f"PDF/A-3 of {lines} lines", ours)
+
+
 def issuing(gateway: Gateway) -> Figure:
     numbers = itertools.count(1)
 
@@ -197,6 +211,18 @@ def _round(work: Work, repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
+def crowd() -> str:
+    """What sixteen workers in four processes wait for one chain, on disk."""
+    zygote = Zygote()
+    with tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder:
+        template = Template(Path(folder) / "template")
+        with template.site(zygote, Path(folder)) as site:
+            waits = loads(site, [UNIT.id] * 16, CROWD)
+        template.close()
+    zygote.close()
+    return told(waits)
+
+
 def machine() -> str:
     """What the figures depend on."""
     info = Path("/proc/cpuinfo")
@@ -229,12 +255,14 @@ def main() -> None:
             stamping(),
             signing(),
             rendering(),
+            *(printing(lines) for lines in (5, 50)),
             issuing(gateway),
         )
         for figure in figures:
             ours, peer = measure(figure)
             table.add_row(figure.what, str(ours), str(peer) if peer else "", times(ours, peer))
     console.print(table)
+    console.print(f"16 workers on one unit {crowd()}.")
     unexplained, explained = compare(AGREEMENT, seed=3)
     console.print(
         f"{AGREEMENT - len(unexplained):,} of {AGREEMENT:,} edited documents have the same verdict by the peer: "

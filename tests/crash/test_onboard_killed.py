@@ -13,6 +13,8 @@ from gateway.unit import Environment
 from tests.commands.test_documents import UNIT_JSON
 from tests.installation import OWNER
 
+pytestmark = pytest.mark.crash
+
 
 def onboard(unit_file, home, authority, *arguments):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

@@ -31,14 +31,23 @@ def test_sound_books_are_sound_with_one_process_or_two(books):
     assert found(books) == found(books, jobs=2) == []
 
 
-MILD = {"chain.fenced", "lease.overdue", "sqlite.version", "audit.unsealed"}
+MILD = {
+    "chain.fenced",
+    "lease.overdue",
+    "sqlite.version",
+    "audit.unsealed",
+    "archive.extra",
+    "archive.undeleted",
+    "checkpoint.restored",
+    "checkpoint.late",
+}
 
 
 def test_every_symptom_says_in_two_languages_what_is_wrong_and_what_to_do():
     for code in CODES:
         values = Anything(what="w", last=1, head=2, icv=3, made_at="m", found="f", kept="k", at="a", start="s", end="e")
         more = {"status": "s", "counted": 1, "begun": 2, "seq": 4, "taken": 5, "worth": 6, "file": "f", "version": "v"}
-        more |= {"there": 7, "number": 8, "count": 9}
+        more |= {"there": 7, "number": 8, "count": 9, "here": 0}
         made = symptom(code, {"icv": 3}, **values, **more)
         assert all((*made.message, *made.fix))
         assert made.as_json()["where"] == {"icv": 3}
@@ -103,8 +112,9 @@ def test_an_entry_that_nobody_sealed_is_told_of_after_a_while(books, hand):
 
 def test_the_log_rewritten_without_its_batches_is_found(books, hand):
     hand.db.execute("DELETE FROM audit_batch WHERE number = (SELECT max(number) FROM audit_batch)")
-    [gone] = found(books)
+    gone, by_checkpoint = found(books)
     assert (gone.code, gone.where["batch"]) == ("audit.batch", len(hand.rows("audit_batch")) + 1)
+    assert by_checkpoint.code == "checkpoint.log"
 
 
 def test_a_certificate_changed_on_record(books, hand):

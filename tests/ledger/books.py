@@ -90,3 +90,11 @@ def furnish(ledger: Ledger, unit: Unit = UNIT, shop: str = "shop", certificate: 
         now=NOW,
     )
     ledger.add_csid(csid(unit, certificate), now=NOW)
+
+
+def log_holds(ledger: Ledger, taxpayer: str) -> bool:
+    """Whether an audit log holds once all of it is sealed."""
+    while ledger.seal_audit(now=NOW):
+        pass
+    assert all(entry.seq for entry in ledger.audit_log(taxpayer)), "something was left out"
+    return not list(ledger.audit_breaks(taxpayer))

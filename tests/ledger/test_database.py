@@ -22,7 +22,7 @@ from gateway.errors import Misconfigured, Unavailable
 from gateway.ledger import Ledger, batch_hash, database
 from gateway.ledger.postgresql import with_driver
 from gateway.ledger.tables import METADATA
-from tests.ledger.books import NOW, UNIT, Desk, furnish, maker, sale
+from tests.ledger.books import NOW, UNIT, Desk, furnish, log_holds, maker, sale
 from tests.ledger.raw import REFUSED, raw_connection
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
@@ -131,7 +131,7 @@ def copy_rows(now, old, table):
     old.advance(table)
 
 
-@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004", "r0005"])
+@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004", "r0005", "r0006"])
 def test_an_old_schema_is_brought_up_to_date(url, new_url, ledger, version):
     issued = Desk(ledger).issue("45").issued
     [sealed] = ledger.seal_audit(now=NOW)
@@ -144,12 +144,8 @@ def test_an_old_schema_is_brought_up_to_date(url, new_url, ledger, version):
         assert again.allowed_warnings("tp") == ()
         assert list(again.audit_log("tp")) == log
         [batch] = again.audit_batches("tp")
-        assert (batch.number, batch.last_seq, batch.digest, batch.hash) == (
-            1,
-            len(log),
-            sealed.digest,
-            batch_hash(batch),
-        )
+        assert (batch.number, batch.last_seq, batch.digest) == (1, len(log), sealed.digest)
+        assert batch.hash == batch_hash(batch)
         assert again.append(sale("46"), maker("uuid-46"), actor="test", now=NOW).issued.icv == 2
         assert [each.connection_id for each in again.polls("tp")] == ["shop"]  # which is asked from now on
         assert [each.last_seq for each in again.seal_audit(now=NOW)] == [len(log) + 1]
@@ -252,6 +248,23 @@ def test_a_damaged_file_is_named_as_such(url, ledger):
         Ledger.open(url).taxpayers()
 
 
+ANOTHER = """
+import sys
+from gateway.ledger import Ledger
+with Ledger.open(sys.argv[1]) as ledger:
+    ledger.put_mark("said by", "another process")
+"""
+
+
+@pytest.mark.only("sqlite")
+def test_a_ledger_that_is_opened_twice_stays_one_with_other_processes(url, ledger):
+    """Whoever closes a file lets go of all locks its process has on it; others would take the ledger to be at rest."""
+    assert ledger.taxpayers()
+    Ledger.open(url).close()
+    subprocess.run([sys.executable, "-c", ANOTHER, url], cwd=Path(__file__).parents[2], check=True)
+    assert ledger.mark("said by") == "another process"
+
+
 @pytest.mark.only("sqlite")
 def test_sqlite_is_told_to_lose_nothing(ledger):
     with ledger._database.writing() as connection:
@@ -305,8 +318,6 @@ def test_a_killed_process_leaves_an_unbroken_chain(ledger, url, kills):
         issued = ledger.invoice("tp", uuid)
         assert (issued.icv, issued.hash) == (int(icv), document_hash)
     assert ledger.chain("tp", UNIT.id).head.icv == len(links) + 1
-    while ledger.seal_audit(now=NOW):
-        pass
     due = ledger.claim_submissions(now=NOW, limit=10_000, lease_until=NOW + timedelta(1), worker="w")
     assert len(due) == len(links)
-    assert list(ledger.audit_breaks("tp")) == []
+    assert log_holds(ledger, "tp")

@@ -122,6 +122,7 @@ def test_a_full_target_is_refused(filled, url, elsewhere):
         ),
         ("UPDATE chain SET head_icv = 1 WHERE id = 'csid-1'", "is broken"),
         ("UPDATE audit SET actor = 'nobody' WHERE seq = 2", "the audit log of"),
+        ("UPDATE audit_batch SET digest = 'x'", "batch 1 was changed"),
     ],
 )
 def test_a_damaged_ledger_does_not_move(filled, url, elsewhere, attack, why):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from gateway.errors import Misconfigured
 from gateway.ledger import MOST, SYSTEM, AuditEntry, Ledger, batch_hash
 from gateway.ledger.audit import entry_hash, note
 from tests.ledger.books import NOW, Desk
@@ -174,12 +175,24 @@ def test_a_waiting_entry_that_was_damaged_keeps_no_other_from_its_seal(ledger, u
     do(ledger, "a")
     raw = raw_connection(url)
     with raw.unguarded():
-        raw.execute("UPDATE audit SET detail = 'no json' WHERE object = 'a'")
+        raw.execute("UPDATE audit SET detail = 'no json', at = 'no moment' WHERE object = 'a'")
     raw.close()
     with ledger._database.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM audit WHERE seq IS NULL")).scalar() == 5
     assert seal_all(ledger)[0].last_seq == 5
     assert ledger.audit_waiting().entries == 0
+
+
+def test_a_log_whose_end_was_cut_off_is_sealed_no_further(ledger, url):
+    seal_all(ledger)
+    raw = raw_connection(url)
+    with raw.unguarded():
+        raw.execute("DELETE FROM audit WHERE seq = 4")
+    raw.close()
+    do(ledger, "a")
+    with pytest.raises(Misconfigured, match="changed past its guards"):
+        ledger.seal_audit(now=NOW)
+    assert ledger.audit_waiting().entries == 1
 
 
 def test_what_is_issued_waits_too(ledger):

@@ -28,16 +28,28 @@ def texts(document: pikepdf.Pdf, page: int = 0) -> list[str]:
     """Each run of glyphs as characters. Within a run glyphs stand as they are drawn, from left to right, so a run of
     Arabic is turned round."""
     fonts = {name: _characters(font) for name, font in document.pages[page].Resources.Font.items()}
-    found, font = [], {}
+    found = []
+    for name, codes in _runs(document, page):
+        run = [fonts[name][code] for code in codes]
+        found.append("".join(reversed(run) if any("\u0600" <= each[:1] <= "\u06ff" for each in run) else run))
+    return found
+
+
+def glyphs(document: pikepdf.Pdf, page: int = 0) -> set[int]:
+    """The numbers of all glyphs that the page draws."""
+    return {code for _, codes in _runs(document, page) for code in codes}
+
+
+def _runs(document: pikepdf.Pdf, page: int) -> Iterator[tuple[str, list[int]]]:
+    """The font's name and the glyphs of each run."""
+    name = ""
     for operands, operator in pikepdf.parse_content_stream(document.pages[page]):
         if str(operator) == "Tf":
-            font = fonts[str(operands[0])]
+            name = str(operands[0])
         elif str(operator) in ("Tj", "TJ"):
             strings = operands[0] if str(operator) == "TJ" else operands
             codes = b"".join(bytes(each) for each in strings if isinstance(each, pikepdf.String))
-            run = [font[code] for code in _pairs(codes)]
-            found.append("".join(reversed(run) if any("\u0600" <= each[:1] <= "\u06ff" for each in run) else run))
-    return found
+            yield name, list(_pairs(codes))
 
 
 def fonts(document: pikepdf.Pdf) -> dict[str, pikepdf.Dictionary]:

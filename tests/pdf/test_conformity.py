@@ -3,8 +3,11 @@
 The clauses are those by which veraPDF names its rules.
 """
 
+from io import BytesIO
+
 import pikepdf
 import pytest
+from fontTools.ttLib import TTFont
 from lxml import etree
 
 from gateway.file_name import file_name
@@ -13,7 +16,7 @@ from gateway.looks import Looks, logo_of
 from gateway.pdf import render
 from gateway.ubl import Content
 from tests.golden.test_golden import file_of
-from tests.pdf.reading import fonts, opened
+from tests.pdf.reading import fonts, glyphs, opened
 from tests.ubl_documents import DOCUMENTS, HEADING, LINK, SELLER
 
 XMP = {
@@ -43,6 +46,8 @@ def test_it_is_a_pdf_a_3(made):
     _metadata_say_so(document)
     _colours_are_defined(document)
     _fonts_are_inside(document)
+    _widths_are_the_fonts_own(document)
+    _every_glyph_is_drawn(document)
     _structure_is_there(document)
     _nothing_acts(document)
 
@@ -92,6 +97,34 @@ def _fonts_are_inside(document):
         assert len(descendant.FontDescriptor.FontFile2.read_bytes()) > 500
         assert len(descendant.W) > 0
         assert b"begincmap" in font.ToUnicode.read_bytes()
+
+
+def _widths_are_the_fonts_own(document):
+    """6.2.11.5: what the PDF says a glyph is wide is what the font says, to a thousandth of its size."""
+    for font in fonts(document).values():
+        (descendant,) = font.DescendantFonts
+        inside = TTFont(BytesIO(descendant.FontDescriptor.FontFile2.read_bytes()))
+        size, widths = inside["head"].unitsPerEm, list(inside["hmtx"].metrics.values())
+        for glyph, width in _widths(descendant.W):
+            assert abs(width - widths[glyph][0] * 1000 / size) <= 1
+
+
+def _widths(array):
+    """The pairs of the array W (ISO 32000-1, 9.7.4.3)."""
+    rest = iter(array)
+    for first in rest:
+        second = next(rest)
+        if isinstance(second, pikepdf.Array):
+            yield from enumerate(map(float, second), int(first))
+        else:
+            width = float(next(rest))
+            yield from ((glyph, width) for glyph in range(int(first), int(second) + 1))
+
+
+def _every_glyph_is_drawn(document):
+    """6.2.11.8: no text refers to .notdef, the glyph of what a font does not draw."""
+    for page in range(len(document.pages)):
+        assert 0 not in glyphs(document, page)
 
 
 def _structure_is_there(document):

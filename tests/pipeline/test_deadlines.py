@@ -26,7 +26,7 @@ from gateway.pipeline.issue import Request, correct
 from gateway.simulator import Fault
 from gateway.verdict import Outcome
 from tests.installation import BUSINESS, OWNER, UNIT, order
-from tests.ledger.books import NOW, Desk, furnish
+from tests.ledger.books import NOW, Desk, furnish, log_holds
 from tests.ledger.many import add_many
 from tests.pipeline.test_submit import REFUSAL
 
@@ -197,7 +197,7 @@ def test_the_alarm_says_who_what_and_how_long(site):
     assert "24 hours" in entry["advice"]
     audit = [each for each in site.ledger.audit_log(OWNER) if each.action == "deadline.alarm"]
     assert [(each.object, each.detail["units"]) for each in audit] == [("simplified 20 h", {UNIT.id: 2})]
-    assert list(site.ledger.audit_breaks(OWNER)) == []
+    assert log_holds(site.ledger, OWNER)
 
 
 def test_after_the_day_it_is_reported_at_once_and_the_authority_notified(site):

@@ -11,6 +11,7 @@ from gateway.pipeline.connect import change_connection
 from gateway.pipeline.share import announce_clearance, buyers_copy
 from gateway.simulator import Fault
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT
+from tests.ledger.books import log_holds
 from tests.ledger.many import break_line
 from tests.pipeline.test_submit import REFUSAL
 
@@ -104,7 +105,21 @@ def test_in_an_outage_the_uncleared_document_is_shared_and_shared_again(site):
     assert [(entry["event"], entry["number"]) for entry in log] == [("share_again", issued.number)]
     copy = copy_of(site, issued)
     assert (copy.xml, copy.uncleared) == (site.ledger.cleared_xml(OWNER, issued.uuid), False)
-    assert list(site.ledger.audit_breaks(OWNER)) == []
+    assert log_holds(site.ledger, OWNER)
+
+
+def test_whoever_only_looks_shares_nothing(site):
+    issued = site.issue(1, buyer=BUSINESS)
+    share(site)
+    break_line(site.ledger, "authority", now=site.clock(), reason="HTTP 503")
+    before = site.now(issued)
+    with pytest.raises(NotCleared):
+        buyers_copy(site.gateway, OWNER, issued.uuid, actor="auditor", only_looks=True)
+    assert (site.now(issued), audited(site)) == (before, [])
+    shared = copy_of(site, issued)
+    assert shared.uncleared
+    assert buyers_copy(site.gateway, OWNER, issued.uuid, actor="auditor", only_looks=True) == shared
+    assert audited(site) == [issued.uuid]
 
 
 def test_while_it_is_tried_again_it_is_still_unanswered(site):

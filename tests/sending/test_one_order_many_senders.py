@@ -23,9 +23,10 @@ from gateway.worker import Worker
 from tests.installation import BUSINESS, OWNER, UNIT, order
 from tests.simulation.invariants import Invariants
 
+pytestmark = pytest.mark.load
 SENDERS, DELIVERIES = 16, 20
 ORDERS = pytest.mark.parametrize(
-    "orders", [20, pytest.param(2000, marks=pytest.mark.torture)], ids=["20 orders", "2000 orders"]
+    "orders", [20, pytest.param(5000, marks=pytest.mark.torture)], ids=["20 orders", "5000 orders"]
 )
 
 

@@ -23,7 +23,7 @@ from gateway.ledger import tables as t
 from gateway.ledger.audit import entry_hash
 from gateway.pipeline.deadlines import level
 from gateway.pipeline.issue import LATENESS
-from gateway.pipeline.seal import seal
+from gateway.pipeline.seal import Sealer
 from gateway.pipeline.share import buyers_copy
 from gateway.simulator.document import Document
 from gateway.simulator.judge import seal_remarks
@@ -162,7 +162,7 @@ class Invariants:
 
     def _audit_log(self, books, *, wholly):
         """Of each look only what is new, and at the end all of it."""
-        seal(self.gateway)
+        Sealer(self.gateway).seal()
         seq, digest = self._audited
         for entry in self.gateway.ledger.audit_log(self.owner, after=seq):
             assert entry.seq == seq + 1, "I13: the audit log is broken"

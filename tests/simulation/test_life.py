@@ -16,7 +16,8 @@ from tests.simulation.life import Life
 from tests.simulation.world import Template
 
 RUNS, STEPS = 10, 30
-SHORT, LONG = range(2), range(2, 40)
+SHORT, LONG = range(2), range(2, 2000)
+"""Seeds. Each is a test of its own, so the one that failed is run again by its name."""
 
 
 @pytest.fixture(scope="module")

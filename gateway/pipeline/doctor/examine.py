@@ -17,9 +17,11 @@ from gateway import stamp
 from gateway.csid import Certificate, read_certificate
 from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH, Profile
+from gateway.invoice.taxed import taxed_from
 from gateway.issued import Status
 from gateway.ledger import Kept
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
+from gateway.pipeline.vat_proof import stated_in, vat_differences
 from gateway.rules import stamped
 from gateway.verdict import Outcome
 from gateway.xml import NAMESPACES, parse
@@ -132,8 +134,22 @@ def _compared(kept: Kept, root: etree._Element) -> Iterator[tuple[str, bool]]:
     yield "BT-110", _same(_vat(root), kept.vat)
     yield "BT-44", _text(root, f"{_BUYER}cac:PartyLegalEntity/cbc:RegistrationName") == kept.buyer_name
     yield "BT-48", _text(root, f"{_BUYER}cac:PartyTaxScheme/cbc:CompanyID") == kept.buyer_vat
+    if kept.taxed is not None:
+        yield "BG-23 and the day of supply", _says_the_same_vat(kept, kept.taxed, root)
     if corrected := kept.corrected_number or kept.external_number:
         yield "BT-25", _text(root, "cac:BillingReference/cac:InvoiceDocumentReference/cbc:ID") == corrected
+
+
+def _says_the_same_vat(kept: Kept, text: str, root: etree._Element) -> bool:
+    """Whether what is kept of a document's VAT, which the VAT report adds up, is what the document says."""
+    try:
+        taxed = taxed_from(json.loads(text))
+        said = stated_in(root)
+    except (ValueError, KeyError, TypeError, ArithmeticError, BadInput):
+        return False
+    supplied_on = _text(root, "cac:Delivery/cbc:ActualDeliveryDate") or None
+    days = (kept.supplied_on, taxed.supplied_on.isoformat() if taxed.supplied_on else None)
+    return not any(vat_differences(taxed, said)) and days == (supplied_on, supplied_on)
 
 
 def _link(root: etree._Element) -> tuple[str, str]:

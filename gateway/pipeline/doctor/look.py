@@ -17,11 +17,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from gateway.archive import Store
 from gateway.chain import Link, Linked, first_link, walk
 from gateway.errors import Unavailable
-from gateway.ledger import ChainHead, Head, Kept, Ledger, read_heads
+from gateway.ledger import ChainHead, CheckpointFiles, Head, Kept, Ledger, read_heads
 from gateway.pipeline.doctor.examine import examine, where
+from gateway.pipeline.doctor.outside import Outside
 from gateway.pipeline.doctor.recorded import Reader
+from gateway.pipeline.doctor.shelves import archive_symptoms
 from gateway.pipeline.doctor.sums import beyond_sums
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
 from gateway.settings import Settings
@@ -43,10 +46,14 @@ class Look:
     settings: Settings
     since: Since = None
     jobs: int = 1
+    whole_files: bool = False
+    """Whether the checkpoints outside are read from their beginning in any case."""
     tell: Callable[[int], None] = lambda count: None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    archive: Store | None = None
     documents: int = field(default=0, init=False)
     entries: int = field(default=0, init=False)
+    checkpoints: int = field(default=0, init=False)
     chains: int = field(default=0, init=False)
 
     def symptoms(self) -> Iterator[Symptom]:
@@ -61,9 +68,19 @@ class Look:
             reader = Reader(self.ledger, owner, goes_on=self.since is not None, now=self.now())
             yield from reader.symptoms()
             self.entries += reader.entries
+        outside = Outside(
+            self.ledger,
+            CheckpointFiles(self.settings.checkpoints_folder),
+            goes_on=self.since is not None and not self.whole_files,
+            now=self.now(),
+        )
+        yield from outside.symptoms()
+        self.checkpoints = outside.lines
         for loose in self.ledger.loose_ends(self.now()):
             yield symptom(loose.code, {"taxpayer": loose.taxpayer_id, "row": loose.key})
         yield from beyond_sums(self.ledger)
+        if self.archive is not None:
+            yield from archive_symptoms(self.ledger, self.archive, self.now(), reads=self.since is None)
         yield from file_symptoms(self.ledger, self.settings)
 
     def _journal(self, heads: Mapping[str, Head]) -> Iterator[Symptom]:

@@ -2,7 +2,7 @@
 what it says was issued is what the documents' rows say."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +13,11 @@ from gateway.ledger import (
     Entry,
     Ledger,
     Witnessed,
-    batch_hash,
+    batch_fault,
     canonical_json,
     chained,
     iso,
+    nothing_sealed,
 )
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
 
@@ -33,7 +34,7 @@ class Reader:
 
     def symptoms(self) -> Iterator[Symptom]:
         """Everything that is wrong of it."""
-        due, previous = self._beginning()
+        due, previous, batch = self._beginning()
         forgotten = 0
         for entries, witnessed in self._ledger.entries(self._owner, due - 1):
             for entry in entries:
@@ -48,16 +49,16 @@ class Reader:
             self.entries += len(entries)
         if forgotten:
             yield symptom("audit.unsealed", {"taxpayer": self._owner}, count=forgotten)
-        yield from self._batches(due - 1)
+        last = yield from self._batches(batch, due - 1)
         if self._sound and due > 1:
-            self._ledger.put_mark(self._mark, json.dumps({"seq": due - 1, "hash": previous}))
+            bookmark = {"seq": due - 1, "hash": previous, "batch": last.number, "batch_hash": last.hash}
+            self._ledger.put_mark(self._mark, json.dumps(bookmark))
 
-    def _batches(self, sealed: int) -> Iterator[Symptom]:
-        """What is wrong of the batches. They are read after the entries, of which `sealed` had a place: those that are
-        sealed meanwhile do not confuse."""
-        before = AuditBatch(self._owner, 0, 0, "", "", "", "")
-        for batch, there in self._ledger.batches(self._owner, 0):
-            if wrong := _wrong_of(batch, there, before):
+    def _batches(self, before: AuditBatch, sealed: int) -> Generator[Symptom, None, AuditBatch]:
+        """What is wrong of the batches after one, and the last of them. They are read after the entries, of which
+        `sealed` had a place: those that are sealed meanwhile do not confuse."""
+        for batch, there in self._ledger.batches(self._owner, before.number):
+            if wrong := batch_fault(batch, there, before):
                 self._sound = False
                 place: dict[str, str | int] = {"taxpayer": self._owner, "batch": batch.number, "entry": batch.last_seq}
                 yield symptom("audit.batch", place, number=batch.number, what=wrong)
@@ -66,32 +67,24 @@ class Reader:
             self._sound = False
             place = {"taxpayer": self._owner, "batch": before.number + 1, "entry": before.last_seq + 1}
             yield symptom("audit.batch", place, number=before.number + 1, what="is not there")
+        return before
 
     @property
     def _mark(self) -> str:
         return f"doctor:audit:{self._owner}"
 
-    def _beginning(self) -> tuple[int, str]:
-        """The entry that is due first and the hash before it; from the start if the bookmark's entry is another now."""
+    def _beginning(self) -> tuple[int, str, AuditBatch]:
+        """The entry that is due first, the hash before it and the batch before; from the start if the bookmark's entry
+        or its batch is another now."""
+        first = nothing_sealed(self._owner)
         try:
             kept = json.loads(self._ledger.mark(self._mark) or "") if self._goes_on else {}
-            seq, there = int(kept["seq"]), str(kept["hash"])
+            seq, there, number, batch_there = int(kept["seq"]), kept["hash"], int(kept["batch"]), kept["batch_hash"]
         except (ValueError, TypeError, KeyError):
-            return 1, ""
-        return (seq + 1, there) if self._ledger.entry_hash_at(self._owner, seq) == there else (1, "")
-
-
-def _wrong_of(batch: AuditBatch, there: str | None, before: AuditBatch) -> str:
-    """What is wrong of a batch: `there` is the hash of the entry it ends at. Empty if nothing is."""
-    if batch.number != before.number + 1:
-        return f"follows number {before.number}"
-    if batch.previous != before.hash:
-        return "does not carry the hash of the one before"
-    if batch.hash != batch_hash(batch):
-        return "was changed, its hash does not fit"
-    if not before.last_seq < batch.last_seq or batch.digest != there:
-        return f"does not end at entry {batch.last_seq} as it stands"
-    return ""
+            return 1, "", first
+        batch = next(self._ledger.audit_batches(self._owner, after=number - 1), first)
+        is_same = self._ledger.entry_hash_at(self._owner, seq) == there
+        return (seq + 1, there, batch) if is_same and batch.hash == batch_there else (1, "", first)
 
 
 def _entry_symptoms(entry: Entry, seq: int, due: int, previous: str) -> Iterator[Symptom]:

@@ -27,6 +27,16 @@ _WORKER: Final = Text(
     "See that `gateway serve` or `gateway work` is running; it takes the row up again by itself.",
     "تأكد من تشغيل النظام؛ فهو يستأنف الإرسال من تلقاء نفسه.",
 )
+_LINES: Final = Text(
+    "The files of GATEWAY_CHECKPOINTS were changed, or are another installation's. Compare them with a copy from"
+    " elsewhere, and the certificate with the one you have on paper.",
+    "تغيّرت ملفات نقاط التحقق أو هي لنظام آخر. قارنها بنسخة محفوظة في مكان آخر وقارن الشهادة بالنسخة الورقية.",
+)
+_ROOM: Final = Text(
+    "See that `gateway serve` or `gateway work` is running, and that the folder of GATEWAY_CHECKPOINTS has room and may"
+    " be written; its log says `checkpoint_failed` otherwise.",
+    "تأكد من تشغيل النظام ومن وجود مساحة وصلاحية كتابة في مجلد نقاط التحقق؛ فهو يكتبها من تلقاء نفسه.",
+)
 _SEALER: Final = Text(
     "See that `gateway serve` or `gateway work` is running, and look into its log for `seal_failed`; entries are sealed"
     " as soon as it works again.",
@@ -38,8 +48,18 @@ _BOOKS: Final = Text(
 )
 _MODE: Final = Text("Make it readable by its owner only: chmod 600.", "اجعل الملف مقروءاً لمالكه وحده: chmod 600.")
 _NEWER: Final = Text(
-    "Use a Python whose SQLite is 3.51.3 or newer (or 3.50.7, 3.44.6); till then no other program may open the ledger.",
-    "استخدم إصداراً من SQLite لا يقل عن 3.51.3، ولا تفتح السجل ببرنامج آخر حتى ذلك الحين.",
+    "Processes of gateway take turns, so that they cannot; let no other program write to it. Mended in 3.51.3.",
+    "عمليات gateway تتناوب على الكتابة فلا يحدث ذلك منها؛ لا تكتب في السجل ببرنامج آخر. أُصلح الخلل في 3.51.3.",
+)
+_ARCHIVE: Final = Text(
+    "Restore the archive from its copy. The ledger has documents and answers too: delete what is left of the file and"
+    " `gateway archive again UUID` writes it anew.",
+    "استعد الأرشيف من نسخته. المستند محفوظ في السجل أيضاً، ويمكن أرشفته من جديد بعد حذف الملف التالف.",
+)
+_PURGE: Final = Text("Finish it: `gateway archive purge resume`.", "أكمل الحذف بالأمر gateway archive purge resume.")
+_STRANGER: Final = Text(
+    "Nothing here wrote it, or a crash came between file and record; look where it is from, and remove it.",
+    "لم يكتبه النظام أو انقطع قبل قيده؛ تحقق من مصدره ثم أزله.",
 )
 
 
@@ -133,6 +153,36 @@ _FORMS: Final = {
     "audit.gone": _Form(
         "Entry {seq} of the audit log speaks of a document that is not there.", "يذكر سجل التدقيق مستنداً غير موجود."
     ),
+    "checkpoint.log": _Form(
+        "A checkpoint of {at} has {there} entries of the audit log; now it ends at {here}, or is another: its end was"
+        " cut off or made anew.",
+        "في نقطة تحقق ({at}) كان في سجل التدقيق {there} قيداً، وينتهي الآن عند {here} أو تغيّر: حُذف آخره أو كُتب ثانيةً.",
+        _RESTORED,
+    ),
+    "checkpoint.restored": _Form(
+        "A checkpoint of {at} has {there} entries of the audit log; this ledger, restored from a backup, has {here} of"
+        " them.",
+        "في نقطة تحقق بتاريخ {at} كان في سجل التدقيق {there} قيداً، وفي السجل المستعاد من نسخة احتياطية {here}.",
+        _FENCED,
+        Severity.WARNING,
+    ),
+    "checkpoint.chain": _Form(
+        "A checkpoint of {at} has document {there} of this chain with another hash than the ledger, or it is gone.",
+        "تذكر نقطة تحقق بتاريخ {at} المستند {there} ولا يوجد في السجل أو يخالفه.",
+        _RESTORED,
+    ),
+    "checkpoint.line": _Form("A line of the checkpoints {what}.", "سطر من نقاط التحقق غير صحيح أو ناقص.", _LINES),
+    "checkpoint.certificate": _Form(
+        "The sealing certificate on record is not the one beside the checkpoints, or no certificate.",
+        "شهادة الختم المسجلة تخالف الشهادة المحفوظة مع نقاط التحقق.",
+        _LINES,
+    ),
+    "checkpoint.late": _Form(
+        "What was sealed of the audit log at {at} has no checkpoint outside the database.",
+        "ما خُتم من سجل التدقيق بتاريخ {at} ليس له نقطة تحقق خارج قاعدة البيانات.",
+        _ROOM,
+        Severity.WARNING,
+    ),
     "sale.nowhere": _Form("A sale points to no document of its own.", "عملية بيع لا تشير إلى مستند."),
     "sale.twice": _Form("Two documents of one sale were accepted.", "قُبل مستندان لعملية بيع واحدة.", _BOOKS),
     "lease.overdue": _Form(
@@ -154,10 +204,26 @@ _FORMS: Final = {
     "bookmark.lost": _Form(
         "The last look ended at {icv}, where another document stands now.", "تغيّر المستند الذي انتهى عنده الفحص السابق."
     ),
+    "archive.missing": _Form("The archived file is not there.", "الملف المؤرشف غير موجود.", _ARCHIVE),
+    "archive.changed": _Form("The archived file is not what was archived.", "تغيّر محتوى الملف المؤرشف.", _ARCHIVE),
+    "archive.extra": _Form(
+        "The file is in the archive and on no record.", "ملف في الأرشيف لا قيد له.", _STRANGER, Severity.WARNING
+    ),
+    "archive.undeleted": _Form(
+        "The file was deleted by two people, and its bytes are there still.",
+        "حُذف الملف بقرار شخصين وما زال محتواه موجوداً.",
+        _PURGE,
+        Severity.WARNING,
+    ),
+    "archive.nothing": _Form(
+        "The authority answered days ago, and nothing of the document is in the archive.",
+        "أجابت الهيئة منذ أيام ولم يُؤرشف المستند.",
+        _WORKER,
+    ),
     "file.open": _Form("Others may read the file {file}.", "يستطيع آخرون قراءة الملف {file}.", _MODE),
     "sqlite.version": _Form(
-        "SQLite {version} can damage a ledger that several programs open at once (its WAL-reset bug).",
-        "إصدار SQLite {version} قد يُتلف السجل إذا فتحته عدة برامج معاً.",
+        "SQLite {version} can damage a ledger that several programs write to at once (its WAL-reset bug).",
+        "إصدار SQLite {version} قد يُتلف السجل إذا كتبت فيه عدة برامج معاً.",
         _NEWER,
         Severity.WARNING,
     ),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "r0011"
-down_revision = "r0006"
+down_revision = "r0010"
 
 
 def upgrade() -> None:

@@ -1,0 +1,154 @@
+"""Packages that are asked for over the API: made beside everything else, kept in a folder till somebody removes them.
+
+Beside a package lies a note of what was asked for and by whom. A process that ends in the middle leaves a package that
+is not whole; asked for the same again, it goes on.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from gateway.errors import Conflict, GatewayError, Unavailable, Unknown
+from gateway.ledger import canonical_json
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
+from gateway.pipeline.gateway import Gateway
+
+log = structlog.get_logger()
+
+MOST_KEPT: Final = 20
+"""Packages of one taxpayer that may lie here."""
+
+
+class State(StrEnum):
+    """How a package stands."""
+
+    MAKING = "making"
+    READY = "ready"
+    INTERRUPTED = "interrupted"
+
+
+class Package(NamedTuple):
+    """A package that was asked for; `done` counts links of chains, `error` says why it is not being made."""
+
+    id: str
+    state: State
+    scope: Mapping[str, Any]
+    actor: str
+    asked_at: str
+    done: int
+    size: int
+    error: str
+
+
+@dataclass
+class _Running:
+    done: int = 0
+
+
+class ExportJobs:
+    """The packages of one installation, and those this process is making."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._root = gateway.settings.home / "exports"
+        self._running: dict[str, _Running] = {}
+        self._errors: dict[str, str] = {}
+        self._lock, self._stopping = threading.Lock(), False
+
+    def ask(self, taxpayer_id: str, scope: Scope, *, actor: str) -> tuple[Package, Callable[[], None]]:
+        """The package of this scope that is not whole yet, or a new one, and the work of making it.
+
+        Conflict: another package of this taxpayer is being made, or too many lie here.
+        """
+        with self._lock:
+            packages = self.packages(taxpayer_id)
+            if any(each.state is State.MAKING for each in packages):
+                raise Conflict("A package is being made already.", fix="Ask again when it is ready.")
+            same = [each for each in packages if each.state is State.INTERRUPTED and each.scope == scope.as_json()]
+            if not same and len(packages) >= MOST_KEPT:
+                raise Conflict(f"{MOST_KEPT} packages lie here.", fix="Delete one: DELETE /v1/exports/{id}.")
+            key = same[0].id if same else self._noted(taxpayer_id, scope, actor)
+            self._running[key] = _Running()
+            self._errors.pop(key, None)
+        return self.package(taxpayer_id, key), lambda: self._make(taxpayer_id, key, scope, actor)
+
+    def packages(self, taxpayer_id: str) -> tuple[Package, ...]:
+        """All that lie here, oldest first."""
+        notes = sorted(self._folder(taxpayer_id).glob("*.json"))
+        found = (self.package(taxpayer_id, note.stem) for note in notes)
+        return tuple(sorted(found, key=lambda each: (each.asked_at, each.id)))
+
+    def package(self, taxpayer_id: str, key: str) -> Package:
+        """One of them; Unknown if the taxpayer has none of this id."""
+        try:
+            note = json.loads(self._path(taxpayer_id, key, "json").read_bytes())
+        except (OSError, ValueError):
+            raise Unknown(f"There is no package {key}.", fix="GET /v1/exports lists them.") from None
+        whole = self._path(taxpayer_id, key, "zip")
+        running = self._running.get(key)
+        state = State.READY if whole.exists() else State.MAKING if running else State.INTERRUPTED
+        size = whole.stat().st_size if state is State.READY else 0
+        done, error = running.done if running else 0, self._errors.get(key, "")
+        return Package(key, state, note["scope"], note["actor"], note["asked_at"], done, size, error)
+
+    def file(self, taxpayer_id: str, key: str) -> Path:
+        """The file of a package that is ready; Conflict if it is not."""
+        if self.package(taxpayer_id, key).state is not State.READY:
+            raise Conflict(f"Package {key} is not ready.", fix="Ask for it again in a moment.")
+        return self._path(taxpayer_id, key, "zip")
+
+    def delete(self, taxpayer_id: str, key: str) -> None:
+        """Remove a package; what it was made of stays. Conflict while it is being made."""
+        if self.package(taxpayer_id, key).state is State.MAKING:
+            raise Conflict(f"Package {key} is being made.", fix="Delete it when it is ready.")
+        for file in self._folder(taxpayer_id).glob(f"{key}.*"):
+            file.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Let what is under way end soon; it goes on when it is asked for again."""
+        self._stopping = True
+
+    def _noted(self, taxpayer_id: str, scope: Scope, actor: str) -> str:
+        key = self._gateway.new_id()
+        note = {"scope": scope.as_json(), "actor": actor, "asked_at": self._gateway.now().isoformat()}
+        path = self._path(taxpayer_id, key, "json")
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text(canonical_json(note), encoding="utf-8")
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be written: {error.strerror}.", fix="Free space on its disk.") from None
+        return key
+
+    def _make(self, taxpayer_id: str, key: str, scope: Scope, actor: str) -> None:
+        running = self._running[key]
+
+        def tell(links: int) -> None:
+            running.done += links
+            if self._stopping:
+                raise Unavailable("The gateway is being stopped.", fix="Ask for the same again: it goes on.")
+
+        try:
+            export(self._gateway, taxpayer_id, scope, self._path(taxpayer_id, key, "zip"), actor=actor, tell=tell)
+        except GatewayError as error:
+            self._errors[key] = str(error)
+            log.warning("export_failed", package=key, error=str(error))
+        except Exception as error:  # the caller is long gone: it is told when it asks
+            self._errors[key] = "It failed; the log of the gateway says why."
+            log.exception("export_broke", package=key, error=repr(error))
+        finally:
+            del self._running[key]
+
+    def _folder(self, taxpayer_id: str) -> Path:
+        return self._root / taxpayer_id
+
+    def _path(self, taxpayer_id: str, key: str, ending: str) -> Path:
+        if not key.replace("-", "").isalnum():
+            raise Unknown(f"There is no package {key}.", fix="GET /v1/exports lists them.")
+        return self._folder(taxpayer_id) / f"{key}.{ending}"

@@ -1,0 +1,37 @@
+"""Every look of an auditor is in the audit log before anything is shown."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.errors import Unavailable
+from gateway.pipeline.gateway import Gateway
+
+LOOK: Final = "look"
+_LONGEST: Final = 500
+"""Characters that are kept of an address or of a parameter; what the routes take is shorter."""
+_MOST: Final = 20
+
+
+def log_look(
+    gateway: Gateway, taxpayer_id: str, actor: str, *, method: str, path: str, query: Mapping[str, str]
+) -> None:
+    """Note who looks at what. Unavailable if it cannot be noted: then nothing is shown, for a log of looks that may
+    leave one out proves nothing, and an auditor can wait where a shop cannot."""
+    asked = {name[:_LONGEST]: value[:_LONGEST] for name, value in list(query.items())[:_MOST]}
+    detail = {"method": method, "query": asked} if asked else {"method": method}
+    try:
+        gateway.ledger.audit(
+            taxpayer_id=taxpayer_id,
+            actor=actor,
+            action=LOOK,
+            target=path[:_LONGEST],
+            detail=detail,
+            now=gateway.now(),
+        )
+    except Unavailable as error:
+        raise Unavailable(
+            f"This look cannot be written into the audit log, so nothing is shown: {error.what}",
+            retry_after=error.retry_after,
+            fix="Ask again later.",
+            ar="تعذر قيد هذا الاطلاع في سجل التدقيق فلم يُعرض شيء. أعد المحاولة لاحقاً.",
+        ) from None

@@ -1,0 +1,475 @@
+"""Verifies a package: from the seal to the manifest, from there to every file, and from the files to what they say.
+
+What is not as it is listed is named and not believed any further, so that nothing whole is accused because of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway.verifier.books import AuditLog, Batches, Chain, lines_of, read_checkpoint
+from gateway.verifier.container import DEFLATED, Entry, Folder, Zip, open_package, packed_bytes, unpacked
+from gateway.verifier.report import Fault, Report
+from gateway.verifier.seal import BrokenSeal, Sealed, read_seal
+from gateway.verifier.stamps import Key, answer_faults, document_faults, key_of, link_faults
+
+AUDIT, BATCHES = "audit/entries/", "audit/batches/"
+FORMAT, VERSIONS = "gateway-package", (1,)
+MANIFEST, SEAL, FILES = "manifest.json", "seal.xml", "files.jsonl"
+_BATCH = 100
+
+
+class Part(NamedTuple):
+    """A file as it is listed, and where it lies."""
+
+    name: str
+    sha256: str
+    packed: str
+    entry: Entry
+
+
+class Batch(NamedTuple):
+    """Work for one process: links of a chain, with the files that they name; or other files."""
+
+    segment: str
+    chain: str
+    links: list[dict[str, Any]]
+    parts: dict[str, Part]
+
+
+class Found(NamedTuple):
+    """What came of a batch: faults, and the certificates (base64) that cleared documents are stamped with."""
+
+    faults: list[Fault]
+    clearing: set[str]
+
+
+class Worker:
+    """Examines batches, here or in another process: it opens the package by itself."""
+
+    def __init__(self, path: Path, certificates: dict[str, tuple[str | None, bytes]]) -> None:
+        self._path, self._certificates = path, certificates
+        self._file = None if path.is_dir() else path.open("rb")
+
+    def examine(self, batch: Batch) -> Found:
+        """What is wrong with these links and files."""
+        found = Found([], set())
+        contents = {name: self.content(part, found) for name, part in batch.parts.items()}
+        for link in batch.links:
+            found.faults.extend(self._link(link, batch, contents, found))
+        return found
+
+    def _link(
+        self, link: dict[str, Any], batch: Batch, contents: dict[str, bytes | None], found: Found
+    ) -> Iterator[Fault]:
+        chain, der = self._certificates.get(link["csid"], (None, None))
+        unit = _key(der) if der else None
+        if der != b"":
+            yield from link_faults(link, batch.segment, unit, chain, batch.chain)
+        xml = contents.get(link["file"]["path"]) if link["file"] else None
+        if xml is None:
+            return
+        yield from document_faults(link, xml, unit)
+        answers = {each["path"]: contents.get(each["path"]) for each in link["answers"] if each["path"]}
+        whole = {path: content for path, content in answers.items() if content is not None}
+        if len(whole) == len(answers):
+            yield from answer_faults(link, xml, whole)
+        if link["cleared"]:
+            start = xml.find(b"X509Certificate>") + len(b"X509Certificate>")
+            found.clearing.add(xml[start : xml.find(b"<", start)].decode(errors="replace"))
+
+    def content(self, part: Part, found: Found) -> bytes | None:
+        """A file's bytes if they are those that are listed."""
+        try:
+            content = self._read(part)
+        except (ValueError, OSError) as error:
+            found.faults.append(Fault("file.changed", part.name, f"{error}."))
+            return None
+        if hashlib.sha256(content).hexdigest() != part.sha256:
+            found.faults.append(Fault("file.changed", part.name, "Its SHA-256 differs."))
+            return None
+        return content
+
+    def _read(self, part: Part) -> bytes:
+        if self._file is None:
+            return (self._path / part.name).read_bytes()
+        data = packed_bytes(self._file, part.entry)
+        if part.entry.method == DEFLATED and hashlib.sha256(data).hexdigest() != part.packed:
+            raise ValueError("its packed bytes differ")
+        return unpacked(part.entry, data)
+
+
+def _key(der: bytes) -> Key | None:
+    try:
+        return key_of(der)
+    except ValueError:
+        return None
+
+
+_worker: Worker | None = None
+
+
+def start_worker(path: Path, certificates: dict[str, tuple[str | None, bytes]]) -> None:
+    """What a process begins with."""
+    global _worker
+    _worker = Worker(path, certificates)
+
+
+def examine_there(batch: Batch) -> Found:
+    """A batch in the process this runs in."""
+    assert _worker is not None, "a process starts with its worker"
+    return _worker.examine(batch)
+
+
+class Verification:
+    """One package on its way through the verifier."""
+
+    def __init__(self, path: Path, *, jobs: int, trusted: str, tell: Callable[[int, int], None]) -> None:
+        self._path, self._jobs, self._trusted, self._tell = path, jobs, trusted, tell
+        self.report = Report(path.name)
+        self._package: Zip | Folder = open_package(path)
+        self._listed: dict[str, Part] = {}
+        self._seal: Sealed | None = None
+        self._missing: set[str] = set()
+        self._is_read = True
+        """Whether every part of chains and log could be read."""
+        self._certificates: dict[str, tuple[str | None, bytes]] = {}
+        self._authority: list[x509.Certificate] = []
+        self._links: dict[str, tuple[Any, Any]] = {}
+        self._clearing: set[str] = set()
+
+    def run(self) -> Report:
+        """Examine all that can be examined."""
+        self._say(self._package.faults)
+        manifest = self._manifest()
+        if manifest is None or not self._list(manifest):
+            return self.report
+        self._about(manifest)
+        self._say(self._read_certificates(manifest))
+        self._in_batches(self._batches(manifest))
+        self._say(self._clearing_faults())
+        self._conclude(manifest)
+        return self.report
+
+    def _say(self, faults: Iterable[Fault]) -> None:
+        known = set(self.report.faults)
+        for each in faults:
+            if each not in known:
+                known.add(each)
+                self.report.faults.append(each)
+
+    def _bytes(self, name: str) -> bytes | None:
+        if name not in self._package.entries:
+            return None
+        try:
+            return self._package.read(name)
+        except ValueError as error:
+            self._say([Fault("file.changed", name, f"{error}.")])
+            return None
+
+    # --- seal, manifest, list -----------------------------------------------------------------------------------------
+
+    def _manifest(self) -> dict[str, Any] | None:
+        """The manifest if it is the one that was sealed. One that is not is believed in nothing."""
+        content, sealed = self._bytes(MANIFEST), self._sealed()
+        if content is None:
+            self._say([Fault("manifest.missing", MANIFEST, "Nothing more can be said.")])
+            return None
+        if sealed is not None and hashlib.sha256(content).hexdigest() != sealed.manifest:
+            self._say([Fault("manifest.changed", MANIFEST, "Nothing more can be said.")])
+            return None
+        try:
+            manifest = json.loads(content)
+            if manifest["format"] != FORMAT or manifest["version"] not in VERSIONS:
+                raise ValueError(f"format {manifest['format']} {manifest['version']} is not known here")
+        except (ValueError, KeyError, TypeError) as error:
+            self._say([Fault("manifest.unreadable", MANIFEST, f"{error}.")])
+            return None
+        return dict(manifest)
+
+    def _sealed(self) -> Sealed | None:
+        content = self._bytes(SEAL)
+        if content is None:
+            self._say([Fault("seal.missing", SEAL, "")])
+            return None
+        try:
+            sealed = read_seal(content)
+        except BrokenSeal as error:
+            self._say([Fault("seal.broken", SEAL, f"{error}.")])
+            return None
+        self._judge(sealed)
+        self._seal = sealed
+        return sealed
+
+    def _judge(self, sealed: Sealed) -> None:
+        said = f"the certificate with the SHA-256 fingerprint {sealed.fingerprint}"
+        self.report.about["seal"] = {"fingerprint": sealed.fingerprint, "at": sealed.at}
+        if self._trusted and self._trusted != sealed.fingerprint:
+            self._say([Fault("seal.other", SEAL, f"It is {said}.")])
+        elif self._trusted:
+            self.report.proved.append(f"The seal is by {said}, the one you trust, made at {sealed.at}.")
+        else:
+            self.report.proved.append(f"The seal holds, made at {sealed.at} by {said}.")
+            self.report.unproved.append(
+                "Whose certificate made the seal: compare its fingerprint with one that you were given otherwise, or"
+                " name that with --fingerprint. Whoever has no key of the taxpayer's can make a seal too, of their own."
+            )
+
+    def _list(self, manifest: dict[str, Any]) -> bool:
+        """Read the list of files and compare what is there with it; False if it is not the manifest's."""
+        content = self._bytes(FILES)
+        if content is None:
+            self._say([Fault("file.missing", FILES, "Nothing more can be said.")])
+            return False
+        if hashlib.sha256(content).hexdigest() != manifest["files"]["sha256"]:
+            self._say([Fault("file.changed", FILES, "Its SHA-256 differs. Nothing more can be said.")])
+            return False
+        entries = self._package.entries
+        for line in lines_of(content):
+            name = line["path"]
+            if name in entries:
+                self._listed[name] = Part(name, line["sha256"], line.get("packed", ""), entries[name])
+            else:
+                self._missing.add(name)
+                self._say([Fault("file.missing", name, "")])
+        added = set(entries) - set(self._listed) - {MANIFEST, SEAL, FILES}
+        self._say(Fault("file.added", name, "") for name in sorted(added))
+        return True
+
+    def _about(self, manifest: dict[str, Any]) -> None:
+        owner, scope = manifest["taxpayer"], manifest["scope"]
+        parts = [f"{name} {value}" for name, value in scope.items() if value]
+        self.report.about |= {
+            "taxpayer": f"{owner['name']} ({owner['vat']})",
+            "made_at": manifest["made_at"],
+            "scope": ", ".join(parts) or "everything",
+        }
+
+    # --- certificates -------------------------------------------------------------------------------------------------
+
+    def _read_certificates(self, manifest: dict[str, Any]) -> Iterator[Fault]:
+        worker, found = Worker(self._path, {}), Found([], set())
+        for each in manifest["certificates"]:
+            part = self._listed.get(each["path"])
+            content = worker.content(part, found) if part else None
+            if content is None:  # which is said already, or will be: nothing is said of what needs it
+                self._certificates[each["id"]] = (each.get("chain"), b"")
+                continue
+            try:
+                certificate = x509.load_pem_x509_certificate(content)
+            except ValueError as error:
+                yield Fault("certificate.unreadable", each["path"], f"{error}.")
+                self._certificates[each["id"]] = (each.get("chain"), b"")
+                continue
+            if each["stage"] == "authority":
+                self._authority.append(certificate)
+            else:
+                self._certificates[each["id"]] = (each["chain"], certificate.public_bytes(Encoding.DER))
+        for each in manifest["certificates"]:
+            _, der = self._certificates.get(each["id"], ("", b""))
+            if der and self._authority and not self._is_issued(x509.load_der_x509_certificate(der)):
+                yield Fault("certificate.issuer", each["path"], "")
+
+    def _is_issued(self, certificate: x509.Certificate) -> bool:
+        return any(_issued_by(certificate, each) for each in self._authority)
+
+    def _clearing_faults(self) -> Iterator[Fault]:
+        for text in sorted(self._clearing):
+            certificate = key_of_text(text)
+            if certificate is not None and self._authority:
+                known = any(each == certificate for each in self._authority)
+                if not known and not self._is_issued(certificate):
+                    name = certificate.subject.rfc4514_string()
+                    yield Fault("certificate.issuer", f"stamp of {name} on cleared documents", "")
+
+    # --- files, chains, audit log -------------------------------------------------------------------------------------
+
+    def _batches(self, manifest: dict[str, Any]) -> Iterator[Batch]:
+        """All there is to examine, a bounded part at a time; on the way chains and audit log are walked."""
+        left = dict(self._listed)
+        batches, noted = self._sealing(manifest, left)
+        for about in manifest["chains"]:
+            chain = Chain(about, noted.get(about["id"], {}))
+            for segment, links in self._segments(f"chains/{chain.id}/", left, chain):
+                self._say(chain.follow(segment, links))
+                self.report.counts["links"] += len(links)
+                self._links.update({each["uuid"]: (each["icv"], each["hash"]) for each in links})
+                for at in range(0, len(links), _BATCH):
+                    yield self._batch(segment, chain.id, links[at : at + _BATCH], left)
+            self._say(chain.end())
+            self.report.counts["chains"] += 1
+        self._audit(manifest, left, batches)
+        names = sorted(left)
+        for at in range(0, len(names), _BATCH):
+            yield Batch("", "", [], {name: left[name] for name in names[at : at + _BATCH]})
+
+    def _segments(
+        self, prefix: str, left: dict[str, Part], walked: Chain | AuditLog | Batches
+    ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The parts of a chain or log in their order; of one that is not as it is listed nothing is believed."""
+        worker, found = Worker(self._path, {}), Found([], set())
+        for name in sorted(name for name in {*self._listed, *self._missing} if name.startswith(prefix)):
+            content = worker.content(left.pop(name), found) if name in left else None
+            self._say(found.faults)
+            if content is None:
+                walked.skip()
+                self._is_read = False
+                continue
+            yield name, lines_of(content)
+
+    def _batch(self, segment: str, chain: str, links: list[dict[str, Any]], left: dict[str, Part]) -> Batch:
+        parts = {}
+        for link in links:
+            named = [link["file"], link["pdf"], *link["answers"]] if link["file"] else []
+            for name in [each["path"] for each in named if each and each["path"]]:
+                if name in left:
+                    parts[name] = left.pop(name)
+            self.report.counts["documents"] += link["file"] is not None
+        return Batch(segment, chain, links, parts)
+
+    def _sealing(self, manifest: dict[str, Any], left: dict[str, Part]) -> tuple[Batches, dict[str, dict[int, str]]]:
+        """The batches of the audit log, and what the checkpoint says of each chain: counter and hash."""
+        about, owner = manifest["audit"], manifest["taxpayer"]["id"]
+        batches = Batches(about, owner)
+        for part, lines in self._segments(BATCHES, left, batches):
+            self._say(batches.follow(part, lines))
+        if about["checkpoint"] is None or self._seal is None:
+            return batches, {}
+        part = about["checkpoint"]["path"]
+        content = self._bytes(part)
+        if content is None or hashlib.sha256(content).hexdigest() != self._listed[part].sha256:
+            return batches, {}  # which is said of the file itself
+        try:
+            said = read_checkpoint(content, self._seal.certificate)
+        except (ValueError, KeyError, TypeError) as error:
+            self._say([Fault("audit.checkpoint", part, f"{error}.")])
+            return batches, {}
+        if not batches.agrees(said["batch"], said["entries"], said["hash"]) or said["taxpayer"] != owner:
+            self._say([Fault("audit.checkpoint", part, f"It has {said['entries']} entries, with another hash.")])
+        self.report.about["checkpoint"] = said["at"]
+        return batches, {each["chain"]: {each["icv"]: each["hash"]} for each in said["chains"]}
+
+    def _audit(self, manifest: dict[str, Any], left: dict[str, Part], batches: Batches) -> None:
+        log = AuditLog(manifest["audit"], manifest["taxpayer"]["id"], batches.ends)
+        for part, entries in self._segments(AUDIT, left, log):
+            self._say(log.follow(part, entries))
+        self._say(log.end())
+        self.report.counts["audit entries"] = log.entries
+        is_known = bool(self._links) and not manifest["scope"]["units"] and self._is_read
+        for uuid, (*said, at) in log.issued.items():
+            if uuid in self._links and [*self._links[uuid]] != said:
+                self._say([Fault("audit.document", uuid, f"The log has ICV {said[0]} and hash {said[1]}.")])
+            elif uuid not in self._links and is_known and _is_before(at, manifest["made_at"]):
+                self._say([Fault("audit.document", uuid, f"It was issued with ICV {said[0]} and is in no chain.")])
+        is_all = not any(manifest["scope"].values()) and log.is_read
+        for uuid in self._links if is_all else ():
+            if uuid not in log.issued:
+                self._say([Fault("audit.document", uuid, "The log does not know that it was issued.")])
+
+    def _in_batches(self, batches: Iterator[Batch]) -> None:
+        done, total = 0, sum(not name.startswith(("chains/", AUDIT, BATCHES)) for name in self._listed)
+        for batch, found in self._examined(batches):
+            self._say(found.faults)
+            self._clearing |= found.clearing
+            done += len(batch.parts)
+            self._tell(done, total)
+        self.report.counts["files"] = len(self._listed)
+
+    def _examined(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Found]]:
+        if self._jobs == 1 or len(self._listed) < 4 * _BATCH:
+            worker = Worker(self._path, self._certificates)
+            yield from ((batch, worker.examine(batch)) for batch in batches)
+            return
+        begin = (self._path, self._certificates)
+        with ProcessPoolExecutor(self._jobs, initializer=start_worker, initargs=begin) as pool:
+            waiting: list[tuple[Batch, Future[Found]]] = []
+            for batch in batches:
+                waiting.append((batch, pool.submit(examine_there, batch)))
+                if len(waiting) > 3 * self._jobs:
+                    first, future = waiting.pop(0)
+                    yield first, future.result()
+            yield from ((batch, future.result()) for batch, future in waiting)
+
+    # --- what it comes to ---------------------------------------------------------------------------------------------
+
+    def _conclude(self, manifest: dict[str, Any]) -> None:
+        counts, proved, unproved = self.report.counts, self.report.proved, self.report.unproved
+        wrong = {each.code.partition(".")[0] for each in self.report.faults}
+        if not wrong & {"container", "file"}:
+            proved.append(f"All {counts['files']} files are those that were listed, and there is no other.")
+        if not wrong & {"chain", "link", "file"}:
+            proved.append(
+                f"The {counts['chains']} chains hold from their first document to their head ({counts['links']} links):"
+                " none is missing, and each hash was signed by the unit within the time of its certificate."
+            )
+        if not wrong & {"document", "file"}:
+            proved.append(f"Hash, stamp, QR and answer of all {counts['documents']} documents hold.")
+        if not wrong & {"audit", "file"}:
+            at = self.report.about.get("checkpoint")
+            proved.append(
+                f"The audit log holds: {counts['audit entries']} entries"
+                + (f"; log and chains go as far as the signed checkpoint of {at} says." if at else ".")
+            )
+        if self._authority and "certificate" not in wrong:
+            proved.append("The units' certificates and the stamps of cleared documents lead to the authority's"
+                          " certificate in the package.")  # fmt: skip
+        unproved += _beyond(manifest, bool(self._authority), bool(self._clearing))
+
+
+def _beyond(manifest: dict[str, Any], has_authority: bool, has_cleared: bool) -> Iterator[str]:
+    left_out = sum(sum(each["left_out"].values()) for each in manifest["chains"])
+    if left_out:
+        yield f"What the {left_out} documents say that are left out; their hashes and signatures are here."
+    if not has_authority:
+        stamped = ", and the certificate that cleared documents are stamped with" if has_cleared else ""
+        yield f"Whether the authority issued the units' certificates{stamped}: its own is not in the package."
+    else:
+        yield "Whether the authority's certificate in the package is its own: compare it with the published one."
+    yield "Whether a certificate was revoked, what happened after the package was made, and what was never issued."
+
+
+def _is_before(at: str, made_at: str) -> bool:
+    """Whether a document was surely issued when the ends of the chains were read: a minute before is sure enough."""
+    return datetime.fromisoformat(at) < datetime.fromisoformat(made_at) - timedelta(minutes=1)
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def key_of_text(text: str) -> x509.Certificate | None:
+    """A certificate as documents carry it; None if it is none, which is said of the document itself."""
+    import base64
+    import binascii
+
+    try:
+        return x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
+    except (ValueError, binascii.Error):
+        return None
+
+
+def verify(
+    path: Path, *, jobs: int = 1, trusted: str = "", tell: Callable[[int, int], None] = lambda done, total: None
+) -> Report:
+    """Verify a package, a ZIP or the folder it was unpacked to. `trusted` is the SHA-256 fingerprint (hex) that the
+    sealing certificate must have; `tell` hears how many files are done of how many. OSError: it cannot be opened."""
+    verification = Verification(path, jobs=jobs, trusted=trusted.replace(":", "").lower(), tell=tell)
+    try:
+        return verification.run()
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        # Only what is sealed is read so far; whoever sealed something else is not to be believed.
+        fault = Fault("manifest.unreadable", MANIFEST, f"What it leads to has another form ({error!r}).")
+        verification.report.faults.append(fault)
+        return verification.report

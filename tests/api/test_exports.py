@@ -1,0 +1,80 @@
+"""Packages over HTTP: asked for, made beside everything else, fetched, removed."""
+
+import time
+
+import pytest
+
+from gateway.pipeline.export_facts import Scope
+from gateway.pipeline.export_jobs import ExportJobs
+from gateway.verifier import verify
+from tests.api.conftest import problem
+from tests.api.test_invoices import stranger_to
+
+
+@pytest.fixture
+def auditor(quiet):
+    for number in range(3):
+        quiet.issue(number)
+    return quiet.as_role("auditor")
+
+
+def ready(auditor, key):
+    until = time.monotonic() + 20
+    while (shown := auditor.get(f"/v1/exports/{key}").json())["state"] == "making":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return shown
+
+
+def test_an_auditor_carries_a_package_away(auditor, quiet, tmp_path):
+    asked = auditor.post("/v1/exports", json={"from": "2020-01-01"})
+    assert (asked.status_code, asked.json()["state"]) == (202, "making")
+    shown = ready(auditor, asked.json()["id"])
+    assert (shown["state"], shown["error"], shown["scope"]["from"]) == ("ready", "", "2020-01-01")
+    got = auditor.get(shown["package"])
+    assert got.headers["content-type"] == "application/zip"
+    (tmp_path / "package.zip").write_bytes(got.content)
+    report = verify(tmp_path / "package.zip")
+    assert (report.faults, report.counts["documents"]) == ([], 3)
+    last = list(auditor.ledger.audit_log(auditor.ledger.taxpayers()[0].id))
+    assert any(each.action == "package.exported" and each.actor.startswith("key:") for each in last)
+    assert [each["id"] for each in auditor.get("/v1/exports").json()["items"]] == [shown["id"]]
+    problem(auditor.request("DELETE", f"/v1/exports/{shown['id']}"), 403)
+    assert quiet.as_role("accountant").request("DELETE", f"/v1/exports/{shown['id']}").status_code == 204
+    problem(auditor.get(shown["package"]), 404)
+    assert auditor.get("/v1/exports").json() == {"items": []}
+
+
+def test_what_is_refused(auditor, quiet):
+    problem(quiet.as_role("integrator").post("/v1/exports", json={}), 403)
+    problem(auditor.post("/v1/exports", json={"status": ["x"]}), 422)
+    problem(auditor.post("/v1/exports", json={"since": "2026-01-01"}), 422)
+    problem(auditor.with_key("").post("/v1/exports", content=b"{"), 401)
+    problem(auditor.get("/v1/exports/none"), 404)
+    problem(auditor.get("/v1/exports/..%2f..%2fledger/package"), 404)
+    failed = ready(auditor, auditor.post("/v1/exports", json={"units": ["x"]}).json()["id"])
+    assert failed["state"] == "interrupted"
+    assert "There is no unit x" in failed["error"]
+    problem(auditor.get(f"/v1/exports/{failed['id']}/package"), 409)
+
+
+def test_a_strangers_package_is_not_seen(auditor, quiet):
+    key = auditor.post("/v1/exports", json={}).json()["id"]
+    ready(auditor, key)
+    stranger = stranger_to(quiet)
+    assert stranger.get("/v1/exports").json() == {"items": []}
+    problem(stranger.get(f"/v1/exports/{key}"), 404)
+    problem(stranger.get(f"/v1/exports/{key}/package"), 404)
+
+
+def test_a_process_that_is_stopped_leaves_a_package_that_goes_on(auditor):
+    jobs = ExportJobs(auditor.gateway)
+    jobs.stop()
+    owner = auditor.ledger.taxpayers()[0].id
+    made, work = jobs.ask(owner, Scope(), actor="tests")
+    work()
+    assert "being stopped" in jobs.package(owner, made.id).error
+    assert auditor.get(f"/v1/exports/{made.id}").json()["state"] == "interrupted"
+    asked = auditor.post("/v1/exports", json={}).json()
+    assert asked["id"] == made.id
+    assert ready(auditor, made.id)["state"] == "ready"
