@@ -4,9 +4,9 @@ Cutting off its end leaves no trace in the log itself: a copy of the last hash k
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, select
 
@@ -97,25 +97,34 @@ def note(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Add an entry within the transaction of what it is about."""
-    database.lock_taxpayer(connection, taxpayer_id)
-    last = connection.execute(_LAST, {"taxpayer": taxpayer_id}).first()
-    seq, previous = (last.seq + 1, last.hash) if last else (1, "")
-    at = now.astimezone(UTC)
-    entry = AuditEntry(seq, at, taxpayer_id, actor, action, target, detail or {}, previous, "")
-    connection.execute(
-        _NEW,
-        {
-            "taxpayer_id": taxpayer_id,
-            "seq": seq,
-            "at": at,
-            "actor": actor,
-            "action": action,
-            "object": target,
-            "detail": entry.detail,
-            "previous": previous,
-            "hash": entry_hash(entry),
-        },
-    )
+    note_all(database, connection, [Event(taxpayer_id, actor, action, target, now, detail or {})])
+
+
+class Event(NamedTuple):
+    """What an entry says, but for its place in the log."""
+
+    taxpayer_id: str
+    actor: str
+    action: str
+    object: str
+    at: datetime
+    detail: Mapping[str, Any]
+
+
+def note_all(database: Database, connection: Connection, events: Sequence[Event]) -> None:
+    """Add entries in this order, of one transaction; those of several taxpayers are locked in one order by all."""
+    for taxpayer in sorted({each.taxpayer_id for each in events}):
+        database.lock_taxpayer(connection, taxpayer)
+        last = connection.execute(_LAST, {"taxpayer": taxpayer}).first()
+        seq, previous = (last.seq, last.hash) if last else (0, "")
+        rows = []
+        for event in (each for each in events if each.taxpayer_id == taxpayer):
+            seq, at = seq + 1, event.at.astimezone(UTC)
+            entry = AuditEntry(seq, at, taxpayer, event.actor, event.action, event.object, event.detail, previous, "")
+            row = {**event._asdict(), "at": at, "seq": seq, "previous": previous, "hash": entry_hash(entry)}
+            rows.append(row)
+            previous = row["hash"]
+        connection.execute(_NEW, rows)
 
 
 def entry_hash(entry: AuditEntry) -> str:

@@ -16,6 +16,7 @@ from gateway.ledger.deadlines import Deadlines
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
+from gateway.ledger.line import Lines
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
 from gateway.ledger.onboardings import Onboardings
@@ -56,6 +57,7 @@ class Ledger(
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lines = Lines()
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -3,7 +3,7 @@
 Nothing here knows tables or SQL. Moments are aware and come back in UTC; money is `Decimal` and comes back as given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -140,6 +140,14 @@ class Made:
     takes: Mapping[str, Any] = field(default_factory=dict)
     external: "ExternalOriginal | None" = None
     deductions: tuple["TakenOff", ...] = ()
+
+
+class Laid(NamedTuple):
+    """A document in its place: its hash, which the one after it needs, and how the rest of it is had once it is known
+    that it may be made. `finish` raises why it may not."""
+
+    hash: str
+    finish: Callable[[], Made]
 
 
 class ExternalOriginal(NamedTuple):

@@ -16,6 +16,7 @@ from gateway.keys import Safe, Stamper, open_keys
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
+from gateway.pipeline.judges import Judges
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
 
@@ -40,6 +41,7 @@ class Gateway:
     stamper: Stamper
     safe: Safe
     clocks: Clocks
+    judges: Judges
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
 
@@ -58,9 +60,16 @@ class Lines:
 
 @contextmanager
 def open_gateway(
-    settings: Settings, *, now: Callable[[], datetime] = _now, new_id: Callable[[], str] = _uuid
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = _now,
+    new_id: Callable[[], str] = _uuid,
+    judges: int = 0,
 ) -> Iterator[Gateway]:
-    """The gateway of these settings; Misconfigured says what keeps it from opening. Nothing is sent yet."""
+    """The gateway of these settings; Misconfigured says what keeps it from opening. Nothing is sent yet.
+
+    `judges` is how many processes of its own prove documents; without any that is done where they are made.
+    """
     if not __debug__:
         raise Misconfigured("Python was started with -O, which leaves out the last proofs before a document is kept.")
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,7 +77,8 @@ def open_gateway(
     try:
         ledger.keep_journal(settings.journal_file)
         stamper, safe = open_keys(settings, ledger)
-        yield Gateway(settings, ledger, stamper, safe, Clocks(ledger), now, new_id)
+        with Judges(judges) as at_work:
+            yield Gateway(settings, ledger, stamper, safe, Clocks(ledger), at_work, now, new_id)
     finally:
         ledger.close()
 

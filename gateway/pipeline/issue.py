@@ -13,37 +13,34 @@ No network in here. Any failure before the commit leaves counter, number and cha
 """
 
 import base64
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from gateway import rules, stamp, ubl
-from gateway.chain import Link
+from gateway import stamp, ubl
 from gateway.connection import Connection
 from gateway.csid import Certificate, read_certificate
-from gateway.errors import Conflict, NotCompliant, Unknown, UnusableOrder
-from gateway.finding import Finding
+from gateway.errors import Conflict, Unknown, UnusableOrder
 from gateway.invoice.facts import RIYADH, Heading, Invoice, Profile
 from gateway.invoice.from_order import invoice_of
-from gateway.invoice.origin import traced
 from gateway.invoice.policy import KINDS, read_policy
 from gateway.issued import Issued
-from gateway.ledger import Appended, ExternalOriginal, Made, NewSale, Slot, TakenOff
+from gateway.ledger import Appended, ExternalOriginal, Laid, Made, NewSale, Slot, TakenOff
 from gateway.order import Order, read_order
 from gateway.pipeline.earlier import external_of, priors_of, taken_off
 from gateway.pipeline.gateway import Gateway, same_world
+from gateway.pipeline.judges import Pending
+from gateway.pipeline.proof import Case, Proof
+from gateway.qr_facts import QrFacts
+from gateway.template import as_amount
 from gateway.unit import Unit
 from gateway.xml import MAX_XML_BYTES
 
 STAMP_BYTES: Final = 20_000
 """Room for signature and QR; together they have about 9 kB."""
-
-_FIELDS_SHOWN: Final = 3
-LATENESS: Final = "BR-KSA-98"
-"""The deadline clock owns it: it says nothing about the document, and so never stops one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ def append(
         make = partial(_make, gateway, unit, lambda: drawing, gateway.new_id())
     else:
         make = partial(_make, gateway, unit, draw, gateway.new_id())
-    return gateway.ledger.append(sale, make, actor=actor, now=gateway.now())
+    return gateway.ledger.append(sale, make, actor=actor, now=gateway.now(), looks_back=looks_back)
 
 
 class Drawing(NamedTuple):
@@ -164,22 +161,54 @@ def unit_for(gateway: Gateway, request: Request, connection: Connection) -> Unit
     return found[0]
 
 
-def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, slot: Slot) -> Made:
-    """Render, stamp and prove, in the place that is held for it."""
+def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, slot: Slot) -> Laid:
+    """Render and stamp in the place that is held for it, and have it proved."""
     drawing = draw()
     invoice = drawing.invoice
-    certificate = read_certificate(slot.csid.certificate.encode())
     issued_at = slot.replaced.issued_at if slot.replaced else slot.at
-    heading = Heading(slot.number, uuid, moment_of_issue(issued_at))
-    document = stamp.stamp(
-        _of_bearable_size(ubl.render(invoice, heading, slot.link)),
-        sign=partial(gateway.stamper.sign, unit.key(slot.csid.id)),
-        certificate=certificate,
-        signing_time=moment_of_issue(slot.at),
+    content = ubl.Content(invoice, Heading(slot.number, uuid, moment_of_issue(issued_at)), slot.link)
+    pem = slot.csid.certificate.encode()
+    document = stamped(content, read_certificate(pem), partial(gateway.stamper.sign, unit.key(slot.csid.id)), slot.at)
+    proof = gateway.judges.ask(Case(document.xml, content, pem, slot.at))
+    return Laid(document.hash, partial(_finished, gateway, unit.taxpayer_id, document, content, drawing, proof))
+
+
+def stamped(
+    content: ubl.Content, certificate: Certificate, sign: Callable[[bytes], bytes], at: datetime
+) -> stamp.Document:
+    """The document that says this, stamped; that it does and holds is for `prove` to say."""
+    invoice, heading = content.invoice, content.heading
+    said = QrFacts(
+        seller_name=invoice.seller.name,
+        seller_vat=invoice.seller.vat,
+        time_stamp=heading.issued_at.astimezone(RIYADH).replace(tzinfo=None).isoformat(timespec="seconds"),
+        total=as_amount(invoice.payable),
+        vat_total=as_amount(invoice.vat),
     )
-    allowed = partial(allowed_rules, gateway, unit.taxpayer_id)
-    proof = prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at, allowed=allowed)
-    made = made_of(document, invoice, heading, proof)
+    return stamp.stamp_rendered(
+        _of_bearable_size(ubl.render(*content)),
+        said,
+        uuid=heading.uuid,
+        code=invoice.transaction_code,
+        sign=sign,
+        certificate=certificate,
+        signing_time=moment_of_issue(at),
+    )
+
+
+def _finished(
+    gateway: Gateway,
+    taxpayer_id: str,
+    document: stamp.Document,
+    content: ubl.Content,
+    drawing: Drawing,
+    pending: Pending,
+) -> Made:
+    """The document once it is proved; NotCompliant names the rules that it breaks."""
+    proof = pending.result()
+    if proof.findings:  # what is allowed is asked only now: hardly any document breaks a rule
+        proof.admit(allowed_rules(gateway, taxpayer_id))
+    made = made_of(document, content.invoice, content.heading, proof)
     return replace(made, takes=drawing.takes, external=drawing.external, deductions=drawing.deductions)
 
 
@@ -198,62 +227,9 @@ def moment_of_issue(now: datetime) -> datetime:
     return now.astimezone(RIYADH).replace(microsecond=0)
 
 
-class Proof(NamedTuple):
-    """That a document may leave: the release it was judged by, and the warnings it leaves with, all of them allowed."""
-
-    rule_book: str
-    allowed: tuple[Finding, ...]
-
-
-def prove(
-    document: stamp.Document,
-    invoice: Invoice,
-    heading: Heading,
-    link: Link,
-    *,
-    certificate: Certificate,
-    now: datetime,
-    allowed: Callable[[], Set[str]],
-) -> Proof:
-    """Nothing leaves unproved: the finished bytes say what they should, verify, and break no rule but for warnings of
-    rules that are `allowed`; NotCompliant names those they break."""
-    assert ubl.read(document.xml) == (invoice, heading, link), "the document does not read back as it was meant"
-    report = rules.check(document.xml, now=now, certificate=certificate, pih=link.pih)
-    assert not report.stopped, "no document of ours ends the official rules midway"
-    findings = traced((each for each in (*report.xsd, *report.findings) if each.rule != LATENESS), invoice)
-    if findings:
-        may_stand = allowed()  # asked only now: hardly any document breaks a rule
-        refused = tuple(each for each in findings if each.is_error or each.rule not in may_stand)
-        if refused:
-            raise not_compliant(refused)
-    return Proof(report.book, findings)
-
-
-def allowed_rules(gateway: Gateway, taxpayer_id: str) -> Set[str]:
+def allowed_rules(gateway: Gateway, taxpayer_id: str) -> frozenset[str]:
     """The rules whose warnings a taxpayer lets stand, at this moment."""
-    return {each.rule for each in gateway.ledger.allowed_warnings(taxpayer_id)}
-
-
-def not_compliant(findings: tuple[Finding, ...]) -> NotCompliant:
-    """The refusal that names the rules, each with the fields of the order to look at."""
-    fields: dict[str, dict[str, None]] = {}
-    for finding in findings:
-        named = fields.setdefault(finding.rule, {})
-        if finding.order_field:
-            named[finding.order_field] = None
-    broken = [f"{rule} ({_some([*named])})" if named else rule for rule, named in fields.items()]
-    return NotCompliant(
-        f"The document would break {', '.join(broken)}.",
-        findings=findings,
-        fix="Mend what the findings name and send the order again; no counter was used.",
-        ar=f"المستند يخالف القواعد {'، '.join(broken)}."
-        " صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستهلك أي رقم فاتورة ولا أي عدّاد.",
-    )
-
-
-def _some(fields: list[str]) -> str:
-    """The first few: a rule may be broken by every line."""
-    return ", ".join(fields[:_FIELDS_SHOWN]) + (", ..." if len(fields) > _FIELDS_SHOWN else "")
+    return frozenset(each.rule for each in gateway.ledger.allowed_warnings(taxpayer_id))
 
 
 def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof: Proof) -> Made:
@@ -272,7 +248,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof:
         vat=invoice.vat,
         rounding=invoice.rounding,
         rule_book=proof.rule_book,
-        allowed=proof.allowed,
+        allowed=proof.findings,
         buyer_name=invoice.buyer.name if invoice.buyer else "",
         buyer_vat=invoice.buyer.vat if invoice.buyer else "",
         endpoint="clearance" if invoice.profile is Profile.STANDARD else "reporting",
