@@ -1,5 +1,6 @@
 """All settings, read once from the environment and handed down; no other part reads the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -70,6 +71,13 @@ class Settings(BaseSettings):
         Path | None,
         Field(description="File with the head of each chain, best on another disk; empty: heads.journal in the home."),
     ] = None
+    judges: Annotated[
+        int | None,
+        Field(ge=0, le=64, description="Processes that prove documents beside `serve`; empty: one less than cores."),
+    ] = None
+    orders_at_once: Annotated[
+        int, Field(ge=1, le=512, description="Orders that one `serve` works on at the same time; others wait.")
+    ] = 64
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -91,6 +99,11 @@ class Settings(BaseSettings):
     def journal_file(self) -> Path:
         """Where the head journal is."""
         return self.journal or self.home / "heads.journal"
+
+    @property
+    def judges_at_work(self) -> int:
+        """How many processes prove documents beside one that serves."""
+        return (os.cpu_count() or 1) - 1 if self.judges is None else self.judges
 
     @property
     def is_embedded(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -41,6 +42,7 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
                     app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
                         await app.state.work
+                app.state.desks.shutdown(wait=False)
 
     app = FastAPI(
         title="gateway",
@@ -55,6 +57,8 @@ def create_app(gateway: Gateway, *, work: bool = True) -> FastAPI:
     app.state.gateway = gateway
     app.state.turns = validate.Turns()
     app.state.metrics = metrics.Kept()
+    # Orders have threads of their own: each waits there for its turn, and must keep nobody else from theirs.
+    app.state.desks = ThreadPoolExecutor(gateway.settings.orders_at_once, "order")
     app.state.onboarding = set()  # units at this moment
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
@@ -62,7 +63,8 @@ async def post_order(
     body = await request.body()
     order = read_order(body)
     wanted = IssueRequest(who.taxpayer_id, who.actor, order, idempotency_key)
-    appended = await gateway.offload(settle, gateway, wanted)
+    desks: ThreadPoolExecutor = request.app.state.desks
+    appended = await asyncio.get_running_loop().run_in_executor(desks, settle, gateway, wanted)
     return await answered(request, who.taxpayer_id, appended, prefer)
 
 

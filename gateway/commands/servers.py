@@ -32,7 +32,7 @@ def serve_command() -> None:
     """
     from gateway.api.app import create_app
 
-    with installation() as gateway:
+    with installation(serves=True) as gateway:
         settings = gateway.settings
         _alone(settings.home)
         listener = listen(settings.host, settings.port)

@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.access import is_to_be_touched
 from gateway.ledger.audit import SYSTEM
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
@@ -114,6 +115,7 @@ __all__ = [
     "Witnessed",
     "back_up",
     "canonical_json",
+    "is_to_be_touched",
     "move",
     "put_back",
     "read_heads",

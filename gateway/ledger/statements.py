@@ -4,8 +4,11 @@ It goes past SQLAlchemy, which would take most of the time of such small stateme
 are those of the tables, so that a row is the same whichever way it is written.
 """
 
+import json
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table
@@ -37,6 +40,38 @@ class Insert:
         """The values in the order of the statement, spelled as they are stored."""
         return tuple([spell(values[name]) if spell else values[name] for name, spell in self._columns])
 
+
+_READ: Final[dict[type, Callable[[Any], Any]]] = {
+    Moment: lambda text: None if text is None else datetime.fromisoformat(text),
+    Money: lambda text: None if text is None else Decimal(text),
+    Json: lambda text: None if text is None else json.loads(text),
+}
+
+
+class Lookup:
+    """The row of a table that some columns name."""
+
+    def __init__(self, table: Table, *by: str) -> None:
+        names = [each.name for each in table.c]
+        self._row: Any = namedtuple(f"{table.name}_row", names)  # type: ignore[misc]
+        self._reads = [_READ.get(type(each.type)) for each in table.c]
+        wanted = " AND ".join(f"{name} = ?" for name in by)
+        self._sql = f"SELECT {', '.join(names)} FROM {table.name} WHERE {wanted}"  # noqa: S608
+
+    def find(self, look: Look, *key: str) -> Any:
+        """The row with its values as the tables say, None if there is none."""
+        found = look(self._sql, key)
+        if not found:
+            return None
+        return self._row._make(
+            [read(value) if read else value for read, value in zip(self._reads, found[0], strict=True)]
+        )
+
+
+UNIT: Final = Lookup(t.UNIT, "taxpayer_id", "id")
+CONNECTION: Final = Lookup(t.CONNECTION, "id")
+API_KEY: Final = Lookup(t.API_KEY, "id")
+MARK: Final = Lookup(t.MARK, "name")
 
 SNAPSHOT: Final = Insert(t.ORDER_SNAPSHOT, numbered=True)
 SALE: Final = Insert(t.SALE, numbered=True)
@@ -110,8 +145,7 @@ def head_of(row: tuple[Any, ...]) -> Head:
     return Head(record, icv, document_hash, moment, held_at is not None, prefix, next_number)
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+_moment: Final = _READ[Moment]
 
 
 def natural_key(sale: NewSale) -> tuple[str, str, str, str]:
