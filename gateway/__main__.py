@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "db": "gateway.commands.database",
     "settings": "gateway.commands.units",
     "doctor": "gateway.commands.doctor",
+    "seal": "gateway.commands.seal",
     "backup": "gateway.commands.backup",
     "restore": "gateway.commands.backup",
 }

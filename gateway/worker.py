@@ -20,6 +20,7 @@ from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
+from gateway.pipeline.seal import seal_when_due
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -37,6 +38,8 @@ DEADLINES_EVERY: Final = 60.0
 """Seconds between two looks for documents that are not reported yet."""
 CERTIFICATES_EVERY: Final = 600.0
 """Seconds between two looks at the certificates; their lists of revocation are fetched far more seldom."""
+SEALS_EVERY: Final = 2.0
+"""Seconds between two looks for entries of the audit log that wait for their seal."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
 
 
@@ -89,6 +92,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._regularly(DEADLINES_EVERY, self._watch_deadlines))
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
+            group.create_task(self._regularly(SEALS_EVERY, self._seal))
             for kind in self._kinds:
                 group.create_task(self._run(kind))
 
@@ -97,6 +101,9 @@ class Worker:
 
     async def _watch_certificates(self) -> None:
         await watch_certificates(self._gateway)
+
+    async def _seal(self) -> None:
+        await self._gateway.offload(seal_when_due, self._gateway)
 
     async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
         """What nobody asks about in time, looked at by itself."""

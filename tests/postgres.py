@@ -217,8 +217,9 @@ class Bench:
 
 
 def _lay(table: str) -> str:
+    next_one = f'(SELECT coalesce(max(id), 0) + 1 FROM kept."{table}")'  # noqa: S608
     sequence = (
-        f"PERFORM setval('public.{table}_id_seq', 1, false);"
+        f"PERFORM setval('public.{table}_id_seq', {next_one}, false);"
         if isinstance(METADATA.tables[table].c.get("id", _NO_COLUMN).type, Integer)
         else ""
     )

@@ -6,20 +6,26 @@ It knows where envelopes are kept only through a protocol, and nothing of docume
 from gateway.keys.envelopes import EnvelopeStamper, EnvelopeStore, Safe, rewrap
 from gateway.keys.master import MasterKey, master_key
 from gateway.keys.pem import key_file, signer_of_pem
+from gateway.keys.seal import CERTIFICATE, SealingKey, fingerprint, sealing_key, verifies
 from gateway.keys.stamper import Stamper
 from gateway.settings import Settings
 
 __all__ = [
+    "CERTIFICATE",
     "EnvelopeStamper",
     "EnvelopeStore",
     "MasterKey",
     "Safe",
+    "SealingKey",
     "Stamper",
+    "fingerprint",
     "key_file",
     "master_key",
     "open_keys",
     "rewrap",
+    "sealing_key",
     "signer_of_pem",
+    "verifies",
 ]
 
 

@@ -20,7 +20,8 @@ class EnvelopeStore(Protocol):
     """Where envelopes and the installation's marks are kept; the ledger is one."""
 
     def save_envelope(self, *, kind: str, ref: str, blob: bytes, replace: bool) -> None:
-        """Keep an envelope; Conflict if one stands there and is not to be replaced."""
+        """Keep an envelope; Conflict if one stands there and is not to be replaced. `ref` begins with a taxpayer's id
+        and a slash, or has none: then it is the installation's own."""
 
     def load_envelope(self, *, kind: str, ref: str) -> bytes | None:
         """The envelope, None if there is none."""
@@ -83,7 +84,7 @@ class EnvelopeStamper:
                 raise Unknown(f"There is no stamping key for {ref}.", fix="Onboard the unit: `gateway onboard`.")
             key = _opened_key(self._master, ref, sealed)
             if key is None:
-                raise _does_not_open(STAMPING_KEY, ref)
+                raise does_not_open(STAMPING_KEY, ref)
             self._opened[ref] = key
         return self._opened[ref]
 
@@ -108,7 +109,7 @@ class Safe:
             raise Unknown(f"There is no secret for {ref}.", fix="Enter it again.")
         secret = self._master.open(SECRET, ref, sealed)
         if secret is None:
-            raise _does_not_open(SECRET, ref)
+            raise does_not_open(SECRET, ref)
         return secret.decode()
 
     def forget(self, ref: str) -> None:
@@ -136,7 +137,7 @@ def rewrap(old: MasterKey, new: MasterKey, store: EnvelopeStore) -> int:
     for kind, ref, sealed in store.envelopes():
         wrapped = _rewrapped(old, new, kind, ref, sealed)
         if wrapped is None:
-            raise _does_not_open(kind, ref)
+            raise does_not_open(kind, ref)
         blobs[kind, ref] = wrapped
     store.swap_envelopes(blobs, marks={_CHECK: new.check})
     return len(blobs)
@@ -152,7 +153,8 @@ def _opened_key(master: MasterKey, ref: str, sealed: bytes) -> PrivateKey | None
     return None if value is None else PrivateKey(of_scalar(value))
 
 
-def _does_not_open(kind: str, ref: str) -> Misconfigured:
+def does_not_open(kind: str, ref: str) -> Misconfigured:
+    """What to say of an envelope that is there and is no use."""
     return Misconfigured(
         f"The envelope of the {kind} for {ref} does not open: it was changed or moved.",
         fix="Restore the ledger from a backup.",

@@ -5,10 +5,10 @@ in the migrations. The ledger knows neither XML, keys, the network nor the clock
 """
 
 from gateway.ledger.access import is_to_be_touched
-from gateway.ledger.audit import SYSTEM
+from gateway.ledger.audit import SYSTEM, chained
 from gateway.ledger.backup import Copied, back_up, put_back
 from gateway.ledger.breakers import BrokenLine, News
-from gateway.ledger.columns import canonical_json
+from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
@@ -52,15 +52,19 @@ from gateway.ledger.rows import (
     Taxpayer,
     Turn,
 )
+from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_hash
 from gateway.ledger.trends import WarningTrend
 
 __all__ = [
     "ISSUED",
+    "LONG_UNSEALED",
+    "MOST",
     "SYSTEM",
     "AllowedWarning",
     "ApiKey",
     "Appended",
     "Attempt",
+    "AuditBatch",
     "AuditBreak",
     "AuditEntry",
     "Backlog",
@@ -111,11 +115,15 @@ __all__ = [
     "TakenOff",
     "Taxpayer",
     "Turn",
+    "Waiting",
     "WarningTrend",
     "Witnessed",
     "back_up",
+    "batch_hash",
     "canonical_json",
+    "chained",
     "is_to_be_touched",
+    "iso",
     "move",
     "put_back",
     "read_heads",

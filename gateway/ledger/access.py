@@ -106,8 +106,8 @@ class Access:
         )
 
     def save_envelope(self, *, kind: str, ref: str, blob: bytes, replace: bool) -> None:
-        """Keep a sealed envelope; `ref` begins with the taxpayer's id and a slash. Conflict if one stands there and
-        is not to be replaced."""
+        """Keep a sealed envelope; `ref` begins with the taxpayer's id and a slash, unless it is the installation's own.
+        Conflict if one stands there and is not to be replaced."""
         here = _at(kind, ref)
         with self._database.writing() as connection:
             stands = connection.execute(select(1).where(*here)).first() is not None
@@ -116,7 +116,7 @@ class Access:
             if stands:
                 connection.execute(update(ENVELOPE).where(*here).values(blob=blob))
                 return
-            owner = ref.partition("/")[0]
+            owner = ref.partition("/")[0] if "/" in ref else None
             connection.execute(insert(ENVELOPE), {"kind": kind, "ref": ref, "taxpayer_id": owner, "blob": blob})
 
     def load_envelope(self, *, kind: str, ref: str) -> bytes | None:

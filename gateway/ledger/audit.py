@@ -1,14 +1,15 @@
-"""The audit log: who did what, one unbroken sequence a taxpayer, each entry carrying the hash of the one before.
+"""The audit log: who did what, plain rows that come with what they are about, in the same transaction.
 
-Cutting off its end leaves no trace in the log itself: a copy of the last hash kept elsewhere shows it.
+A row gets its place in its taxpayer's log, and a hash that covers all before it, a moment later, when it is sealed: see
+sealing.py. Until then it is `waiting`.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.database import Database
@@ -18,14 +19,8 @@ from gateway.ledger.tables import AUDIT
 SYSTEM: Final = "gateway"
 """The actor of what nobody in particular did."""
 
-_BATCH: Final = 1000
-_LAST: Final = (
-    select(AUDIT.c.seq, AUDIT.c.hash)
-    .where(AUDIT.c.taxpayer_id == bindparam("taxpayer"))
-    .order_by(AUDIT.c.seq.desc())
-    .limit(1)
-)
-_NEW: Final = insert(AUDIT)
+_PAGE: Final = 1000
+_NEW: Final = insert(AUDIT).inline()
 
 
 class Auditing:
@@ -57,32 +52,38 @@ class Auditing:
             )
 
     def audit_log(self, taxpayer_id: str, *, after: int = 0) -> Iterator[AuditEntry]:
-        """The entries in order, those after number `after`."""
+        """The sealed entries in order, those after number `after`; then those that wait, as they came."""
+        mine = select(AUDIT).where(AUDIT.c.taxpayer_id == taxpayer_id)
         while True:
             with self._database.reading() as connection:
-                rows = connection.execute(
-                    select(AUDIT)
-                    .where(AUDIT.c.taxpayer_id == taxpayer_id, AUDIT.c.seq > after)
-                    .order_by(AUDIT.c.seq)
-                    .limit(_BATCH)
-                ).all()
-            for row in rows:
+                rows = connection.execute(_sealed(mine, after)).all()
+                is_last = len(rows) < _PAGE
+                waiting = connection.execute(_waiting(mine)).all() if is_last else ()
+            for row in (*rows, *waiting):
                 yield _entry(row)
-            if len(rows) < _BATCH:
+            if is_last:
                 return
             after = rows[-1].seq
 
     def audit_breaks(self, taxpayer_id: str) -> Iterator[AuditBreak]:
-        """Every place where the log does not hold; nothing if it does."""
+        """Every place where the sealed entries do not hold; nothing if they do."""
         due, previous = 1, ""
         for entry in self.audit_log(taxpayer_id):
+            if entry.seq is None or entry.hash is None:
+                return
             if entry.seq != due:
                 yield AuditBreak(due, f"entry {due} was due, {entry.seq} stands there")
-            elif entry.previous != previous:
-                yield AuditBreak(entry.seq, f"entry {entry.seq} does not carry the hash of the one before")
-            if entry.hash != entry_hash(entry):
-                yield AuditBreak(entry.seq, f"entry {entry.seq} was changed: its hash does not fit")
+            if entry.hash != entry_hash(entry, seq=entry.seq, previous=previous):
+                yield AuditBreak(entry.seq, f"entry {entry.seq} or one before it was changed: its hash does not fit")
             due, previous = entry.seq + 1, entry.hash
+
+
+def _sealed(mine: Select[Any], after: int) -> Select[Any]:
+    return mine.where(AUDIT.c.seq > after).order_by(AUDIT.c.seq).limit(_PAGE)
+
+
+def _waiting(mine: Select[Any]) -> Select[Any]:
+    return mine.where(AUDIT.c.seq.is_(None)).order_by(AUDIT.c.id)
 
 
 def note(
@@ -96,50 +97,58 @@ def note(
     now: datetime,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an entry within the transaction of what it is about."""
-    note_all(database, connection, [Event(taxpayer_id, actor, action, target, now, detail or {})])
+    """Add an entry within the transaction of what it is about. It reads nothing and waits for nobody."""
+    values = note_values(
+        taxpayer_id=taxpayer_id, actor=actor, action=action, target=target, now=now, detail=detail or {}
+    )
+    connection.execute(_NEW, values)
 
 
-class Event(NamedTuple):
-    """What an entry says, but for its place in the log."""
-
-    taxpayer_id: str
-    actor: str
-    action: str
-    object: str
-    at: datetime
-    detail: Mapping[str, Any]
-
-
-def note_all(database: Database, connection: Connection, events: Sequence[Event]) -> None:
-    """Add entries in this order, of one transaction; those of several taxpayers are locked in one order by all."""
-    for taxpayer in sorted({each.taxpayer_id for each in events}):
-        database.lock_taxpayer(connection, taxpayer)
-        last = connection.execute(_LAST, {"taxpayer": taxpayer}).first()
-        seq, previous = (last.seq, last.hash) if last else (0, "")
-        rows = []
-        for event in (each for each in events if each.taxpayer_id == taxpayer):
-            seq, at = seq + 1, event.at.astimezone(UTC)
-            entry = AuditEntry(seq, at, taxpayer, event.actor, event.action, event.object, event.detail, previous, "")
-            row = {**event._asdict(), "at": at, "seq": seq, "previous": previous, "hash": entry_hash(entry)}
-            rows.append(row)
-            previous = row["hash"]
-        connection.execute(_NEW, rows)
-
-
-def entry_hash(entry: AuditEntry) -> str:
-    """SHA-256 (hex) over the entry's canonical JSON, all but the hash itself."""
-    content = {
-        "seq": entry.seq,
-        "at": iso(entry.at),
-        "taxpayer": entry.taxpayer_id,
-        "actor": entry.actor,
-        "action": entry.action,
-        "object": entry.object,
-        "detail": dict(entry.detail),
-        "previous": entry.previous,
+def note_values(
+    *, taxpayer_id: str, actor: str, action: str, target: str, now: datetime, detail: Mapping[str, Any]
+) -> dict[str, Any]:
+    """A new entry as a row of the table `audit`, for whoever adds many at once."""
+    return {
+        "taxpayer_id": taxpayer_id,
+        "at": now.astimezone(UTC),
+        "actor": actor,
+        "action": action,
+        "object": target,
+        "detail": detail,
+        "seq": None,
+        "hash": None,
     }
-    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def entry_hash(entry: AuditEntry, *, seq: int, previous: str) -> str:
+    """The hash (SHA-256, hex) of the log up to this entry as its number `seq`; `previous` is that of the one before."""
+    return chained(
+        seq=seq,
+        at=iso(entry.at),
+        taxpayer=entry.taxpayer_id,
+        actor=entry.actor,
+        action=entry.action,
+        target=entry.object,
+        detail=dict(entry.detail),
+        previous=previous,
+    )
+
+
+def chained(
+    *, seq: int, at: str, taxpayer: str, actor: str, action: str, target: str, detail: Any, previous: str
+) -> str:
+    """The same of an entry's stored texts: SHA-256 over canonical JSON. Published in docs/reference/audit-log.md."""
+    content = {
+        "seq": seq,
+        "at": at,
+        "taxpayer": taxpayer,
+        "actor": actor,
+        "action": action,
+        "object": target,
+        "detail": detail,
+        "previous": previous,
+    }
+    return hashlib.sha256(canonical_json(content).encode(errors="replace")).hexdigest()
 
 
 def _entry(row: Row[Any]) -> AuditEntry:
@@ -151,6 +160,5 @@ def _entry(row: Row[Any]) -> AuditEntry:
         action=row.action,
         object=row.object,
         detail=row.detail,
-        previous=row.previous,
         hash=row.hash,
     )

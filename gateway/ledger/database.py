@@ -22,7 +22,7 @@ from gateway.errors import Misconfigured
 from gateway.ledger import postgresql
 from gateway.ledger.faults import busy, explanation
 
-HEAD: Final = "r0005"
+HEAD: Final = "r0006"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0
@@ -166,10 +166,14 @@ class Database:
             self._lookers.pop().close()
 
     def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
-        """Keep others from adding to this taxpayer's audit log; in SQLite the one writer is alone already."""
+        """Let others wait who lock this taxpayer too; in SQLite the one writer is alone already."""
         if not self.is_sqlite:
             # Not FOR UPDATE: rows that refer to the taxpayer, inserted meanwhile by others, must not wait for this.
             connection.execute(text("SELECT 1 FROM taxpayer WHERE id = :id FOR NO KEY UPDATE"), {"id": taxpayer})
+
+    def has_turn(self, connection: Connection, what: str) -> bool:
+        """Whether nobody else does `what` until this transaction ends; in SQLite the one writer is alone already."""
+        return self.is_sqlite or postgresql.has_turn(connection, what)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.invoice.facts import Profile
 from gateway.issued import REPORTING_WINDOW, Issued, Status
-from gateway.ledger.audit import Event
+from gateway.ledger.audit import note_values
 from gateway.ledger.documents import findings_json
 from gateway.ledger.rows import LinkBackState, Made, NewSale, Slot, TakenOff
 
@@ -130,7 +130,7 @@ def link_back_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
     }
 
 
-def event_of(sale: NewSale, slot: Slot, made: Made, *, actor: str) -> Event:
+def audit_values(sale: NewSale, slot: Slot, made: Made, *, actor: str) -> dict[str, Any]:
     """What the audit log says of it."""
     detail: dict[str, Any] = {
         "number": slot.number,
@@ -144,7 +144,14 @@ def event_of(sale: NewSale, slot: Slot, made: Made, *, actor: str) -> Event:
     }
     if made.allowed:
         detail["allowed"] = sorted({finding.rule for finding in made.allowed})
-    return Event(sale.taxpayer_id, actor, "document.issued", made.uuid, slot.at, detail)
+    return note_values(
+        taxpayer_id=sale.taxpayer_id,
+        actor=actor,
+        action="document.issued",
+        target=made.uuid,
+        now=slot.at,
+        detail=detail,
+    )
 
 
 def issued_of(sale: NewSale, slot: Slot, made: Made, *, status: Status) -> Issued:

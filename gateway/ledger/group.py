@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 from gateway.issued import Status
 from gateway.ledger import entries, statements
 from gateway.ledger import tables as t
-from gateway.ledger.audit import note_all
 from gateway.ledger.columns import iso
 from gateway.ledger.database import Database
 from gateway.ledger.line import Waiting
@@ -157,9 +156,6 @@ class Group:
             for statement, rows in _other_rows(places):
                 if rows:
                     send(statement, rows)
-        note_all(
-            self._database, connection, [entries.event_of(*_facts(each), actor=each.waiting.actor) for each in places]
-        )
 
 
 def _facts(place: Place) -> tuple[NewSale, Slot, Made]:
@@ -170,6 +166,8 @@ def _other_rows(places: Sequence[Place]) -> Iterable[tuple[str, list[tuple[Any, 
     """What else a document consists of, statement by statement."""
     yield statements.STAMP.sql, [statements.STAMP.row(entries.stamp_values(*_facts(each))) for each in places]
     yield statements.SUBMISSION.sql, [statements.SUBMISSION.row(_submission(each)) for each in places]
+    said = [entries.audit_values(*_facts(each), actor=each.waiting.actor) for each in places]
+    yield statements.AUDIT.sql, [statements.AUDIT.row(values) for values in said]
     keyed = [each for each in places if each.waiting.sale.idempotency_key]
     yield (
         statements.IDEMPOTENCY_KEY.sql,

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from gateway.issued import Issued, Status
 from gateway.ledger import entries
 from gateway.ledger import tables as t
-from gateway.ledger.audit import note_all
 from gateway.ledger.documents import issued, issued_rows
 from gateway.ledger.fencing import Fencing
 from gateway.ledger.group import Group, Place, appended
@@ -46,7 +45,7 @@ _TAKEN: Final = (
 )
 _NEW_SNAPSHOT, _NEW_SALE, _NEW_DOCUMENT = insert(t.ORDER_SNAPSHOT), insert(t.SALE), insert(t.DOCUMENT)
 _NEW_STAMP, _NEW_SUBMISSION, _NEW_LINK_BACK = insert(t.STAMP), insert(t.SUBMISSION), insert(t.LINK_BACK)
-_NEW_DEDUCTION = insert(t.DEDUCTION)
+_NEW_DEDUCTION, _NEW_AUDIT = insert(t.DEDUCTION), insert(t.AUDIT).inline()
 
 
 class Issuing(Fencing):
@@ -146,7 +145,7 @@ class Issuing(Fencing):
             assert made.issued_at <= slot.at, "a document is not issued after it was made"
             status = _insert(connection, sale, slot, made, held=head.is_held)
             _move_head(connection, slot, made)
-            note_all(self._database, connection, [entries.event_of(sale, slot, made, actor=actor)])
+            connection.execute(_NEW_AUDIT, entries.audit_values(sale, slot, made, actor=actor))
         self._journalled([(slot.csid.chain_id or "", slot.link.icv, made.hash, slot.at)])
         return Appended(entries.issued_of(sale, slot, made, status=status), created=True)
 

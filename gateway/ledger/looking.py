@@ -5,6 +5,7 @@ none any more, and has to be seen as it is. Nothing here judges.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, CompoundSelect, Connection, Select, String, and_, except_, func, select, type_coerce
@@ -12,7 +13,7 @@ from sqlalchemy import Column, CompoundSelect, Connection, Select, String, and_,
 from gateway.issued import Status
 from gateway.ledger import tables as t
 from gateway.ledger.columns import iso
-from gateway.ledger.database import Database
+from gateway.ledger.sealing import AuditBatch, Sealing
 
 BATCH: Final = 200
 """Documents read at once: with the cleared ones some 5 MB."""
@@ -86,17 +87,17 @@ class Kept(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An entry of the audit log, as its texts stand."""
+    """An entry of the audit log, as its texts stand; `seq` and `hash` are None until it is sealed."""
 
-    seq: int
+    id: int
+    seq: int | None
     at: str
     taxpayer_id: str
     actor: str
     action: str
     object: str
     detail: str
-    previous: str
-    hash: str
+    hash: str | None
 
 
 class Witnessed(NamedTuple):
@@ -156,13 +157,12 @@ _KEPT: Final = (
     .outerjoin(_CORRECTED, and_(_CORRECTED.c.uuid == _D.corrects, _CORRECTED.c.taxpayer_id == _D.taxpayer_id))
     .outerjoin(_REPLACED, _REPLACED.c.uuid == _D.replaces)
 )
-_ENTRY: Final = select(*(_raw(t.AUDIT.c[name]) if name != "seq" else t.AUDIT.c.seq for name in Entry._fields))
+_A: Final = t.AUDIT.c
+_ENTRY: Final = select(_A.id, _A.seq, *(_raw(_A[name]) for name in Entry._fields[2:]))
 
 
-class Looking:
+class Looking(Sealing):
     """Reading everything, to examine it."""
-
-    _database: Database
 
     @property
     def place(self) -> str:
@@ -211,31 +211,42 @@ class Looking:
             after = documents[-1].icv
 
     def entries(self, taxpayer_id: str, after: int) -> Iterator[tuple[list[Entry], dict[str, Witnessed]]]:
-        """The audit log beyond entry `after`, some at a time, with the documents that it says were issued."""
-        seq = t.AUDIT.c.seq
+        """What is sealed of the audit log beyond entry `after`, some at a time, then what waits; with the documents
+        that it says were issued."""
+        mine = _ENTRY.where(_A.taxpayer_id == taxpayer_id)
         while True:
-            page = _ENTRY.where(t.AUDIT.c.taxpayer_id == taxpayer_id, seq > after).order_by(seq).limit(BATCH)
             with self._database.reading() as connection:
-                entries = [Entry(*row) for row in connection.execute(page)]
+                rows = connection.execute(mine.where(_A.seq > after).order_by(_A.seq).limit(BATCH)).all()
+                is_last = len(rows) < BATCH
+                waiting = connection.execute(mine.where(_A.seq.is_(None)).order_by(_A.id)).all() if is_last else ()
+                entries = [Entry(*row) for row in (*rows, *waiting)]
                 witnessed = _witnessed(connection, [each.object for each in entries if each.action == ISSUED])
             if entries:
                 yield entries, witnessed
-            if len(entries) < BATCH:
+            if is_last:
                 return
-            after = entries[-1].seq
+            after = rows[-1].seq
 
     def entry_hash_at(self, taxpayer_id: str, seq: int) -> str | None:
         """The hash of an entry of the audit log; None if there is none."""
-        audit = t.AUDIT.c
         with self._database.reading() as connection:
-            found = select(audit.hash).where(audit.taxpayer_id == taxpayer_id, audit.seq == seq)
-            return connection.execute(found).scalar()
+            return connection.execute(select(_A.hash).where(_A.taxpayer_id == taxpayer_id, _A.seq == seq)).scalar()
+
+    def batches(self, taxpayer_id: str, after: int) -> Iterator[tuple[AuditBatch, str | None]]:
+        """What was sealed after batch `after`, and the hash of the entry each batch ends at; None: there is none."""
+        batches = self.audit_batches(taxpayer_id, after=after)
+        while some := list(islice(batches, BATCH)):
+            places = [each.last_seq for each in some]
+            wanted = select(_A.seq, _A.hash).where(_A.taxpayer_id == taxpayer_id, _A.seq.in_(places))
+            with self._database.reading() as connection:
+                there = {row.seq: row.hash for row in connection.execute(wanted)}
+            yield from ((each, there.get(each.last_seq)) for each in some)
 
     def owners(self) -> tuple[str, ...]:
         """Every taxpayer that has an audit log or is on record."""
         with self._database.reading() as connection:
             known = set(connection.execute(select(t.TAXPAYER.c.id)).scalars())
-            return tuple(sorted(known | set(connection.execute(select(t.AUDIT.c.taxpayer_id).distinct()).scalars())))
+            return tuple(sorted(known | set(connection.execute(select(_A.taxpayer_id).distinct()).scalars())))
 
     def loose_ends(self, now: datetime) -> Iterator[Loose]:
         """Rows that belong to nothing, sales with no document or two, leases that are long over."""
@@ -350,7 +361,7 @@ def _loose(now: datetime) -> Iterator[tuple[str, Select[Any] | CompoundSelect[An
     homeless = select(_D.taxpayer_id, _D.uuid).outerjoin(t.CHAIN, t.CHAIN.c.id == _D.chain_id)
     yield "chain.missing", homeless.where(t.CHAIN.c.id.is_(None))
     # As a difference of sets: joined, SQLite would compare every document with every entry.
-    said = select(t.AUDIT.c.taxpayer_id, t.AUDIT.c.object).where(t.AUDIT.c.action == ISSUED)
+    said = select(_A.taxpayer_id, _A.object).where(_A.action == ISSUED)
     yield "document.unaudited", except_(select(_D.taxpayer_id, _D.uuid), said)
     late = type_coerce(_U.lease_until, String) < iso(now - LONG)
     yield "lease.overdue", select(_U.taxpayer_id, _U.document_uuid).where(late, _U.next_at.is_not(None))

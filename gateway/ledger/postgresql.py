@@ -16,6 +16,7 @@ APPLICATION: Final = "gateway"
 
 _DRIVER: Final = "postgresql+psycopg"
 _SCHEMA_LOCK: Final = 7466001
+_TURN_LOCK: Final = 7466002
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
@@ -72,3 +73,9 @@ def check(connection: Connection, name: str) -> None:
 def lock_schema(connection: Connection) -> None:
     """Of several processes that bring one ledger up to date at once, let one do it."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+
+
+def has_turn(connection: Connection, what: str) -> bool:
+    """Whether this transaction is the only one that does `what`; the server knows when it ends, however it does."""
+    of_this = text("SELECT pg_try_advisory_xact_lock(:key, hashtext(:what))")
+    return bool(connection.execute(of_this, {"key": _TURN_LOCK, "what": what}).scalar())

@@ -7,7 +7,7 @@ from gateway.errors import BadInput
 from gateway.ledger.tables import METADATA
 
 APPEND_ONLY: Final = frozenset(
-    "document stamp attempt clearance audit order_snapshot idempotency_key deduction warning".split()
+    "document stamp attempt clearance audit audit_batch order_snapshot idempotency_key deduction warning".split()
 )
 """Rows that are never changed nor deleted once they stand; guards in the database hold it, and the role's rights."""
 
@@ -15,7 +15,8 @@ _IN_PART: Final = {
     "csid": ("retired_at", "revoked_at"),
     "chain": ("head_icv", "head_hash", "head_at", "sealed_at"),
     "sale": ("document_uuid",),
-    "taxpayer": ("name",),  # whoever adds to a taxpayer's audit log locks its row, which needs this right
+    "taxpayer": ("name",),  # whoever begins an onboarding locks its row, which needs this right
+    "audit": ("seq", "hash"),  # an entry gets its place when it is sealed, once: a guard holds that
 }
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _DELETED: Final = ("allowed_warning", "envelope")
@@ -49,8 +50,8 @@ def role_sql(name: str, database: str) -> str:
 
 
 def _rights(table: str) -> str:
-    if table in APPEND_ONLY:
-        return "SELECT, INSERT"
     if table in _IN_PART:
         return f"SELECT, INSERT, UPDATE ({', '.join(_IN_PART[table])})"
+    if table in APPEND_ONLY:
+        return "SELECT, INSERT"
     return "SELECT, INSERT, UPDATE" + (", DELETE" if table in _DELETED else "")

@@ -338,17 +338,16 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of a taxpayer's audit log; `hash` covers all the rest, `previous` included."""
+    """One line of a taxpayer's audit log; `hash` covers it and all before; both `seq` and `hash` come with its seal."""
 
-    seq: int
+    seq: int | None
     at: datetime
     taxpayer_id: str
     actor: str
     action: str
     object: str
     detail: Mapping[str, Any]
-    previous: str
-    hash: str
+    hash: str | None
 
 
 class AuditBreak(NamedTuple):

@@ -79,6 +79,7 @@ DOCUMENT: Final = Insert(t.DOCUMENT)
 STAMP: Final = Insert(t.STAMP)
 SUBMISSION: Final = Insert(t.SUBMISSION)
 LINK_BACK: Final = Insert(t.LINK_BACK)
+AUDIT: Final = Insert(t.AUDIT)
 IDEMPOTENCY_KEY: Final = Insert(t.IDEMPOTENCY_KEY)
 MOVE_HEAD: Final = "UPDATE chain SET head_icv = ?, head_hash = ?, head_at = ? WHERE id = ?"
 DRAW: Final = "UPDATE unit SET next_number = ? WHERE taxpayer_id = ? AND id = ?"

@@ -1,7 +1,7 @@
 """The tables, as SQLModel classes; the statements in the other modules use them through SQLAlchemy Core.
 
-Every row belongs to a taxpayer, but for `mark`, which belongs to the installation. Which rows never change is decided
-by triggers in the migrations, not here.
+Every row belongs to a taxpayer, but for `mark` and the sealing key, which belong to the installation. Which rows never
+change is decided by triggers in the migrations, not here.
 """
 
 from datetime import datetime
@@ -26,6 +26,7 @@ METADATA: Final = MetaData(
 OPEN: Final = text("next_at IS NOT NULL")
 """Rows somebody still has to work on; an index over these alone stays small however long the ledger grows."""
 LEASED: Final = text("lease_until IS NOT NULL")
+WAITING: Final = text("seq IS NULL")
 
 
 class Row(SQLModel, registry=registry(metadata=METADATA)):
@@ -155,9 +156,11 @@ class ApiKey(Row, table=True):
 
 
 class Envelope(Row, table=True):
+    """What belongs to the installation has no taxpayer."""
+
     kind: str = Field(primary_key=True)
     ref: str = Field(primary_key=True)
-    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    taxpayer_id: str | None = Field(foreign_key="taxpayer.id")
     blob: bytes
 
 
@@ -406,13 +409,34 @@ class AllowedWarning(Row, table=True):
 
 
 class Audit(Row, table=True):
-    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
-    seq: int = Field(primary_key=True)
+    """`seq` is the place in the taxpayer's log and `hash` covers all up to there: given once, when it is sealed."""
+
+    __table_args__ = (
+        UniqueConstraint("taxpayer_id", "seq"),
+        Index("ix_audit_waiting", "taxpayer_id", "id", sqlite_where=WAITING, postgresql_where=WAITING),
+    )
+
+    id: int | None = Field(primary_key=True)
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
     at: datetime = Field(sa_type=Moment)
     actor: str
     action: str
     object: str
     detail: Any = Field(sa_type=Json)
+    seq: int | None
+    hash: str | None
+
+
+class AuditBatch(Row, table=True):
+    """Entries of a taxpayer's audit log that were sealed together: those up to `last_seq`, whose hash is `digest`."""
+
+    __tablename__ = "audit_batch"
+
+    taxpayer_id: str = Field(primary_key=True, foreign_key="taxpayer.id")
+    number: int = Field(primary_key=True)
+    last_seq: int
+    digest: str
+    sealed_at: datetime = Field(sa_type=Moment)
     previous: str
     hash: str
 
@@ -452,4 +476,5 @@ LINK_BACK: Final = _core(LinkBack)
 NOTICE: Final = _core(Notice)
 ALLOWED_WARNING: Final = _core(AllowedWarning)
 AUDIT: Final = _core(Audit)
+AUDIT_BATCH: Final = _core(AuditBatch)
 MARK: Final = _core(Mark)

@@ -6,17 +6,19 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import ParamSpec, TypeVar
 
 import httpx2
 
 from gateway.authority import BASE_URLS, Authority
 from gateway.errors import Misconfigured
-from gateway.keys import Safe, Stamper, open_keys
+from gateway.keys import Safe, SealingKey, Stamper, master_key, open_keys, sealing_key
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
 from gateway.pipeline.judges import Judges
+from gateway.pipeline.seal import seal_at_the_end
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
 
@@ -42,6 +44,7 @@ class Gateway:
     safe: Safe
     clocks: Clocks
     judges: Judges
+    sealing_key: Callable[[], SealingKey]
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
 
@@ -77,10 +80,25 @@ def open_gateway(
     try:
         ledger.keep_journal(settings.journal_file)
         stamper, safe = open_keys(settings, ledger)
+        seal_with = _sealing_key(settings, ledger, now)
         with Judges(judges) as at_work:
-            yield Gateway(settings, ledger, stamper, safe, Clocks(ledger), at_work, now, new_id)
+            gateway = Gateway(settings, ledger, stamper, safe, Clocks(ledger), at_work, seal_with, now, new_id)
+            try:
+                yield gateway
+            finally:
+                seal_at_the_end(gateway)
     finally:
         ledger.close()
+
+
+def _sealing_key(settings: Settings, ledger: Ledger, now: Callable[[], datetime]) -> Callable[[], SealingKey]:
+    """The sealing key, opened when it is asked for first, and made then if there is none."""
+
+    @cache
+    def opened() -> SealingKey:
+        return sealing_key(master_key(settings), ledger, now=now)
+
+    return opened
 
 
 def same_world(unit: Unit, environment: Environment) -> None:

@@ -38,12 +38,12 @@ def _copy(ledger: sqlite3.Connection, count: int) -> None:
     sale = ledger.execute("SELECT MAX(id) FROM sale").fetchone()[0]
     like = ledger.execute("SELECT uuid, snapshot_id, sale_id FROM document ORDER BY icv DESC LIMIT 1").fetchone()
     uuid, hashed = "'copy-' || n", "printf('copy%040d', n)"
-    many = f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"
+    many = f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"  # noqa: S608
 
     def copy(table: str, where: str, **changes: str) -> None:
         columns = [row[1] for row in ledger.execute(f"PRAGMA table_info({table})")]
         values = ", ".join(changes.get(name, f"{table}.{name}") for name in columns)
-        ledger.execute(f"{many} INSERT INTO {table} SELECT {values} FROM numbers, {table} WHERE {where}")
+        ledger.execute(f"{many} INSERT INTO {table} SELECT {values} FROM numbers, {table} WHERE {where}")  # noqa: S608
 
     copy("order_snapshot", f"id = {like[1]}", id=f"{snapshot} + n", order_id="'copy-' || n")
     copy(

@@ -79,7 +79,7 @@ def document(order: Order, icv: int, previous: str, number: str) -> tuple[bytes,
             A.InvoiceLine(
                 C.ID(line.id), C.InvoicedQuantity(str(line.quantity), unitCode="PCE"),
                 C.LineExtensionAmount(str(net), currencyID="SAR"),
-                A.TaxTotal(C.TaxAmount(str(gross - net), currencyID="SAR"), C.RoundingAmount(str(gross), currencyID="SAR")),
+                A.TaxTotal(C.TaxAmount(str(gross - net), currencyID="SAR")),
                 A.Item(C.Name(line.name), A.ClassifiedTaxCategory(C.ID("S"), C.Percent("15.00"), A.TaxScheme(C.ID("VAT")))),
                 A.Price(C.PriceAmount(str(line.unit_price), currencyID="SAR")),
             )

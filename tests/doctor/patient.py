@@ -89,13 +89,14 @@ FLIPPED = {
     " vat rounding buyer_name buyer_vat sale_id rule_book".split(),
     "stamp": "document_uuid taxpayer_id csid_id signature xml qr signed_at".split(),
     "clearance": "document_uuid taxpayer_id xml qr".split(),
-    "audit": "taxpayer_id seq at actor action object detail previous hash".split(),
+    "audit": "taxpayer_id seq at actor action object detail hash".split(),
+    "audit_batch": "taxpayer_id number last_seq digest sealed_at previous hash".split(),
 }
 
 
 def tamper(hand: Superuser, chance: random.Random) -> Tampering:
     """Do one thing to one row, or to two."""
-    table = chance.choice([*FLIPPED, "stamp", "document"])
+    table = chance.choice([*FLIPPED, "stamp", "document", "audit"])
     deed = chance.choice([_flip, _flip, _delete, _insert, _swap, _truncate])
     return deed(hand, chance, table)
 
@@ -106,6 +107,9 @@ def _place_of(hand: Superuser, table: str, row: int) -> Callable[[dict], bool]:
     if table == "audit":
         seq, about = (hand.value("audit", row, name) for name in ("seq", "object"))
         return lambda where: where.get("entry") in (seq, seq + 1) or about in where.values()
+    if table == "audit_batch":
+        number = hand.value(table, row, "number")
+        return lambda where: where.get("batch") in (number, number + 1)
     key = "uuid" if table == "document" else "document_uuid"
     uuid = hand.value(table, row, key)
     icv = hand.db.execute("SELECT icv FROM document WHERE uuid = ?", (uuid,)).fetchone()[0]
@@ -148,14 +152,16 @@ def _insert(hand: Superuser, chance: random.Random, table: str) -> Tampering:
         zip(columns, hand.db.execute(f"SELECT * FROM {table} WHERE rowid = ?", (row,)).fetchone(), strict=True)
     )
     if table == "audit":
-        values["seq"] = len(hand.rows("audit")) + chance.randint(1, 3)
+        values |= {"id": None, "seq": len(hand.rows("audit")) + chance.randint(1, 3)}
+    elif table == "audit_batch":
+        values["number"] = len(hand.rows("audit_batch")) + chance.randint(1, 3)
     elif table == "document":
         values |= {"uuid": "forged", "number": "FORGED", "icv": len(hand.rows("document")) + chance.randint(1, 3)}
     else:
         values["document_uuid"] = "forged"
     hand.db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(columns))})", list(values.values()))
-    forged = {"forged", values.get("seq"), values.get("icv")} - {None}
-    due = {len(hand.rows("audit")) if table == "audit" else len(hand.rows("document"))}
+    forged = {"forged", values.get("seq"), values.get("icv"), values.get("last_seq")} - {None}
+    due = {len(hand.rows(table if table.startswith("audit") else "document"))}
     return Tampering(f"row {row} of {table} copied in", lambda where: bool((forged | due) & set(where.values())))
 
 
@@ -163,7 +169,11 @@ def _swap(hand: Superuser, chance: random.Random, table: str) -> Tampering:
     """Two rows exchange all that is not their key."""
     rows = hand.rows(table)
     first, second = chance.sample(rows, 2)
-    keys = {"document": {"uuid", "number"}, "audit": {"taxpayer_id", "seq"}}.get(table, {"document_uuid"})
+    keys = {
+        "document": {"uuid", "number"},
+        "audit": {"id", "taxpayer_id", "seq"},
+        "audit_batch": {"taxpayer_id", "number"},
+    }.get(table, {"document_uuid"})
     place = _place_of(hand, table, first)
     moved = [name for name in hand.columns(table) if name not in keys]
     if table == "document":

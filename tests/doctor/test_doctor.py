@@ -31,15 +31,18 @@ def test_sound_books_are_sound_with_one_process_or_two(books):
     assert found(books) == found(books, jobs=2) == []
 
 
+MILD = {"chain.fenced", "lease.overdue", "sqlite.version", "audit.unsealed"}
+
+
 def test_every_symptom_says_in_two_languages_what_is_wrong_and_what_to_do():
     for code in CODES:
         values = Anything(what="w", last=1, head=2, icv=3, made_at="m", found="f", kept="k", at="a", start="s", end="e")
         more = {"status": "s", "counted": 1, "begun": 2, "seq": 4, "taken": 5, "worth": 6, "file": "f", "version": "v"}
-        more["there"] = 7
+        more |= {"there": 7, "number": 8, "count": 9}
         made = symptom(code, {"icv": 3}, **values, **more)
         assert all((*made.message, *made.fix))
         assert made.as_json()["where"] == {"icv": 3}
-        assert (made.severity is Severity.WARNING) == (code in ("chain.fenced", "lease.overdue", "sqlite.version"))
+        assert (made.severity is Severity.WARNING) == (code in MILD)
 
 
 def test_a_bookmark_spares_what_was_sound(books, hand):
@@ -88,6 +91,20 @@ def test_what_contradicts_the_answers_and_leases_left_behind(books, hand):
     hand.db.execute("UPDATE submission SET lease_until = NULL")
     hand.db.execute("UPDATE submission SET status = 'unknown' WHERE status = 'reported'")
     assert codes(books) == {"status.ignored"}
+
+
+def test_an_entry_that_nobody_sealed_is_told_of_after_a_while(books, hand):
+    row = "SELECT NULL, taxpayer_id, at, actor, action, object, detail, NULL, NULL FROM audit WHERE seq = 1"
+    hand.db.execute(f"INSERT INTO audit {row}")
+    assert codes(books) == set()
+    hand.db.execute("UPDATE audit SET at = '2026-01-01T00:00:00.000000Z' WHERE seq IS NULL")
+    assert codes(books) == {"audit.unsealed"}
+
+
+def test_the_log_rewritten_without_its_batches_is_found(books, hand):
+    hand.db.execute("DELETE FROM audit_batch WHERE number = (SELECT max(number) FROM audit_batch)")
+    [gone] = found(books)
+    assert (gone.code, gone.where["batch"]) == ("audit.batch", len(hand.rows("audit_batch")) + 1)
 
 
 def test_a_certificate_changed_on_record(books, hand):

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, make_url
 
 from gateway.chain import walk
 from gateway.errors import Misconfigured, Unavailable
-from gateway.ledger import Ledger, database
+from gateway.ledger import Ledger, batch_hash, database
 from gateway.ledger.postgresql import with_driver
 from gateway.ledger.tables import METADATA
 from tests.ledger.books import NOW, UNIT, Desk, furnish, maker, sale
@@ -116,28 +116,43 @@ def as_it_was(url, old_url, version):
     return old
 
 
-FORMER_NAMES = {("chain", "csid_id"): "id"}
+FORMER = {
+    ("chain", "csid_id"): "id",
+    ("audit", "previous"): "COALESCE(LAG(hash) OVER (PARTITION BY taxpayer_id ORDER BY seq), '')",
+}
 
 
 def copy_rows(now, old, table):
     columns = old.columns(table)
-    known = ", ".join(FORMER_NAMES.get((table, each), each) for each in columns)
+    known = ", ".join(FORMER.get((table, each), each) for each in columns)
     old.execute(f"DELETE FROM {table}")  # noqa: S608
     for row in now.execute(f"SELECT {known} FROM {table}").fetchall():  # noqa: S608
         old.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", row)  # noqa: S608
     old.advance(table)
 
 
-@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004"])
+@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004", "r0005"])
 def test_an_old_schema_is_brought_up_to_date(url, new_url, ledger, version):
     issued = Desk(ledger).issue("45").issued
+    [sealed] = ledger.seal_audit(now=NOW)
+    log = list(ledger.audit_log("tp"))
     ledger.close()
     old_url = new_url.replace("ledger.db", "old.db")
     raw = as_it_was(url, old_url, version)
     with Ledger.open(old_url) as again:
         assert again.invoice("tp", issued.uuid) == issued
         assert again.allowed_warnings("tp") == ()
+        assert list(again.audit_log("tp")) == log
+        [batch] = again.audit_batches("tp")
+        assert (batch.number, batch.last_seq, batch.digest, batch.hash) == (
+            1,
+            len(log),
+            sealed.digest,
+            batch_hash(batch),
+        )
         assert again.append(sale("46"), maker("uuid-46"), actor="test", now=NOW).issued.icv == 2
+        assert [each.last_seq for each in again.seal_audit(now=NOW)] == [len(log) + 1]
+        assert list(again.audit_breaks("tp")) == []
     assert raw.execute("SELECT version_num FROM ledger_version").fetchone() == (database.HEAD,)
     assert raw.execute("SELECT rule_book, allowed FROM document").fetchall() == [("R3.4.8", "[]")] * 2
     for attack in ("DELETE FROM document", "UPDATE document SET rule_book = 'R9'", "UPDATE document SET allowed = ''"):
@@ -289,6 +304,8 @@ def test_a_killed_process_leaves_an_unbroken_chain(ledger, url, engine):
         issued = ledger.invoice("tp", uuid)
         assert (issued.icv, issued.hash) == (int(icv), document_hash)
     assert ledger.chain("tp", UNIT.id).head.icv == len(links) + 1
+    while ledger.seal_audit(now=NOW):
+        pass
     due = ledger.claim_submissions(now=NOW, limit=10_000, lease_until=NOW + timedelta(1), worker="w")
     assert len(due) == len(links)
     assert list(ledger.audit_breaks("tp")) == []

@@ -21,10 +21,11 @@ def raw(desk, ledger, raw_of):
         answer = {"http_status": 200, "outcome": Outcome.ACCEPTED, "body": b"{}", "status": status, "now": NOW}
         ledger.end_attempt(uuid, number, cleared=Cleared(b"<cleared/>", "QR"), **answer)
     desk.issue("3")
+    ledger.seal_audit(now=NOW)
     return raw_of
 
 
-APPEND_ONLY = ("document", "stamp", "attempt", "clearance", "audit", "order_snapshot", "idempotency_key")
+APPEND_ONLY = "document stamp attempt clearance audit audit_batch order_snapshot idempotency_key".split()
 KEPT = (*APPEND_ONLY, "chain", "csid", "sale", "submission")
 
 
@@ -151,10 +152,42 @@ def test_a_final_status_stays(raw, uuid, status):
         raw.execute(f"UPDATE submission SET status = '{status}' WHERE document_uuid = '{uuid}'")
 
 
-@pytest.mark.parametrize("change", [{"seq": 1}, {"seq": 99}, {"previous": "AAAA"}, {"previous": ""}], ids=str)
-def test_the_audit_log_grows_only_at_its_end(raw, change):
-    names = raw.columns("audit")
-    last = dict(zip(names, raw.execute("SELECT * FROM audit ORDER BY seq DESC").fetchone(), strict=True))
-    row = last | {"seq": last["seq"] + 1, "previous": last["hash"]} | change
-    with pytest.raises(REFUSED, match="audit"):
-        raw.execute(f"INSERT INTO audit VALUES ({','.join('?' * len(row))})", [row[name] for name in names])
+def forge(raw, table, **changes):
+    """What an attacker would insert: the last row again, but for some changes."""
+    names = raw.columns(table)
+    order = "seq" if table == "audit" else "number"
+    last = dict(zip(names, raw.execute(f"SELECT * FROM {table} ORDER BY {order} DESC").fetchone(), strict=True))
+    row = last | {name: make(last) for name, make in changes.items()}
+    raw.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})", [row[name] for name in names])
+
+
+def test_an_entry_of_the_audit_log_is_not_sealed_by_whoever_writes_it(raw):
+    with pytest.raises(REFUSED, match="sealed after it was made"):
+        forge(raw, "audit", id=lambda last: last["id"] + 1, seq=lambda last: last["seq"] + 1)
+
+
+@pytest.mark.parametrize("change", ["seq = 1", "seq = 99", "seq = NULL", "hash = NULL", "actor = 'x'"])
+def test_an_entry_gets_the_next_place_and_only_that(raw, ledger, change):
+    ledger.audit(taxpayer_id="tp", actor="a", action="b", target="c", detail={}, now=NOW)
+    place = "(SELECT MAX(seq) + 1 FROM audit)"
+    setting = {"seq": place, "hash": "'h'"} | dict([change.split(" = ")])
+    wanted = ", ".join(f"{name} = {value}" for name, value in setting.items())
+    with pytest.raises(REFUSED, match="the next place"):
+        raw.execute(f"UPDATE audit SET {wanted} WHERE seq IS NULL")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": lambda last: last["number"]},
+        {"number": lambda last: 99},
+        {"previous": lambda last: "AAAA"},
+        {"last_seq": lambda last: last["last_seq"] - 1},
+        {"digest": lambda last: "AAAA"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_batch_follows_the_last_one_and_ends_at_the_last_entry(raw, change):
+    honest = {"number": lambda last: last["number"] + 1, "previous": lambda last: last["hash"]}
+    with pytest.raises(REFUSED, match="audit_batch"):
+        forge(raw, "audit_batch", **(honest | change))

@@ -26,6 +26,8 @@ def filled(ledger, desk, other):
     ledger.add_notice("tp", "shop", topic="t", order_id="1", delivery_id="d", body=b"{}", now=NOW)
     ledger.add_csid(csid(name="csid-2"), now=NOW)
     desk.issue("3")
+    ledger.seal_audit(now=NOW)
+    ledger.hold_unit("tp", UNIT.id, reason="an entry that waits", now=NOW)
     everything = ledger.invoices("tp"), ledger.invoices("other"), list(ledger.audit_log("tp"))
     ledger.close()
     return everything
@@ -59,6 +61,8 @@ def test_a_ledger_arrives_whole_on_the_other_engine_and_goes_on_there(filled, ur
         assert (len(links), list(walk(links))) == (3, [])
         assert ledger.append(sale("4"), maker("uuid-4"), actor="t", now=NOW).issued.icv == 2
         assert ledger.add_notice("tp", "shop", topic="t", order_id="2", delivery_id="d2", body=b"{}", now=NOW)
+        assert [each.number for each in ledger.seal_audit(now=NOW)] == [2]
+        assert list(ledger.audit_breaks("tp")) == []
 
 
 def test_its_guards_stand_there_too(filled, url, elsewhere):

@@ -46,6 +46,7 @@ def test_it_can_do_the_ledgers_work(as_role):
         ledger.allow_warning("tp", "BR-KSA-98", reason="r", actor="t", now=NOW)
         ledger.refuse_warning("tp", "BR-KSA-98", actor="t", now=NOW)
         assert ledger.allowed_warnings("tp") == ()
+        assert ledger.seal_audit(now=NOW)
 
 
 @pytest.mark.parametrize("table", sorted(APPEND_ONLY))
@@ -66,6 +67,7 @@ def test_it_may_not_touch_what_was_made(as_role, table, attack):
         "UPDATE csid SET certificate = 'x'",
         "UPDATE ledger_version SET version_num = 'r9999'",
         "DELETE FROM submission",
+        "UPDATE audit SET actor = 'x'",
     ],
 )
 def test_it_may_not_get_round_the_guards(as_role, attack):

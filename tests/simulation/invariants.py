@@ -23,6 +23,7 @@ from gateway.ledger import tables as t
 from gateway.ledger.audit import entry_hash
 from gateway.pipeline.deadlines import level
 from gateway.pipeline.proof import LATENESS
+from gateway.pipeline.seal import seal
 from gateway.pipeline.share import buyers_copy
 from gateway.simulator.document import Document
 from gateway.simulator.judge import seal_remarks
@@ -161,10 +162,11 @@ class Invariants:
 
     def _audit_log(self, books, *, wholly):
         """Of each look only what is new, and at the end all of it."""
+        seal(self.gateway)
         seq, digest = self._audited
         for entry in self.gateway.ledger.audit_log(self.owner, after=seq):
-            assert (entry.seq, entry.previous) == (seq + 1, digest), "I13: the audit log is broken"
-            assert entry.hash == entry_hash(entry), "I13: an entry of the audit log was changed"
+            assert entry.seq == seq + 1, "I13: the audit log is broken"
+            assert entry.hash == entry_hash(entry, seq=entry.seq, previous=digest), "I13: the audit log was changed"
             seq, digest = entry.seq, entry.hash
             if entry.action == "document.issued":
                 self._made.append(entry.object)
@@ -173,6 +175,7 @@ class Invariants:
         if wholly:
             assert list(self.gateway.ledger.audit_breaks(self.owner)) == [], "I13: the audit log is broken"
             assert sum(1 for _ in self.gateway.ledger.audit_log(self.owner)) == seq, "I13: the audit log was cut off"
+            assert self.gateway.ledger.last_audit_batch(self.owner).digest == digest, "I13: its last batch is another"
 
 
 def _chained(books):

@@ -58,7 +58,7 @@ class Look:
                 self.chains += 1
                 yield from self._chain(chain, workers)
         for owner in self.ledger.owners():
-            reader = Reader(self.ledger, owner, goes_on=self.since is not None)
+            reader = Reader(self.ledger, owner, goes_on=self.since is not None, now=self.now())
             yield from reader.symptoms()
             self.entries += reader.entries
         for loose in self.ledger.loose_ends(self.now()):

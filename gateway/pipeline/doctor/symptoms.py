@@ -27,6 +27,11 @@ _WORKER: Final = Text(
     "See that `gateway serve` or `gateway work` is running; it takes the row up again by itself.",
     "تأكد من تشغيل النظام؛ فهو يستأنف الإرسال من تلقاء نفسه.",
 )
+_SEALER: Final = Text(
+    "See that `gateway serve` or `gateway work` is running, and look into its log for `seal_failed`; entries are sealed"
+    " as soon as it works again.",
+    "تأكد من تشغيل النظام وراجع سجله؛ فهو يختم القيود من تلقاء نفسه.",
+)
 _BOOKS: Final = Text(
     "Have an accountant look at these documents; a debit note gives back what was credited too much.",
     "ليراجع المحاسب هذه المستندات؛ ويُصحَّح ما زاد في الإشعارات الدائنة بإشعار مدين.",
@@ -113,6 +118,15 @@ _FORMS: Final = {
         "{counted} attempts are counted, {begun} are on record.", "عدد محاولات الإرسال المسجلة لا يوافق العدد المحفوظ."
     ),
     "audit.break": _Form("The audit log does not hold: {what}.", "انقطع سجل التدقيق: {what}."),
+    "audit.batch": _Form(
+        "Batch {number} of the audit log {what}.", "الدفعة المختومة {number} من سجل التدقيق غير صحيحة أو ناقصة."
+    ),
+    "audit.unsealed": _Form(
+        "{count} entries of the audit log were not sealed within ten minutes.",
+        "لم تُختم قيود من سجل التدقيق خلال عشر دقائق، وعددها {count}.",
+        _SEALER,
+        Severity.WARNING,
+    ),
     "audit.document": _Form(
         "Entry {seq} of the audit log and the document differ in {what}.", "سجل التدقيق يخالف المستند في: {what}."
     ),

@@ -1,0 +1,162 @@
+"""A page becomes a PDF/A-3: set by typst, in fonts that draw every character of it."""
+
+import json
+import threading
+import unicodedata
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import fontpkg_ibm_plex_sans_arabic
+import fontpkg_noto_sans
+import typst
+from fontTools.ttLib import TTFont
+
+from gateway import qr
+from gateway.looks import Looks
+
+STANDARD: Final = "a-3a"
+"""PDF/A-3 of the level that also keeps the structure and the characters of what is read (ISO 19005-3, 5)."""
+
+_FONTS: Final = {
+    "IBM Plex Sans Arabic": Path(fontpkg_ibm_plex_sans_arabic.ROOT, "files", "IBMPlexSansArabic-Regular.ttf"),
+    "Noto Sans": Path(fontpkg_noto_sans.ROOT, "files", "NotoSans[wdth,wght].ttf"),
+}
+"""Arabic and Latin of one hand, then one that draws Greek, Cyrillic and Devanagari too. Their families are named in
+invoice.typ."""
+
+_LONG: Final = 100
+"""Lines from which a document is long."""
+_KEPT_FOR: Final = 10
+
+_MISSING: Final = "\N{REPLACEMENT CHARACTER}"
+_JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+_LONGEST_WORD: Final = 24
+"""Characters after which a word may be broken that has no place to break."""
+_BREAK: Final = "\N{ZERO WIDTH SPACE}"
+
+
+class Attached(NamedTuple):
+    """The XML inside the PDF, and its file name."""
+
+    name: str
+    xml: str
+
+
+def typeset(page: dict[str, Any], code: str, attached: Attached, looks: Looks, *, timestamp: datetime) -> bytes:
+    """The PDF of a page (gateway.pdf.page); `code` is the text of its QR, empty if it has none."""
+    footer = looks.footer.splitlines()
+    shown = _Drawable()
+    said = {"page": shown.all(page), "looks": shown.all(_looks(looks, footer))}
+    inputs = {name: json.dumps(value, ensure_ascii=False) for name, value in said.items()} | {
+        "title": shown.text(f"{' / '.join(page['title'])} {page['number']}"),
+        "author": shown.text(" ".join(page["parties"][0]["name"])),
+        "qr": qr.svg(code).decode() if code else "",
+        "qr_alt": "QR",
+        "logo": looks.logo,
+        "replaced": "yes" if shown.replaced else "",
+        "file_name": attached.name,
+        "xml": attached.xml,
+    }
+    return _compiler().compile(inputs, timestamp, is_long=len(page["lines"]["rows"]) > _LONG)
+
+
+def _looks(looks: Looks, footer: list[str]) -> dict[str, Any]:
+    return {"colour": looks.colour, "accent": looks.accent, "is_dark": looks.is_dark, "footer": footer}
+
+
+class _Compiler:
+    """One compiler for the process; it works for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._template = resources.files("gateway.pdf").joinpath("invoice.typ").read_bytes()
+        folders = [str(file.parent) for file in _FONTS.values()]
+        fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=folders)
+        assert set(_FONTS) <= set(fonts.families()), "without its fonts a page would be empty"
+        self._compiler = typst.Compiler(self._template, font_paths=fonts, ignore_system_fonts=True)
+        self._turn = threading.Lock()
+
+    def compile(self, inputs: dict[str, str], timestamp: datetime, *, is_long: bool) -> bytes:
+        with self._turn:
+            made = self._compiler.compile(
+                self._template, format="pdf", sys_inputs=inputs, pdf_standards=STANDARD, timestamp=timestamp
+            )
+            if is_long:
+                self._forget()
+        assert isinstance(made, bytes), "a PDF is one file"
+        return made
+
+    def _forget(self) -> None:
+        """Have typst let go of what it laid out, which it keeps for its next ten compilations: of a thousand lines
+        that is 200 MB each."""
+        for _ in range(_KEPT_FOR + 1):
+            self._compiler.compile(b"", format="pdf")
+
+
+@cache
+def _compiler() -> _Compiler:
+    return _Compiler()
+
+
+# -- characters --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _covered() -> frozenset[int]:
+    """The characters that the fonts draw."""
+    return frozenset(code for font in _FONTS.values() for code in TTFont(font, lazy=True).getBestCmap())
+
+
+class _Drawable:
+    """Makes texts such that the fonts can draw them, and remembers whether something had to be `replaced`."""
+
+    def __init__(self) -> None:
+        self.replaced = False
+
+    def all(self, value: Any) -> Any:
+        """The same data with every text in it drawable."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {name: self.all(each) for name, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.all(each) for each in value]
+        return value
+
+    @staticmethod
+    def _composed(text: str) -> str:
+        """With letters in the place of the shapes (FB50-FDFF, FE70-FEFF) that some old systems write Arabic in."""
+        text = "".join(unicodedata.normalize("NFKC", each) if "\ufb50" <= each <= "\ufefc" else each for each in text)
+        return unicodedata.normalize("NFC", text)
+
+    def text(self, text: str) -> str:
+        """Without controls, which could turn the order of what is read, and with a sign for what no font draws."""
+        if text.isascii() and text.isprintable():
+            return _breakable(text)
+        drawn = "".join(map(self._character, self._composed(text)))
+        return _breakable(drawn)
+
+    def _character(self, character: str) -> str:
+        category = unicodedata.category(character)
+        if category in ("Cc", "Zl", "Zp"):
+            return " "
+        if category == "Cf":
+            return character if character in _JOINERS else ""
+        if ord(character) in _covered():
+            return character
+        if category == "Zs":
+            return " "
+        self.replaced = True
+        return _MISSING
+
+
+def _breakable(text: str) -> str:
+    """With a place to break in words that would run out of their column."""
+    if len(text) <= _LONGEST_WORD:
+        return text
+    return " ".join(
+        _BREAK.join(word[at : at + _LONGEST_WORD] for at in range(0, len(word), _LONGEST_WORD))
+        for word in text.split(" ")
+    )
