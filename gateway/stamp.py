@@ -47,6 +47,11 @@ class Document:
     signature: str
     qr: str
 
+    @property
+    def raw_signature(self) -> bytes:
+        """The signature in DER."""
+        return base64.b64decode(self.signature)
+
 
 def stamp(body: bytes, *, sign: Callable[[bytes], bytes], certificate: Certificate, signing_time: datetime) -> Document:
     """The document made of an invoice; a stamp that it already has is replaced.

@@ -15,12 +15,13 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.ledger import Due, DueLinkBack, DueNotice, Limits
+from gateway.ledger import Due, DueLinkBack, DueNotice, DueStamp, Limits
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
 from gateway.pipeline.seal import seal_when_due
+from gateway.pipeline.stamping import follow_stamp
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -32,6 +33,8 @@ POLL: Final = 0.5
 """Seconds between looks at the ledger when no bell rings."""
 LEASE_MARGIN: Final = timedelta(seconds=15)
 """How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
+STAMP_LEASE: Final = timedelta(minutes=2)
+"""Longer than any signer is waited for."""
 SHOP_LEASE: Final = timedelta(minutes=5)
 """Longer than the four exchanges that one procedure with a shop may take."""
 DEADLINES_EVERY: Final = 60.0
@@ -79,8 +82,9 @@ class Worker:
         limits = Limits(self._limit, gateway.settings.submissions_of_taxpayer)
         self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
+        stampings = _Kind(ledger.claim_stampings, self._stamping, STAMP_LEASE)
         notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
-        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs)
+        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs, stampings)
 
     def ring(self) -> None:
         """Something is due: look now."""
@@ -180,6 +184,10 @@ class Worker:
         doubt = {"detail": verdict.detail} if verdict.detail else {}
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
         self._link_backs.bell.set()
+
+    async def _stamping(self, due: DueStamp) -> None:
+        if await self._gateway.offload(follow_stamp, self._gateway, due, self._wait(due.attempts + 1)):
+            self._submissions.bell.set()
 
     async def _link_back(self, due: DueLinkBack) -> None:
         await link_back(self._gateway, self._lines, due, self._wait(due.attempts + 1))

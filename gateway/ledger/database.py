@@ -22,7 +22,7 @@ from gateway.errors import Misconfigured
 from gateway.ledger import postgresql
 from gateway.ledger.faults import busy, explanation
 
-HEAD: Final = "r0006"
+HEAD: Final = "r0007"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0

@@ -91,19 +91,36 @@ def stamp_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
     }
 
 
+def stamping_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
+    """The stamp that is to follow."""
+    return {
+        "document_uuid": made.uuid,
+        "taxpayer_id": sale.taxpayer_id,
+        "csid_id": slot.csid.id,
+        "body": made.xml,
+        "next_at": slot.at,
+        "lease_until": None,
+        "lease_by": None,
+        "attempts": 0,
+        "error": "",
+    }
+
+
 def submission_values(sale: NewSale, slot: Slot, made: Made, *, held_for: str) -> dict[str, Any]:
     """Its way to the authority; `held_for` is what it has to wait for, empty if nothing."""
     # A standard document has a buyer waiting for it; a simplified one has its day.
+    held_for = held_for if made.is_stamped else "stamp"
+    status = Status.UNSTAMPED if not made.is_stamped else Status.HELD if held_for else Status.ISSUED
     window = REPORTING_WINDOW if made.profile is Profile.SIMPLIFIED else timedelta()
     return {
         "document_uuid": made.uuid,
         "taxpayer_id": sale.taxpayer_id,
         "unit_id": sale.unit_id,
         "endpoint": made.endpoint,
-        "status": (Status.HELD if held_for else Status.ISSUED).value,
+        "status": status.value,
         "held_for": held_for,
         "due_by": made.issued_at + window,
-        "next_at": None if held_for == "original" else slot.at,
+        "next_at": None if held_for in ("original", "stamp") else slot.at,
         "lease_until": None,
         "lease_by": None,
         "attempts": 0,

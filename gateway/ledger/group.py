@@ -164,7 +164,13 @@ def _facts(place: Place) -> tuple[NewSale, Slot, Made]:
 
 def _other_rows(places: Sequence[Place]) -> Iterable[tuple[str, list[tuple[Any, ...]]]]:
     """What else a document consists of, statement by statement."""
-    yield statements.STAMP.sql, [statements.STAMP.row(entries.stamp_values(*_facts(each))) for each in places]
+    done = [each for each in places if each.made.is_stamped]
+    yield statements.STAMP.sql, [statements.STAMP.row(entries.stamp_values(*_facts(each))) for each in done]
+    to_follow = [each for each in places if not each.made.is_stamped]
+    yield (
+        statements.STAMPING.sql,
+        [statements.STAMPING.row(entries.stamping_values(*_facts(each))) for each in to_follow],
+    )
     yield statements.SUBMISSION.sql, [statements.SUBMISSION.row(_submission(each)) for each in places]
     said = [entries.audit_values(*_facts(each), actor=each.waiting.actor) for each in places]
     yield statements.AUDIT.sql, [statements.AUDIT.row(values) for values in said]
@@ -192,7 +198,7 @@ def _submission(place: Place) -> dict[str, Any]:
 
 def appended(place: Place) -> Appended:
     """What the caller hears of a document that was made."""
-    status = Status.HELD if place.head.is_held else Status.ISSUED
+    status = Status(_submission(place)["status"])
     return Appended(entries.issued_of(*_facts(place), status=status), created=True)
 
 

@@ -185,7 +185,10 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
     snapshot = _inserted_id(connection, _NEW_SNAPSHOT, entries.snapshot_values(sale, slot))
     sale_id = _sale_id(connection, sale, made)
     connection.execute(_NEW_DOCUMENT, entries.document_values(sale, slot, made, sale_id, snapshot))
-    connection.execute(_NEW_STAMP, entries.stamp_values(sale, slot, made))
+    if made.is_stamped:
+        connection.execute(_NEW_STAMP, entries.stamp_values(sale, slot, made))
+    else:
+        connection.execute(insert(t.STAMPING), entries.stamping_values(sale, slot, made))
     for each in made.deductions:
         connection.execute(_NEW_DEDUCTION, entries.deduction_values(sale, made, each))
     if sale.replaces:

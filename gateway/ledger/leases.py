@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, select, update
 
 from gateway.ledger.database import Database
-from gateway.ledger.tables import LINK_BACK, NOTICE, SUBMISSION
+from gateway.ledger.tables import LINK_BACK, NOTICE, STAMPING, SUBMISSION
 
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""
@@ -22,7 +22,7 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, NOTICE, LINK_BACK)
+                for table in (SUBMISSION, NOTICE, LINK_BACK, STAMPING)
             ]
         return sum(freed)
 

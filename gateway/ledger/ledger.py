@@ -25,6 +25,7 @@ from gateway.ledger.registry import Registry
 from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
 from gateway.ledger.sharing import Sharing
+from gateway.ledger.stamping import Stamping
 from gateway.ledger.strictness import Strictness
 from gateway.ledger.trends import Trends
 
@@ -38,6 +39,7 @@ class Ledger(
     Strictness,
     Issuing,
     Sending,
+    Stamping,
     Breakers,
     Sharing,
     Deadlines,

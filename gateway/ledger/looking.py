@@ -349,7 +349,7 @@ def _witnessed(connection: Connection, uuids: Sequence[str]) -> dict[str, Witnes
 
 
 def _loose(now: datetime) -> Iterator[tuple[str, Select[Any] | CompoundSelect[Any]]]:
-    for table in (t.STAMP, t.SUBMISSION, t.CLEARANCE, t.ATTEMPT, t.IDEMPOTENCY_KEY):
+    for table in (t.STAMP, t.STAMPING, t.SUBMISSION, t.CLEARANCE, t.ATTEMPT, t.IDEMPOTENCY_KEY):
         yield f"loose.{table.name}", _without_document(table, table.c.document_uuid)
     of_sale = and_(_D.uuid == t.SALE.c.document_uuid, _D.sale_id == t.SALE.c.id)
     nowhere = select(t.SALE.c.taxpayer_id, t.SALE.c.id).outerjoin(t.DOCUMENT, of_sale).where(_D.uuid.is_(None))

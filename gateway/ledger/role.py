@@ -15,6 +15,7 @@ _IN_PART: Final = {
     "csid": ("retired_at", "revoked_at"),
     "chain": ("head_icv", "head_hash", "head_at", "sealed_at"),
     "sale": ("document_uuid",),
+    "stamping": ("next_at", "lease_until", "lease_by", "attempts", "error"),
     "taxpayer": ("name",),  # whoever begins an onboarding locks its row, which needs this right
     "audit": ("seq", "hash"),  # an entry gets its place when it is sealed, once: a guard holds that
 }

@@ -117,7 +117,7 @@ class Made:
 
     `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand. `takes` is what
     a credit note takes of its original (JSON), `external` the original from elsewhere that a note corrects,
-    `deductions` what is taken off of prepayments.
+    `deductions` what is taken off of prepayments. Where it is not stamped yet, `xml` are the bytes to be stamped.
     """
 
     uuid: str
@@ -140,6 +140,7 @@ class Made:
     takes: Mapping[str, Any] = field(default_factory=dict)
     external: "ExternalOriginal | None" = None
     deductions: tuple["TakenOff", ...] = ()
+    is_stamped: bool = True
 
 
 class Laid(NamedTuple):
@@ -195,6 +196,23 @@ class Due:
     hash: str
     xml: bytes
     issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueStamp:
+    """A document to be stamped, leased to `worker`: the bytes to be stamped, and the warnings it may have."""
+
+    uuid: str
+    taxpayer_id: str
+    unit_id: str
+    csid_id: str
+    number: str
+    hash: str
+    body: bytes
+    made_at: datetime
+    allowed: tuple[Finding, ...]
+    worker: str
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

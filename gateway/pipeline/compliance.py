@@ -25,8 +25,9 @@ from gateway.invoice.facts import (
     Tax,
 )
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.issue import allowed_rules, moment_of_issue, stamped
+from gateway.pipeline.issue import allowed_rules
 from gateway.pipeline.proof import Case, prove
+from gateway.pipeline.rendered import moment_of_issue, stamped
 from gateway.unit import Unit
 
 _BUYER: Final = Party(

@@ -12,19 +12,17 @@ The procedure, from top to bottom:
 No network in here. Any failure before the commit leaves counter, number and chain as they were.
 """
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from gateway import stamp, ubl
 from gateway.connection import Connection
-from gateway.csid import Certificate, read_certificate
-from gateway.errors import Conflict, Unknown, UnusableOrder
-from gateway.invoice.facts import RIYADH, Heading, Invoice, Profile
+from gateway.csid import read_certificate
+from gateway.errors import Conflict, Unknown
+from gateway.invoice.facts import Heading, Invoice, Profile
 from gateway.invoice.from_order import invoice_of
 from gateway.invoice.policy import KINDS, read_policy
 from gateway.issued import Issued
@@ -33,14 +31,11 @@ from gateway.order import Order, read_order
 from gateway.pipeline.earlier import external_of, priors_of, taken_off
 from gateway.pipeline.gateway import Gateway, same_world
 from gateway.pipeline.judges import Pending
-from gateway.pipeline.proof import Case, Proof
-from gateway.qr_facts import QrFacts
-from gateway.template import as_amount
+from gateway.pipeline.proof import UNSIGNED, Case, Proof
+from gateway.pipeline.rendered import moment_of_issue, rendered, stamped
+from gateway.pipeline.stamping import shape
+from gateway.rules import ALL_SETS
 from gateway.unit import Unit
-from gateway.xml import MAX_XML_BYTES
-
-STAMP_BYTES: Final = 20_000
-"""Room for signature and QR; together they have about 9 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,33 +162,18 @@ def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, 
     invoice = drawing.invoice
     issued_at = slot.replaced.issued_at if slot.replaced else slot.at
     content = ubl.Content(invoice, Heading(slot.number, uuid, moment_of_issue(issued_at)), slot.link)
-    pem = slot.csid.certificate.encode()
-    document = stamped(content, read_certificate(pem), partial(gateway.stamper.sign, unit.key(slot.csid.id)), slot.at)
-    proof = gateway.judges.ask(Case(document.xml, content, pem, slot.at))
-    return Laid(document.hash, partial(_finished, gateway, unit.taxpayer_id, document, content, drawing, proof))
+    pem, follows = slot.csid.certificate.encode(), gateway.stamper.is_slow
+    sign = shape() if follows else partial(gateway.stamper.sign, unit.key(slot.csid.id))
+    document = stamped(content, read_certificate(pem), sign, slot.at)
+    sets = UNSIGNED if follows else ALL_SETS
+    proof = gateway.judges.ask(Case(document.xml, content, pem, slot.at, sets))
+    finish = partial(_finished, gateway, unit.taxpayer_id, document, content, drawing, proof)
+    return Laid(document.hash, (lambda: without_stamp(finish(), rendered(content))) if follows else finish)
 
 
-def stamped(
-    content: ubl.Content, certificate: Certificate, sign: Callable[[bytes], bytes], at: datetime
-) -> stamp.Document:
-    """The document that says this, stamped; that it does and holds is for `prove` to say."""
-    invoice, heading = content.invoice, content.heading
-    said = QrFacts(
-        seller_name=invoice.seller.name,
-        seller_vat=invoice.seller.vat,
-        time_stamp=heading.issued_at.astimezone(RIYADH).replace(tzinfo=None).isoformat(timespec="seconds"),
-        total=as_amount(invoice.payable),
-        vat_total=as_amount(invoice.vat),
-    )
-    return stamp.stamp_rendered(
-        _of_bearable_size(ubl.render(*content)),
-        said,
-        uuid=heading.uuid,
-        code=invoice.transaction_code,
-        sign=sign,
-        certificate=certificate,
-        signing_time=moment_of_issue(at),
-    )
+def without_stamp(made: Made, body: bytes) -> Made:
+    """The same while its stamp is still to follow: the bytes to be stamped, and nothing that could be shown."""
+    return replace(made, xml=body, signature=b"", qr="", is_stamped=False)
 
 
 def _finished(
@@ -212,21 +192,6 @@ def _finished(
     return replace(made, takes=drawing.takes, external=drawing.external, deductions=drawing.deductions)
 
 
-def _of_bearable_size(body: bytes) -> bytes:
-    if len(body) + STAMP_BYTES > MAX_XML_BYTES:
-        raise UnusableOrder(
-            f"The document would have {len(body)} bytes; at most {MAX_XML_BYTES - STAMP_BYTES} can be handled.",
-            fix="Split the order in two.",
-            ar="الطلب كبير جداً لمستند واحد. قسّمه إلى طلبين.",
-        )
-    return body
-
-
-def moment_of_issue(now: datetime) -> datetime:
-    """BT-2 and KSA-25: Riyadh time, whole seconds."""
-    return now.astimezone(RIYADH).replace(microsecond=0)
-
-
 def allowed_rules(gateway: Gateway, taxpayer_id: str) -> frozenset[str]:
     """The rules whose warnings a taxpayer lets stand, at this moment."""
     return frozenset(each.rule for each in gateway.ledger.allowed_warnings(taxpayer_id))
@@ -238,7 +203,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof:
         uuid=document.uuid,
         xml=document.xml,
         hash=document.hash,
-        signature=base64.b64decode(document.signature),
+        signature=document.raw_signature,
         qr=document.qr,
         issued_at=heading.issued_at,
         kind=invoice.kind,

@@ -11,24 +11,27 @@ from typing import Final, NamedTuple
 from gateway import rules, ubl
 from gateway.csid import read_certificate
 from gateway.errors import NotCompliant
-from gateway.finding import Finding
+from gateway.finding import Finding, RuleSet
 from gateway.invoice.origin import traced
 from gateway.xml import parse
 
 LATENESS: Final = "BR-KSA-98"
 """The deadline clock owns it: it says nothing about the document, and so never stops one."""
+UNSIGNED: Final = rules.ALL_SETS - {RuleSet.SIGNATURE}
+"""What is judged of a document whose signature is still to follow."""
 _FIELDS_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A finished document and what it is to be held against: what it should say, the unit's certificate (as it is on
-    record), and the moment to judge by."""
+    record), and the moment to judge by. `sets` is all of the rule book but for what has no signature of its own yet."""
 
     xml: bytes
     content: ubl.Content
     certificate: bytes
     now: datetime
+    sets: Set[RuleSet] = rules.ALL_SETS
 
 
 class Proof(NamedTuple):
@@ -50,7 +53,7 @@ def prove(case: Case) -> Proof:
     root = parse(case.xml)
     certificate = read_certificate(case.certificate)
     pih = case.content.link.pih
-    report = rules.judge(root, size=len(case.xml), now=case.now, certificate=certificate, pih=pih)
+    report = rules.judge(root, size=len(case.xml), now=case.now, sets=case.sets, certificate=certificate, pih=pih)
     assert ubl.says(root, case.content), "the document does not read back as it was meant"
     assert not report.stopped, "no document of ours ends the official rules midway"
     found = (each for each in (*report.xsd, *report.findings) if each.rule != LATENESS)

@@ -80,7 +80,7 @@ def document(order: Order, icv: int, previous: str, number: str) -> tuple[bytes,
                 C.ID(line.id), C.InvoicedQuantity(str(line.quantity), unitCode="PCE"),
                 C.LineExtensionAmount(str(net), currencyID="SAR"),
                 A.TaxTotal(C.TaxAmount(str(gross - net), currencyID="SAR")),
-                A.Item(C.Name(line.name), A.ClassifiedTaxCategory(C.ID("S"), C.Percent("15.00"), A.TaxScheme(C.ID("VAT")))),
+                A.Item(C.Name(line.name), A.ClassifiedTaxCategory(C.ID("S"), C.Percent("15.00"))),
                 A.Price(C.PriceAmount(str(line.unit_price), currencyID="SAR")),
             )
         )  # fmt: skip

@@ -47,6 +47,8 @@ def _symptoms(kept: Kept) -> Iterator[Symptom]:
     yield from _references(kept)
     yield from _standing(kept)
     if kept.xml is None:
+        if kept.status == Status.UNSTAMPED.value:
+            return  # its signer is still to sign it; see gateway.ledger.stamping
         yield symptom("document.unstamped", where(kept))
         return
     try:
@@ -209,7 +211,7 @@ def _window(kept: Kept, certificate: Certificate, signed_at: datetime | None) ->
         yield symptom("document.window", where(kept), at=kept.signed_at, start=start, end=end)
     if not on_record:
         yield symptom("document.certificate", where(kept), what="is on record with another time")
-    if kept.signed_at != kept.made_at:
+    if str(kept.signed_at) < kept.made_at:  # later, where the stamp followed
         yield symptom("document.facts", where(kept), what="the moments of making and of stamping")
 
 
