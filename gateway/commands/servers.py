@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import os
 import socket
 from contextlib import suppress
@@ -41,9 +42,9 @@ def serve_command() -> None:
             f"authority at {authority_of(settings)}; Ctrl-C stops it.",
             err=True,
         )
-        config = uvicorn.Config(
-            create_app(gateway), log_level="warning", timeout_graceful_shutdown=10, server_header=False
-        )
+        app = create_app(gateway)
+        gc.freeze()  # what is loaded stays, so the collector need not walk it again and again
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from gateway.issued import Status
 from gateway.ledger import entries, statements
-from gateway.ledger import tables as t
 from gateway.ledger.columns import iso
 from gateway.ledger.database import Database
 from gateway.ledger.line import Waiting
@@ -129,33 +128,28 @@ class Group:
         return place
 
     def _write(self, connection: Connection, look: Look, places: Sequence[Place]) -> None:
-        is_sqlite = self._database.is_sqlite
-        snapshots = statements.next_ids(look, t.ORDER_SNAPSHOT, len(places), is_sqlite=is_sqlite)
-        sales = statements.next_ids(look, t.SALE, len(places), is_sqlite=is_sqlite)
+        ids = statements.next_ids(look, len(places), is_sqlite=self._database.is_sqlite)
+        numbered = list(zip(places, ids, strict=True))
         with self._database.sending(connection) as send:
-            send(
-                statements.SNAPSHOT.sql,
-                [
-                    statements.SNAPSHOT.row({**entries.snapshot_values(each.waiting.sale, each.slot), "id": number})
-                    for number, each in zip(snapshots, places, strict=True)
-                ],
-            )
-            send(
-                statements.SALE.sql,
-                [
-                    statements.SALE.row({**entries.sale_values(each.waiting.sale, each.made), "id": number})
-                    for number, each in zip(sales, places, strict=True)
-                ],
-            )
-            for place, sale_id, snapshot_id in zip(places, sales, snapshots, strict=True):
-                sale, slot, made = place.waiting.sale, place.slot, place.made
-                values = entries.document_values(sale, slot, made, sale_id, snapshot_id)
+            send(statements.SNAPSHOT.sql, [_snapshot(place, snapshot) for place, (snapshot, _) in numbered])
+            send(statements.SALE.sql, [_sale(place, sale) for place, (_, sale) in numbered])
+            for place, (snapshot, sale) in numbered:
+                values = entries.document_values(*_facts(place), sale, snapshot)
                 send(statements.DOCUMENT.sql, [statements.DOCUMENT.row(values)])
                 # The guards of the chain see each document follow the head, and the head each document.
-                send(statements.MOVE_HEAD, [(slot.link.icv, made.hash, iso(slot.at), slot.csid.chain_id)])
+                slot = place.slot
+                send(statements.MOVE_HEAD, [(slot.link.icv, place.made.hash, iso(slot.at), slot.csid.chain_id)])
             for statement, rows in _other_rows(places):
                 if rows:
                     send(statement, rows)
+
+
+def _snapshot(place: Place, number: int) -> tuple[Any, ...]:
+    return statements.SNAPSHOT.row({**entries.snapshot_values(place.waiting.sale, place.slot), "id": number})
+
+
+def _sale(place: Place, number: int) -> tuple[Any, ...]:
+    return statements.SALE.row({**entries.sale_values(place.waiting.sale, place.made), "id": number})
 
 
 def _facts(place: Place) -> tuple[NewSale, Slot, Made]:

@@ -98,6 +98,14 @@ _HEAD_LOCKED: Final = f"{_HEAD} FOR NO KEY UPDATE OF csid, chain, unit"
 _SALE_EXISTS: Final = "SELECT 1 FROM sale WHERE taxpayer_id = ? AND connection_id = ? AND thing = ? AND kind = ?"
 
 
+_LAST_IDS: Final = """
+    SELECT (SELECT COALESCE(MAX(id), 0) FROM order_snapshot), (SELECT COALESCE(MAX(id), 0) FROM sale)
+"""
+_DRAWN_IDS: Final = """
+    SELECT nextval('order_snapshot_id_seq'), nextval('sale_id_seq') FROM generate_series(1, ?)
+"""
+
+
 class UnitKey(NamedTuple):
     """A unit's own name in the installation."""
 
@@ -186,10 +194,10 @@ def _among(look: Look, table: str, columns: Sequence[str], values: Sequence[Sequ
     return {tuple(row) for row in look(sql, [value for each in values for value in each])}
 
 
-def next_ids(look: Look, table: Table, count: int, *, is_sqlite: bool) -> Sequence[int]:
-    """Ids for new rows. In SQLite the one who writes is alone, so those after the last are free."""
+def next_ids(look: Look, count: int, *, is_sqlite: bool) -> Sequence[tuple[int, int]]:
+    """Ids for so many new snapshots and sales. In SQLite the one who writes is alone, so those after the last are
+    free."""
     if is_sqlite:
-        [(last,)] = look(f"SELECT COALESCE(MAX(id), 0) FROM {table.name}", ())  # noqa: S608
-        return range(last + 1, last + 1 + count)
-    drawn = f"SELECT nextval('{table.name}_id_seq') FROM generate_series(1, ?)"  # noqa: S608
-    return [row[0] for row in look(drawn, (count,))]
+        [(snapshot, sale)] = look(_LAST_IDS, ())
+        return [(snapshot + n, sale + n) for n in range(1, count + 1)]
+    return [(row[0], row[1]) for row in look(_DRAWN_IDS, (count,))]

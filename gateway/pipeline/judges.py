@@ -4,6 +4,7 @@ A judge is handed whole cases and knows nothing else: no ledger, no key, no sett
 what it had is then proved by whoever waits for it, and another judge takes its place.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -222,6 +223,7 @@ def work(descriptor: int) -> None:
     """A judge's life: parcels in, proofs out, until the line ends. None is for a case that cannot be proved."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one it works for decides when it ends
     line = Connection(descriptor)
+    gc.freeze()  # what is loaded stays, so the collector need not walk it again and again
     try:
         line.send_bytes(_READY)
         while True:
