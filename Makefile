@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOCKED := --quiet --disable-pip-version-check --require-hashes
 .DEFAULT_GOAL := help
+# What is compiled once is kept: the tests start many processes, each of which would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install demo serve test torture fuzz check bench lock golden clean
 

@@ -19,7 +19,6 @@ from gateway.ledger import Filter, Ledger
 from gateway.simulator import Running
 from tests.installation import OWNER, UNIT, installed, order
 
-ORDERS = 200
 PATIENCE = 240.0
 
 
@@ -29,7 +28,7 @@ class Server:
     def __init__(self, settings):
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
         self._environment = {
             **os.environ,
             "GATEWAY_HOME": str(settings.home),
@@ -50,7 +49,7 @@ class Server:
 
     def is_ready(self):
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=2).status_code == 200
+            return self.client.get("/readyz").status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -60,7 +59,7 @@ def send_until_acknowledged(server, key, number, until):
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": f"key-{number}"}
     while time.monotonic() < until:
         try:
-            answer = httpx2.post(f"{server.url}/v1/orders", json=order(number), headers=headers, timeout=10)
+            answer = server.client.post("/v1/orders", json=order(number), headers=headers)
         except httpx2.TransportError:
             time.sleep(0.1)
             continue
@@ -71,51 +70,52 @@ def send_until_acknowledged(server, key, number, until):
     raise AssertionError(f"order {number} was never acknowledged")
 
 
-def killing(server, kills, chance, acknowledged):
+def killing(server, kills, orders, chance, acknowledged):
     """Kill and restart, each time somewhere in the life of a server: while it starts, issues or submits."""
     for turn in range(kills):
-        target = ORDERS * turn // kills
+        target = orders * turn // kills
         while len(acknowledged) < target:
             time.sleep(0.01)
         if turn % 2:
             while not server.is_ready():
-                time.sleep(0.01)
+                time.sleep(0.05)
         time.sleep(chance.uniform(0, 1.0))
         server.kill()
         server.start()
 
 
-def all_final(ledger):
+def all_final(ledger, orders):
     counts = ledger.counts(OWNER)
-    return sum(counts.get(status, 0) for status in (Status.CLEARED, Status.REPORTED)) == ORDERS
+    return sum(counts.get(status, 0) for status in (Status.CLEARED, Status.REPORTED)) == orders
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(60, marks=pytest.mark.torture)])
-def test_orders_survive_sigkill(tmp_path, kills):
+@pytest.mark.parametrize(("kills", "orders"), [(6, 90), pytest.param(60, 200, marks=pytest.mark.torture)])
+def test_orders_survive_sigkill(tmp_path, kills, orders):
     with Running() as authority:
         settings, key = installed(tmp_path, authority)
         server, acknowledged = Server(settings), []
         until = time.monotonic() + PATIENCE + kills * 4
-        killer = threading.Thread(target=killing, args=(server, kills, random.Random(kills), acknowledged))
+        killer = threading.Thread(target=killing, args=(server, kills, orders, random.Random(kills), acknowledged))
         killer.start()
         try:
             with ThreadPoolExecutor(8) as clients:
                 for answer in clients.map(
-                    lambda number: send_until_acknowledged(server, key, number, until), range(1, ORDERS + 1)
+                    lambda number: send_until_acknowledged(server, key, number, until), range(1, orders + 1)
                 ):
                     acknowledged.append(answer)
             killer.join(timeout=PATIENCE)
             with Ledger.open(settings.ledger_url) as ledger:
-                while not all_final(ledger) and time.monotonic() < until:
+                while not all_final(ledger, orders) and time.monotonic() < until:
                     time.sleep(0.2)
         finally:
-            acknowledged.extend([None] * ORDERS)
+            acknowledged.extend([None] * orders)
             killer.join(timeout=PATIENCE)
             server.kill()
-        check_everything(settings, authority, [answer for answer in acknowledged if answer])
+            server.client.close()
+        check_everything(settings, authority, [answer for answer in acknowledged if answer], orders)
 
 
-def check_everything(settings, authority, acknowledged):
+def check_everything(settings, authority, acknowledged, orders):
     with Ledger.open(settings.ledger_url) as ledger:
         chain = ledger.chain(OWNER, UNIT.id)
         documents, cursor = [], None
@@ -125,10 +125,10 @@ def check_everything(settings, authority, acknowledged):
             cursor = page.next
             if cursor is None:
                 break
-        assert sorted(each.icv for each in documents) == list(range(1, ORDERS + 1))
+        assert sorted(each.icv for each in documents) == list(range(1, orders + 1))
         assert list(walk(ledger.chain_links(OWNER, chain.id))) == []
         assert {each.status for each in documents} == {Status.REPORTED}
-        assert sorted(each.order_id for each in documents) == sorted(f"SO-{n}" for n in range(1, ORDERS + 1))
-        assert len({each.number for each in documents}) == ORDERS
+        assert sorted(each.order_id for each in documents) == sorted(f"SO-{n}" for n in range(1, orders + 1))
+        assert len({each.number for each in documents}) == orders
         assert {each["uuid"]: each["hash"] for each in acknowledged} == {each.uuid: each.hash for each in documents}
         assert sorted(each.hash for each in authority.state.accepted) == sorted(each.hash for each in documents)

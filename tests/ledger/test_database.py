@@ -277,11 +277,11 @@ for n in range(100_000):
 """
 
 
-def test_a_killed_process_leaves_an_unbroken_chain(ledger, url, engine):
+@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.torture)])
+def test_a_killed_process_leaves_an_unbroken_chain(ledger, url, kills):
     """Processes are killed at a random moment of issuing; whatever one had told of is there."""
     random = Random(7)
     told = []
-    kills = 10 if engine == "sqlite" else 4
     for run in range(kills):
         process = subprocess.Popen(
             [sys.executable, "-c", CRASHING, url, str(run)],

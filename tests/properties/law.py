@@ -6,6 +6,7 @@ Written from R70 to R78 of the regulation's digest, on the JSON of an order. Sha
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 from math import floor
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +34,7 @@ def whole(text: str) -> int:
     return int(halalas)
 
 
+@lru_cache(maxsize=50_000)
 def rounded(text: str) -> int:
     """An amount of any decimals in halalas."""
     return half_up(Fraction(text) * 100)
@@ -98,7 +100,12 @@ def is_taxed(line: Json) -> bool:
 
 def list_price(line: Json) -> Fraction:
     """Quantity times price, in halalas, not rounded."""
-    return Fraction(line["quantity"]) * Fraction(line["unit_price"]) * 100 / Fraction(line.get("base_quantity", "1"))
+    return _price(line["quantity"], line["unit_price"], line.get("base_quantity", "1"))
+
+
+@lru_cache(maxsize=50_000)
+def _price(quantity: str, unit_price: str, base_quantity: str) -> Fraction:
+    return Fraction(quantity) * Fraction(unit_price) * 100 / Fraction(base_quantity)
 
 
 def charges_of(line: Json) -> int:

@@ -25,7 +25,7 @@ from tests.simulation.invariants import Invariants
 
 SENDERS, DELIVERIES = 16, 20
 ORDERS = pytest.mark.parametrize(
-    "orders", [50, pytest.param(2000, marks=pytest.mark.torture)], ids=["50 orders", "2000 orders"]
+    "orders", [20, pytest.param(2000, marks=pytest.mark.torture)], ids=["20 orders", "2000 orders"]
 )
 
 
