@@ -116,11 +116,11 @@ class Issuing(Fencing):
                 each.waiting.fail(error)
         else:
             for each in places:
-                each.waiting.made = appended(each)
+                each.waiting.serve(appended(each))
 
     def _issue_alone(self, waiting: Waiting) -> None:
         try:
-            waiting.made = self._append_alone(waiting.sale, waiting.make, actor=waiting.actor, now=waiting.now)
+            waiting.serve(self._append_alone(waiting.sale, waiting.make, actor=waiting.actor, now=waiting.now))
         except Exception as error:  # noqa: BLE001, raised where it waits
             waiting.fail(error)
 

@@ -41,9 +41,16 @@ class Waiting:
         assert self.made is not None, "whoever is called is served or works itself"
         return self.made
 
+    def serve(self, made: Appended) -> None:
+        """This is its document."""
+        self.made = made
+        self.call()
+
     def fail(self, error: BaseException) -> None:
-        """It gets no document, for this reason."""
-        self.error = error
+        """It gets no document, for this reason; what was decided before stands."""
+        if not self.is_decided:
+            self.error = error
+            self.call()
 
     def call(self) -> None:
         """It is served, or its turn to work has come."""
@@ -54,7 +61,8 @@ class Waiting:
 
 
 Serve = Callable[[list[Waiting]], Callable[[], None]]
-"""Decides about all of these. What it returns is done before any of them hears of it, but holds up nobody behind."""
+"""Makes the documents of all of these, in the lock; what it returns is still to be done before they hear of it, decides
+about each of them, and holds up nobody behind."""
 
 
 class Line:
@@ -94,8 +102,6 @@ class Line:
         finally:
             if is_last and not settled:
                 self._hand_on()
-            for each in served:
-                each.call()
 
     def _hand_on(self) -> None:
         with self._lock:
@@ -123,5 +129,4 @@ class Lines:
 def _give_up(served: list[Waiting], error: BaseException) -> None:
     """Nobody is left waiting by one that was interrupted; its own error is its own."""
     for each in served:
-        if not each.is_decided:
-            each.error = error if isinstance(error, Exception) else Unavailable("The ledger was interrupted.")
+        each.fail(error if isinstance(error, Exception) else Unavailable("The ledger was interrupted."))

@@ -204,8 +204,9 @@ class _Judge:
 
     def _bear(self) -> None:
         ours, its = socket.socketpair()
-        # Should it hang with its line full, then whoever sends does not hang with it.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(PATIENCE), 0))
+        # Should it hang in the middle of a message, then whoever sends or reads does not hang with it.
+        for way in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            ours.setsockopt(socket.SOL_SOCKET, way, struct.pack("ll", max(int(PATIENCE), 1), 0))
         # It needs nothing that is secret, and judges what anybody may have written.
         plain = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         with its:

@@ -166,7 +166,7 @@ def test_a_line_serves_no_more_than_some_at_once_and_leaves_nobody():
         served.append(len(some))
         began.set()
         assert go.wait(10)
-        return lambda: [setattr(each, "made", each.sale.order_id) for each in some]
+        return lambda: [each.serve(each.sale.order_id) for each in some]
 
     line = Line(serve)
     with ThreadPoolExecutor(200) as pool:
@@ -191,7 +191,7 @@ def test_one_that_is_interrupted_at_work_leaves_nobody_waiting():
         assert go.wait(10)
         if some[0].sale.order_id == "first":
             raise Killed
-        return lambda: [setattr(each, "made", each.sale.order_id) for each in some]
+        return lambda: [each.serve(each.sale.order_id) for each in some]
 
     line = Line(serve)
     with ThreadPoolExecutor(9) as pool:
