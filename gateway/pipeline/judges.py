@@ -27,7 +27,7 @@ from gateway.pipeline.proof import Case, Proof, prove
 log = structlog.get_logger()
 
 AT_ONCE: Final = 4
-"""Cases that are handed over together: what they share, such as the seller, is then sent once."""
+"""Cases that are handed over together at most: what they share, such as the seller, is then sent once."""
 AHEAD: Final = 2
 """Parcels a judge has at most, so that it has work while its answer is fetched."""
 PATIENCE: Final = 10.0
@@ -119,9 +119,11 @@ class Judges:
         return [each.process.pid for each in self._judges if each.process]
 
     def _hand_out(self) -> None:
+        """To each its share; one case alone is proved sooner where it is than anywhere else."""
         for judge in self._judges:
-            while judge.has_room() and self._waiting:
-                judge.take([self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))])
+            while judge.has_room() and len(self._waiting) > 1:
+                share = len(self._waiting) // (len(self._judges) + 1) or 1
+                judge.take([self._waiting.popleft() for _ in range(min(AT_ONCE, share))])
 
     def _fetch(self) -> None:
         lines = {each.line: each for each in self._judges if each.line}
