@@ -4,11 +4,11 @@ The procedure, from top to bottom:
 
 1. The same sale again? Then its document is the answer; nothing is made.
 2. The order becomes an invoice: facts and sums, with every refusal before anything is consumed.
-3. In the place that the ledger gives it, number and link, the bytes are rendered, stamped and proved (read back, judged
-   by the rule book, verified against the unit's certificate). Any finding stops it, a warning too, unless it is one that
-   the taxpayer allows: then the document keeps it. Where the signer is slow the signature follows.
-4. The bytes are stored with their submission, in the lock of the chain, if the place is still theirs. Commit. From here
-   on the bytes never change.
+3. In the place that the ledger gives it, number and link, the bytes are rendered, stamped and proved (read back,
+   judged by the rule book, verified against the unit's certificate). Any finding stops it, a warning too, unless it is
+   one that the taxpayer allows: then the document keeps it. Where the signer is slow the signature follows.
+4. The bytes are stored with their submission, in the lock of the chain, if the place is still theirs. Commit. From
+   here on the bytes never change.
 
 No network in here. Any failure before the commit leaves counter, number and chain as they were.
 """
