@@ -15,6 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
+from gateway.issued import Status
 from gateway.ledger import Due, DueLinkBack, DueNotice, DueStamp, Limits
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.gateway import Gateway, Lines
@@ -82,14 +83,19 @@ class Worker:
         limits = Limits(self._limit, gateway.settings.submissions_of_taxpayer)
         self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
-        stampings = _Kind(ledger.claim_stampings, self._stamping, STAMP_LEASE)
+        self._stampings = _Kind(ledger.claim_stampings, self._stamping, STAMP_LEASE)
         notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
-        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs, stampings)
+        self._kinds: tuple[_Kind[Any], ...] = (self._submissions, notices, self._link_backs, self._stampings)
 
     def ring(self) -> None:
         """Something is due: look now."""
         for kind in self._kinds:
             kind.bell.set()
+
+    def ring_for(self, status: Status) -> None:
+        """A document was made that stands so: look for what is to be done with it."""
+        kind = self._stampings if status is Status.UNSTAMPED else self._submissions
+        kind.bell.set()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is taken up again after its lease."""

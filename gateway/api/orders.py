@@ -86,8 +86,8 @@ async def post_preview(request: Request, gateway: Served, who: Sender) -> dict[s
 async def answered(request: Request, taxpayer_id: str, appended: Appended, prefer: str | None) -> Response:
     """The document that was made or found, with its verdict if the caller waits for it and it comes in time."""
     gateway: Gateway = request.app.state.gateway
-    request.app.state.worker.ring()
     issued, waited = appended.issued, _seconds(prefer)
+    request.app.state.worker.ring_for(issued.status)
     if waited:
         issued = await _verdict(gateway, taxpayer_id, issued, waited)
     status = 201 if appended.created else 200

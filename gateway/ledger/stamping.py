@@ -14,7 +14,7 @@ from gateway.issued import Status
 from gateway.ledger import tables as t
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_of
-from gateway.ledger.leases import FREE, lease
+from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.rows import DueStamp
 from gateway.ledger.sending import mind_hold, original_is_accepted
 
@@ -29,6 +29,8 @@ class Stamping:
 
     def claim_stampings(self, *, now: datetime, limit: int, lease_until: datetime, worker: str) -> tuple[DueStamp, ...]:
         """Documents to be stamped now, the oldest first, leased to `worker` until `lease_until`."""
+        if not any_due(self._database, t.STAMPING, now):
+            return ()
         with self._database.writing() as connection:
             uuids = lease(
                 connection,

@@ -1,4 +1,4 @@
-"""An installation to measure on: units onboarded with the simulator, on this machine's disk, and nothing is sent."""
+"""An installation to measure on: units onboarded with the simulator, on this machine's disk; then nobody answers."""
 
 import asyncio
 import os
@@ -26,6 +26,8 @@ from tests.installation import CONNECTION, OWNER, UNIT, settings_for
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+NOBODY = "http://127.0.0.1:9"
+"""The authority while orders are measured: it does not answer, so its line is broken and rests."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Installation:
 
 
 def install(home: Path, authority, *, units: int = 1, database_url: str = "") -> Installation:
-    """Units U01, U02 and so on (a single one has the demo's id), each held: its documents are made and not sent."""
+    """Units U01, U02 and so on (a single one has the demo's id)."""
     settings = settings_for(home, authority, database_url=database_url)
     made = (UNIT,) if units == 1 else tuple(_unit(n) for n in range(1, units + 1))
     with open_gateway(settings) as gateway:
@@ -46,8 +48,6 @@ def install(home: Path, authority, *, units: int = 1, database_url: str = "") ->
             register(gateway, unit, actor="bench")
         asyncio.run(_onboard(gateway, made))
         add_connection(gateway, Connection(CONNECTION, OWNER, made[0].id, "api"), actor="bench")
-        for unit in made:
-            gateway.ledger.hold_unit(OWNER, unit.id, reason="nothing is sent while it is measured", now=gateway.now())
         return Installation(settings, made, add_key(gateway, OWNER, Role.INTEGRATOR, "bench", actor="bench"))
 
 
@@ -89,7 +89,7 @@ def _start(settings: Settings, number: int, judges: int | None) -> tuple[int, su
         "GATEWAY_HOME": str(home),
         "GATEWAY_DATABASE_URL": settings.database_url,
         "GATEWAY_JOURNAL": str(settings.journal_file),
-        "GATEWAY_AUTHORITY_URL": settings.authority_url,
+        "GATEWAY_AUTHORITY_URL": NOBODY,
         "GATEWAY_PORT": str(port),
         **({} if judges is None else {"GATEWAY_JUDGES": str(judges)}),
     }
