@@ -62,7 +62,7 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
             try:
                 yield
             finally:
-                app.state.exports.stop()
+                await asyncio.to_thread(app.state.exports.stop)
                 if app.state.work:
                     app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
@@ -84,7 +84,6 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     app.state.printing = sharing.Printing()
     app.state.metrics = metrics.Kept()
     app.state.exports = ExportJobs(gateway)
-    app.state.exporting = set()  # tasks at this moment
     app.state.desks = replace(gateway, threads=desks)
     app.state.onboarding = set()  # units at this moment
     app.state.strikes = hooks.Strikes()

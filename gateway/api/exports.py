@@ -1,6 +1,5 @@
 """For accountants and auditors: packages of documents to carry away."""
 
-import asyncio
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -53,11 +52,7 @@ async def post_export(request: Request, gateway: Served, who: Examiner) -> dict[
     same again, one that was interrupted goes on."""
     asked = await read_body(request, ExportAsked)
     scope = Scope(asked.since, asked.until, tuple(asked.units), tuple(map(str, asked.status)), asked.buyer)
-    made, work = await gateway.offload(_jobs(request).ask, who.taxpayer_id, scope, actor=who.actor)
-    running: set[asyncio.Task[None]] = request.app.state.exporting
-    task = asyncio.create_task(asyncio.to_thread(work))  # not among requests: it may take minutes
-    running.add(task)
-    task.add_done_callback(running.discard)
+    made = await gateway.offload(_jobs(request).start, who.taxpayer_id, scope, actor=who.actor)
     return _shown(made)
 
 

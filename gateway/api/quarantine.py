@@ -30,7 +30,7 @@ BODIES: Final = (Dismissal,)
 
 @router.get("/v1/quarantine", summary="Orders that wait for a person")
 async def get_quarantine(
-    gateway: Served, who: Reader, cursor: Annotated[int | None, Query(ge=1)] = None
+    gateway: Served, who: Reader, cursor: Annotated[int | None, Query(ge=1, le=2**53)] = None
 ) -> dict[str, Any]:
     """What could not be issued and why, in both languages; `next` is the cursor of the following page."""
     waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id, before=cursor, limit=_PAGE)

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gateway.errors import Conflict, Misconfigured, Unavailable
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
+_UNSURE = {"AccessDenied", "403", "RequestTimeout", "SlowDown", "Throttling"}
 _THERE = {"412", "PreconditionFailed", "409", "ConditionalRequestConflict"}
 
 
@@ -99,10 +100,14 @@ class S3:
                     self._client.delete_object(Bucket=self._bucket, Key=each["Key"], VersionId=each["VersionId"])
 
     def _has_lock(self) -> bool:
-        try:
-            found = self._client.get_object_lock_configuration(Bucket=self._bucket)
-        except (ClientError, BotoCoreError):  # none, or a server that does not know of it
-            return False
+        """Unavailable where that cannot be learnt: files that could be locked are not written without."""
+        with self._explained("its Object Lock"):
+            try:
+                found = self._client.get_object_lock_configuration(Bucket=self._bucket)
+            except ClientError as error:
+                if _code(error) in _UNSURE or (_status(error) >= 500 and _status(error) != 501):
+                    raise
+                return False  # none, or a server that does not know of it
         return bool(found["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled")
 
     @contextmanager
@@ -120,6 +125,10 @@ class S3:
             fix="See that the bucket can be reached and the AWS_* credentials may use it.",
             ar="تعذّر الوصول إلى الأرشيف. تحقق من الاتصال والصلاحيات؛ وسيُعاد المحاولة تلقائياً.",
         )
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _code(error: ClientError) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gateway import verifier
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
@@ -70,12 +71,14 @@ def export_command(
 
 @click.command("verify", short_help="Verify a package, with nobody's help.")
 @click.argument("package", type=click.Path(path_type=Path, exists=True))
-@click.option("--fingerprint", default="", help="SHA-256 fingerprint of the sealing certificate you trust.")
+@click.option("--fingerprint", metavar="HEX", help="SHA-256 fingerprint of the sealing certificate you trust.")
 @click.option("--certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False),
               help="File with the sealing certificate you trust, instead.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), default=None, help="Processes at work; all cores if not said.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
-def verify_command(package: Path, fingerprint: str, certificate: Path | None, jobs: int | None, as_json: bool) -> None:
+def verify_command(
+    package: Path, fingerprint: str | None, certificate: Path | None, jobs: int | None, as_json: bool
+) -> None:
     """Verify PACKAGE, a ZIP that `gateway export` made or the folder it was unpacked to.
 
     From the seal to the manifest, to every file, every chain, every document's hash, stamp, QR and answer, and the
@@ -83,7 +86,7 @@ def verify_command(package: Path, fingerprint: str, certificate: Path | None, jo
     settings; `verify.py` inside the package does the same without the gateway. Exit 0 if nothing is wrong, 1 if
     something is, 2 if the package cannot be opened.
     """
-    trusted = _trusted(certificate) if certificate else fingerprint
+    trusted = _trusted(certificate) if certificate else "" if fingerprint is None else _spelled(fingerprint)
     with Progress(lambda: 100, is_silent=True) as progress:
         report = verify(package, jobs=jobs or os.cpu_count() or 1, trusted=trusted, tell=progress.percent)
     if as_json:
@@ -92,6 +95,13 @@ def verify_command(package: Path, fingerprint: str, certificate: Path | None, jo
         for line in report.lines():
             click.secho(line, fg="red" if line.startswith("WRONG") else None)
     raise SystemExit(0 if report.is_sound else 1)
+
+
+def _spelled(text: str) -> str:
+    try:
+        return verifier.fingerprint(text)
+    except ValueError as error:
+        raise BadInput(f"--fingerprint {text!r}: {error}.", fix="`gateway seal certificate` shows it.") from None
 
 
 def _trusted(file: Path) -> str:

@@ -62,4 +62,5 @@ def read_json(path: str, **options: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """One JSON value a line, for programs."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    text = json.dumps(value, ensure_ascii=False)
+    click.echo(text.encode(errors="backslashreplace").decode())  # half a character is written as JSON escapes it

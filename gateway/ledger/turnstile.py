@@ -72,13 +72,14 @@ def _opened(ledger: Path, name: str) -> BinaryIO:
     """A file that belongs to whoever the ledger belongs to, even where an administrator's command makes it."""
     path = ledger.with_name(f"{ledger.name}.{name}")
     try:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb")
+        # Never through a link: it could lead an administrator's command to any file, and give that away below.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "rb")
     except OSError as error:
         raise Misconfigured(
             f"{path}, by which processes take turns at the ledger, cannot be opened: {error.strerror}.",
             fix="Give it to the user who runs the gateway.",
         ) from None
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and os.fstat(file.fileno()).st_nlink == 1:
         owner = ledger.stat()
         os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
     return file

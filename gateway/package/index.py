@@ -21,7 +21,7 @@ _COLUMNS: Final = {
     "uuid": ("UUID", "المعرّف"),
     "file": ("File", "الملف"),
 }
-_ACTIVE: Final = ("=", "+", "-", "@", "\t", "\r")
+_ACTIVE: Final = tuple("=+-@\t\r\n＝＋－＠")
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.5 "Segoe UI", Tahoma, sans-serif; margin: 2rem; color: #222 }}
@@ -75,7 +75,7 @@ def index_page(
     """The page to begin with: facts (English, Arabic, value), and the pages there are: name, first and last number,
     how many documents."""
     told = "\n".join(
-        f"<tr><th>{arabic}<br>{english}</th><td><bdi>{html.escape(str(value))}</bdi></td></tr>"
+        f"<tr><th>{html.escape(arabic)}<br>{html.escape(english)}</th><td><bdi>{html.escape(str(value))}</bdi></td></tr>"
         for english, arabic, value in facts
     )
     links = "\n".join(

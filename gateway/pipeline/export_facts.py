@@ -9,7 +9,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.invoice.facts import RIYADH
+from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
 from gateway.ledger import AuditBatch, CsidRecord, ExportLink
 
 
@@ -37,12 +37,12 @@ class Scope:
     @property
     def begins(self) -> datetime | None:
         """The first moment."""
-        return datetime.combine(self.since, time(), RIYADH) if self.since else None
+        return datetime.combine(max(self.since, EARLIEST), time(), RIYADH) if self.since else None
 
     @property
     def ends(self) -> datetime | None:
         """The first moment after."""
-        return datetime.combine(self.until + timedelta(days=1), time(), RIYADH) if self.until else None
+        return datetime.combine(min(self.until, LATEST) + timedelta(days=1), time(), RIYADH) if self.until else None
 
     def leaves_out(self, link: ExportLink) -> str:
         """Why a document is not in: empty if it is."""

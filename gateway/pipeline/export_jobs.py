@@ -7,6 +7,8 @@ is not whole; asked for the same again, it goes on.
 import json
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +26,8 @@ log = structlog.get_logger()
 
 MOST_KEPT: Final = 20
 """Packages of one taxpayer that may lie here."""
+AT_ONCE: Final = 2
+"""How many are made at a time in this process, in threads of their own: documents that are due never wait for them."""
 
 
 class State(StrEnum):
@@ -61,6 +65,7 @@ class ExportJobs:
         self._running: dict[str, _Running] = {}
         self._errors: dict[str, str] = {}
         self._lock, self._stopping = threading.Lock(), False
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
 
     def ask(self, taxpayer_id: str, scope: Scope, *, actor: str) -> tuple[Package, Callable[[], None]]:
         """The package of this scope that is not whole yet, or a new one, and the work of making it.
@@ -81,22 +86,25 @@ class ExportJobs:
 
     def packages(self, taxpayer_id: str) -> tuple[Package, ...]:
         """All that lie here, oldest first."""
-        notes = sorted(self._folder(taxpayer_id).glob("*.json"))
-        found = (self.package(taxpayer_id, note.stem) for note in notes)
+        found = []
+        for file in self._folder(taxpayer_id).glob("*.json"):
+            with suppress(Unknown):  # a note that cannot be read must not hide the others
+                found.append(self.package(taxpayer_id, file.stem))
         return tuple(sorted(found, key=lambda each: (each.asked_at, each.id)))
 
     def package(self, taxpayer_id: str, key: str) -> Package:
         """One of them; Unknown if the taxpayer has none of this id."""
         try:
             note = json.loads(self._path(taxpayer_id, key, "json").read_bytes())
-        except (OSError, ValueError):
+            scope, actor, asked_at = (note[name] for name in ("scope", "actor", "asked_at"))
+        except (OSError, ValueError, TypeError, KeyError):
             raise Unknown(f"There is no package {key}.", fix="GET /v1/exports lists them.") from None
         whole = self._path(taxpayer_id, key, "zip")
         running = self._running.get(key)
         state = State.READY if whole.exists() else State.MAKING if running else State.INTERRUPTED
         size = whole.stat().st_size if state is State.READY else 0
         done, error = running.done if running else 0, self._errors.get(key, "")
-        return Package(key, state, note["scope"], note["actor"], note["asked_at"], done, size, error)
+        return Package(key, state, scope, actor, asked_at, done, size, error)
 
     def file(self, taxpayer_id: str, key: str) -> Path:
         """The file of a package that is ready; Conflict if it is not."""
@@ -111,9 +119,16 @@ class ExportJobs:
         for file in self._folder(taxpayer_id).glob(f"{key}.*"):
             file.unlink(missing_ok=True)
 
+    def start(self, taxpayer_id: str, scope: Scope, *, actor: str) -> Package:
+        """Like `ask`, and begin the work beside everything else."""
+        made, work = self.ask(taxpayer_id, scope, actor=actor)
+        self._threads.submit(work)
+        return made
+
     def stop(self) -> None:
-        """Let what is under way end soon; it goes on when it is asked for again."""
+        """Let what is under way end soon, and wait for that; it goes on when it is asked for again."""
         self._stopping = True
+        self._threads.shutdown(cancel_futures=True)
 
     def _noted(self, taxpayer_id: str, scope: Scope, actor: str) -> str:
         key = self._gateway.new_id()
@@ -121,7 +136,9 @@ class ExportJobs:
         path = self._path(taxpayer_id, key, "json")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_text(canonical_json(note), encoding="utf-8")
+            new = path.with_suffix(".new")  # so that a full disk leaves no half of a note
+            new.write_text(canonical_json(note), encoding="utf-8")
+            new.replace(path)
         except OSError as error:
             raise Unavailable(f"{path} cannot be written: {error.strerror}.", fix="Free space on its disk.") from None
         return key

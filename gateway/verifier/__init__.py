@@ -6,11 +6,11 @@ That file is made of these modules, one after the other; there is no second logi
 import re
 from importlib import resources
 
-from gateway.verifier.alone import fingerprint_of
+from gateway.verifier.alone import fingerprint, fingerprint_of
 from gateway.verifier.report import CODES, Fault, Report
 from gateway.verifier.verify import verify
 
-__all__ = ["CODES", "Fault", "Report", "fingerprint_of", "single_file", "verify"]
+__all__ = ["CODES", "Fault", "Report", "fingerprint", "fingerprint_of", "single_file", "verify"]
 
 _MODULES = ("report", "container", "seal", "stamps", "books", "verify", "alone")
 _OWN = re.compile(r"^from gateway\.verifier\.\w+ import .*\n", re.M)

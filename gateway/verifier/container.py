@@ -13,8 +13,10 @@ from typing import NamedTuple
 from gateway.verifier.report import Fault
 
 STORED, DEFLATED = 0, 8
-MOST_UNPACKED = 1_000_000_000
-"""Largest entry that is unpacked, in bytes."""
+MOST_UNPACKED = 200_000_000
+"""Largest entry that is unpacked, in bytes. Lists and tables, which grow with the books, are not packed."""
+MOST_READ = 4_000_000_000
+"""Largest file that is read at all."""
 
 _LOCAL, _CENTRAL = struct.Struct("<4sHHHHHIIIHH"), struct.Struct("<4sHHHHHHIIIHHHHHII")
 _END, _END64, _LOCATOR = struct.Struct("<4sHHHHIIH"), struct.Struct("<4sQHHIIQQQQ"), struct.Struct("<4sIQI")
@@ -90,17 +92,20 @@ class Zip:
         return packed_bytes(self._file, self.entries[name])
 
     def _at(self, offset: int, size: int) -> bytes:
-        self._file.seek(max(offset, 0))
-        return self._file.read(max(size, 0))
+        at = min(max(offset, 0), self.length)  # whatever a directory claims
+        self._file.seek(at)
+        return self._file.read(min(max(size, 0), self.length - at))
 
     def _read(self) -> Iterator[Fault]:
         found, start, is_whole = self._directory()
         if not is_whole:
             found, start = self._walked()
+        end = 0
         for entry in found:
             if entry.name in self.entries:
                 yield Fault("file.added", entry.name, "It is in the package twice.")
-            self.entries[entry.name] = entry
+            if end <= entry.offset and entry.end <= self.length:  # else one byte could be unpacked as a million files
+                self.entries[entry.name], end = entry, entry.end
         yield from self._headers(found)
         yield from self._gaps(found, start)
         yield from self._directory_faults(found, start)
@@ -217,7 +222,7 @@ def read_entry(file: object, entry: Entry) -> bytes:
 
 def unpacked(entry: Entry, data: bytes) -> bytes:
     """What was packed as these bytes; ValueError if they are others."""
-    if entry.size > MOST_UNPACKED or entry.method not in (STORED, DEFLATED):
+    if entry.method not in (STORED, DEFLATED) or (entry.method == DEFLATED and entry.size > MOST_UNPACKED):
         raise ValueError("it is packed in no way that is used here")
     if entry.method == DEFLATED:
         inflate = zlib.decompressobj(-15)
@@ -232,6 +237,16 @@ def unpacked(entry: Entry, data: bytes) -> bytes:
     return data
 
 
+def file_bytes(path: Path) -> bytes:
+    """A file's bytes; ValueError if they cannot be read, are too many, or would come from elsewhere by a link."""
+    try:
+        if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_READ:
+            raise ValueError("it is no file of this folder, or far too large")
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"it cannot be read: {error.strerror}") from None
+
+
 class Folder:
     """A package that was unpacked: the files of a folder."""
 
@@ -243,10 +258,7 @@ class Folder:
 
     def read(self, name: str) -> bytes:
         """A file's bytes; ValueError if they cannot be read."""
-        try:
-            return (self.path / name).read_bytes()
-        except OSError as error:
-            raise ValueError(f"it cannot be read: {error.strerror}") from None
+        return file_bytes(self.path / name)
 
     def packed(self, name: str) -> None:
         """It is not packed."""

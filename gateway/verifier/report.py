@@ -21,6 +21,7 @@ CODES = {
     "chain.break": "The chain does not hold.",
     "chain.head": "The chain does not end where the manifest says.",
     "chain.count": "The manifest counts other documents than there are.",
+    "chain.left_out": "A document is left out, and nothing that was asked for leaves it out.",
     "link.signature": "The unit did not sign this hash.",
     "link.certificate": "The certificate of the stamp is not in the package, or serves another chain.",
     "link.window": "It was stamped outside the time of its certificate.",
@@ -37,6 +38,9 @@ CODES = {
     "audit.checkpoint": "The signed checkpoint does not hold, or log and chains do not go as far as it says.",
 }
 """Everything that can be wrong."""
+
+
+_HARMLESS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 class Fault(NamedTuple):
@@ -84,6 +88,12 @@ class Report:
         said += [f"  {name}: {count}" for name, count in sorted(self.counts.items())]
         for title, lines in (("Proved:", self.proved), ("Not proved here:", self.unproved)):
             said += [title, *(f"  - {line}" for line in lines)] if lines else []
-        said += [f"WRONG {each.code}: {each.part}\n  {CODES[each.code]} {each.why}" for each in self.faults]
+        for each in self.faults:
+            said += [f"WRONG {each.code}: {each.part}", f"  {CODES[each.code]} {each.why}"]
         said.append("Nothing is wrong." if self.is_sound else f"Things that are wrong: {len(self.faults)}.")
-        return said
+        return [shown(line) for line in said]
+
+
+def shown(text: str) -> str:
+    """A line in which nothing acts on a terminal, or looks like another line: it may be of whoever changed things."""
+    return "".join(each if each.isprintable() or each in _HARMLESS else ascii(each)[1:-1] for each in text)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -56,8 +56,10 @@ def read_seal(data: bytes) -> Sealed:
     try:
         root = etree.fromstring(data, _parser())
         return _checked(root, data)
-    except (etree.XMLSyntaxError, etree.C14NError, ValueError, IndexError, TypeError, InvalidSignature) as error:
-        raise error if isinstance(error, BrokenSeal) else BrokenSeal(f"it cannot be read: {error}") from None
+    except BrokenSeal:
+        raise
+    except (etree.LxmlError, ValueError, LookupError, TypeError, ArithmeticError, UnsupportedAlgorithm) as error:
+        raise BrokenSeal(f"it cannot be read: {error}") from None
 
 
 def _parser() -> etree.XMLParser:

@@ -93,15 +93,16 @@ def _low(signature: bytes) -> bytes:
     return signature if s <= _ORDER // 2 else encode_dss_signature(r, _ORDER - s)
 
 
-def document_faults(link: dict[str, Any], xml: bytes, unit: Key | None) -> Iterator[Fault]:
-    """What is wrong with a document whose place in the chain is `link`, stamped with the certificate `unit`."""
+def document_faults(link: dict[str, Any], xml: bytes, unit: Key | None, vat: str) -> Iterator[Fault]:
+    """What is wrong with a document whose place in the chain is `link`, stamped with the certificate `unit`, of the
+    taxpayer whose VAT number is `vat`."""
     part = link["file"]["path"]
     try:
         root = _parsed(xml)
     except ValueError as error:
         yield Fault("file.unreadable", part, str(error))
         return
-    wrong = [name for name, same in _facts(link, root) if not same]
+    wrong = [name for name, same in _facts(link, root, vat) if not same]
     if wrong:
         yield Fault("document.facts", part, f"It differs in {', '.join(wrong)}.")
     stamp = _Stamp(root)
@@ -144,18 +145,20 @@ _SAID = {
 _LINKED = {"KSA-1": "uuid", "BT-1": "number", "KSA-16": "icv", "KSA-13": "pih", "BT-3": "kind"}
 _CODE, _QR_TEXT = _path("string(cbc:InvoiceTypeCode/@name)"), _path(_REFERENCE.format("QR", _OBJECT))
 _DATE, _TIME = _path("string(cbc:IssueDate)"), _path("string(cbc:IssueTime)")
+_SELLER = _path(f"string({_PARTY}cac:PartyTaxScheme/cbc:CompanyID)")
 _QR_FACTS = (
     _path(f"string({_PARTY}cac:PartyLegalEntity/cbc:RegistrationName)"),
-    _path(f"string({_PARTY}cac:PartyTaxScheme/cbc:CompanyID)"),
+    _SELLER,
     lambda root: _time_stamp(_DATE(root), _TIME(root)),
     _path("string(cac:LegalMonetaryTotal/cbc:PayableAmount)"),
     _path("string(cac:TaxTotal/cbc:TaxAmount)"),
 )
 
 
-def _facts(link: dict[str, Any], root: etree._Element) -> Iterator[tuple[str, bool]]:
+def _facts(link: dict[str, Any], root: etree._Element, vat: str) -> Iterator[tuple[str, bool]]:
     for term, path in _SAID.items():
         yield term, path(root) == str(link[_LINKED[term]])
+    yield "BT-31", _SELLER(root) == vat
     yield "BT-2", _time_stamp(_DATE(root), _TIME(root)) == _local(link["issued_at"])
 
 
@@ -173,9 +176,9 @@ def _local(moment: str) -> str:
     """A moment of the package (UTC) as documents write it."""
     try:
         utc = datetime.fromisoformat(moment).astimezone(UTC).replace(tzinfo=None, microsecond=0)
-    except ValueError:
+        return (utc + _RIYADH).isoformat(timespec="seconds")
+    except (ValueError, OverflowError):
         return ""
-    return (utc + _RIYADH).isoformat(timespec="seconds")
 
 
 class _Stamp:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.verifier.books import AuditLog, Batches, Chain, lines_of, read_checkpoint
-from gateway.verifier.container import DEFLATED, Entry, Folder, Zip, open_package, packed_bytes, unpacked
+from gateway.verifier.container import DEFLATED, Entry, Folder, Zip, file_bytes, open_package, packed_bytes, unpacked
 from gateway.verifier.report import Fault, Report
 from gateway.verifier.seal import BrokenSeal, Sealed, read_seal
 from gateway.verifier.stamps import Key, answer_faults, document_faults, key_of, link_faults
@@ -25,6 +25,8 @@ AUDIT, BATCHES = "audit/entries/", "audit/batches/"
 FORMAT, VERSIONS = "gateway-package", (1,)
 MANIFEST, SEAL, FILES = "manifest.json", "seal.xml", "files.jsonl"
 _BATCH = 100
+_REASONS = {"period": ("from", "to"), "status": ("status",), "buyer": ("buyer",)}
+"""Why a document may be left out, and what of the scope gives the reason; one may have been deleted besides."""
 
 
 class Part(NamedTuple):
@@ -55,16 +57,23 @@ class Found(NamedTuple):
 class Worker:
     """Examines batches, here or in another process: it opens the package by itself."""
 
-    def __init__(self, path: Path, certificates: dict[str, tuple[str | None, bytes]]) -> None:
-        self._path, self._certificates = path, certificates
+    def __init__(self, path: Path, certificates: dict[str, tuple[str | None, bytes]], vat: str) -> None:
+        self._path, self._certificates, self._vat = path, certificates, vat
         self._file = None if path.is_dir() else path.open("rb")
 
     def examine(self, batch: Batch) -> Found:
         """What is wrong with these links and files."""
-        found = Found([], set())
-        contents = {name: self.content(part, found) for name, part in batch.parts.items()}
+        found, left = Found([], set()), dict(batch.parts)
         for link in batch.links:
-            found.faults.extend(self._link(link, batch, contents, found))
+            # Of one document at a time, for there may be a great deal in a file.
+            contents = {name: self.content(left.pop(name), found) for name in _named(link) if name in left}
+            try:
+                found.faults.extend(self._link(link, batch, contents, found))
+            except Exception as error:  # noqa: BLE001 - whatever is made of a document, it is that one that is wrong
+                part = link["file"]["path"] if link["file"] else f"{batch.segment}, ICV {link['icv']}"
+                found.faults.append(Fault("file.unreadable", part, f"It has another form ({type(error).__name__})."))
+        for part in left.values():
+            self.content(part, found)
         return found
 
     def _link(
@@ -77,7 +86,7 @@ class Worker:
         xml = contents.get(link["file"]["path"]) if link["file"] else None
         if xml is None:
             return
-        yield from document_faults(link, xml, unit)
+        yield from document_faults(link, xml, unit, self._vat)
         answers = {each["path"]: contents.get(each["path"]) for each in link["answers"] if each["path"]}
         whole = {path: content for path, content in answers.items() if content is not None}
         if len(whole) == len(answers):
@@ -100,11 +109,17 @@ class Worker:
 
     def _read(self, part: Part) -> bytes:
         if self._file is None:
-            return (self._path / part.name).read_bytes()
+            return file_bytes(self._path / part.name)
         data = packed_bytes(self._file, part.entry)
         if part.entry.method == DEFLATED and hashlib.sha256(data).hexdigest() != part.packed:
             raise ValueError("its packed bytes differ")
         return unpacked(part.entry, data)
+
+
+def _named(link: dict[str, Any]) -> list[str]:
+    """The files that a place in the chain names: the document, its PDF, the answers."""
+    named = [link["file"], link["pdf"], *link["answers"]] if link["file"] else []
+    return [each["path"] for each in named if each and each["path"]]
 
 
 def _key(der: bytes) -> Key | None:
@@ -117,10 +132,10 @@ def _key(der: bytes) -> Key | None:
 _worker: Worker | None = None
 
 
-def start_worker(path: Path, certificates: dict[str, tuple[str | None, bytes]]) -> None:
+def start_worker(path: Path, certificates: dict[str, tuple[str | None, bytes]], vat: str) -> None:
     """What a process begins with."""
     global _worker
-    _worker = Worker(path, certificates)
+    _worker = Worker(path, certificates, vat)
 
 
 def examine_there(batch: Batch) -> Found:
@@ -135,6 +150,7 @@ class Verification:
     def __init__(self, path: Path, *, jobs: int, trusted: str, tell: Callable[[int, int], None]) -> None:
         self._path, self._jobs, self._trusted, self._tell = path, jobs, trusted, tell
         self.report = Report(path.name)
+        self._known: set[Fault] = set()
         self._package: Zip | Folder = open_package(path)
         self._listed: dict[str, Part] = {}
         self._seal: Sealed | None = None
@@ -142,6 +158,7 @@ class Verification:
         self._is_read = True
         """Whether every part of chains and log could be read."""
         self._certificates: dict[str, tuple[str | None, bytes]] = {}
+        self._vat, self._left_out = "", 0
         self._authority: list[x509.Certificate] = []
         self._links: dict[str, tuple[Any, Any]] = {}
         self._clearing: set[str] = set()
@@ -160,10 +177,9 @@ class Verification:
         return self.report
 
     def _say(self, faults: Iterable[Fault]) -> None:
-        known = set(self.report.faults)
         for each in faults:
-            if each not in known:
-                known.add(each)
+            if each not in self._known:
+                self._known.add(each)
                 self.report.faults.append(each)
 
     def _bytes(self, name: str) -> bytes | None:
@@ -171,7 +187,7 @@ class Verification:
             return None
         try:
             return self._package.read(name)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             self._say([Fault("file.changed", name, f"{error}.")])
             return None
 
@@ -190,9 +206,10 @@ class Verification:
             manifest = json.loads(content)
             if manifest["format"] != FORMAT or manifest["version"] not in VERSIONS:
                 raise ValueError(f"format {manifest['format']} {manifest['version']} is not known here")
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             self._say([Fault("manifest.unreadable", MANIFEST, f"{error}.")])
             return None
+        self._vat = str(manifest["taxpayer"]["vat"])
         return dict(manifest)
 
     def _sealed(self) -> Sealed | None:
@@ -256,7 +273,7 @@ class Verification:
     # --- certificates -------------------------------------------------------------------------------------------------
 
     def _read_certificates(self, manifest: dict[str, Any]) -> Iterator[Fault]:
-        worker, found = Worker(self._path, {}), Found([], set())
+        worker, found = Worker(self._path, {}, ""), Found([], set())
         for each in manifest["certificates"]:
             part = self._listed.get(each["path"])
             content = worker.content(part, found) if part else None
@@ -302,20 +319,30 @@ class Verification:
                 self._say(chain.follow(segment, links))
                 self.report.counts["links"] += len(links)
                 self._links.update({each["uuid"]: (each["icv"], each["hash"]) for each in links})
+                self._say(self._unfounded(manifest["scope"], segment, links))
                 for at in range(0, len(links), _BATCH):
                     yield self._batch(segment, chain.id, links[at : at + _BATCH], left)
             self._say(chain.end())
             self.report.counts["chains"] += 1
+        self._say(_chains_missing(manifest, noted))
         self._audit(manifest, left, batches)
         names = sorted(left)
         for at in range(0, len(names), _BATCH):
             yield Batch("", "", [], {name: left[name] for name in names[at : at + _BATCH]})
 
+    def _unfounded(self, scope: dict[str, Any], segment: str, links: list[dict[str, Any]]) -> Iterator[Fault]:
+        """Documents that are left out for no reason that what was asked for gives."""
+        reasons = {"deleted", *(reason for reason, names in _REASONS.items() if any(scope[name] for name in names))}
+        for link in links:
+            self._left_out += link["file"] is None
+            if link["file"] is None and link.get("left_out") not in reasons:
+                yield Fault("chain.left_out", f"{segment}, ICV {link['icv']}", f"Document {link['uuid']}.")
+
     def _segments(
         self, prefix: str, left: dict[str, Part], walked: Chain | AuditLog | Batches
     ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """The parts of a chain or log in their order; of one that is not as it is listed nothing is believed."""
-        worker, found = Worker(self._path, {}), Found([], set())
+        worker, found = Worker(self._path, {}, ""), Found([], set())
         for name in sorted(name for name in {*self._listed, *self._missing} if name.startswith(prefix)):
             content = worker.content(left.pop(name), found) if name in left else None
             self._say(found.faults)
@@ -328,10 +355,12 @@ class Verification:
     def _batch(self, segment: str, chain: str, links: list[dict[str, Any]], left: dict[str, Part]) -> Batch:
         parts = {}
         for link in links:
-            named = [link["file"], link["pdf"], *link["answers"]] if link["file"] else []
-            for name in [each["path"] for each in named if each and each["path"]]:
+            for name in _named(link):
                 if name in left:
                     parts[name] = left.pop(name)
+                elif name not in self._missing:
+                    why = "Another document has it already." if name in self._listed else "It is not listed."
+                    self._say([Fault("file.missing", name, f"{segment}, ICV {link['icv']} names it. {why}")])
             self.report.counts["documents"] += link["file"] is not None
         return Batch(segment, chain, links, parts)
 
@@ -363,7 +392,7 @@ class Verification:
             self._say(log.follow(part, entries))
         self._say(log.end())
         self.report.counts["audit entries"] = log.entries
-        is_known = bool(self._links) and not manifest["scope"]["units"] and self._is_read
+        is_known = not manifest["scope"]["units"] and self._is_read
         for uuid, (*said, at) in log.issued.items():
             if uuid in self._links and [*self._links[uuid]] != said:
                 self._say([Fault("audit.document", uuid, f"The log has ICV {said[0]} and hash {said[1]}.")])
@@ -385,10 +414,10 @@ class Verification:
 
     def _examined(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Found]]:
         if self._jobs == 1 or len(self._listed) < 4 * _BATCH:
-            worker = Worker(self._path, self._certificates)
+            worker = Worker(self._path, self._certificates, self._vat)
             yield from ((batch, worker.examine(batch)) for batch in batches)
             return
-        begin = (self._path, self._certificates)
+        begin = (self._path, self._certificates, self._vat)
         with ProcessPoolExecutor(self._jobs, initializer=start_worker, initargs=begin) as pool:
             waiting: list[tuple[Batch, Future[Found]]] = []
             for batch in batches:
@@ -421,11 +450,17 @@ class Verification:
         if self._authority and "certificate" not in wrong:
             proved.append("The units' certificates and the stamps of cleared documents lead to the authority's"
                           " certificate in the package.")  # fmt: skip
-        unproved += _beyond(manifest, bool(self._authority), bool(self._clearing))
+        unproved += _beyond(self._left_out, bool(self._authority), bool(self._clearing))
 
 
-def _beyond(manifest: dict[str, Any], has_authority: bool, has_cleared: bool) -> Iterator[str]:
-    left_out = sum(sum(each["left_out"].values()) for each in manifest["chains"])
+def _chains_missing(manifest: dict[str, Any], noted: dict[str, dict[int, str]]) -> Iterator[Fault]:
+    """Chains that the checkpoint knows and the package, though it is of all units, has not."""
+    here = {each["id"] for each in manifest["chains"]}
+    for chain in sorted(set(noted) - here) if not manifest["scope"]["units"] else ():
+        yield Fault("audit.checkpoint", f"chain {chain}", "It is not in the package.")
+
+
+def _beyond(left_out: int, has_authority: bool, has_cleared: bool) -> Iterator[str]:
     if left_out:
         yield f"What the {left_out} documents say that are left out; their hashes and signatures are here."
     if not has_authority:
@@ -433,6 +468,7 @@ def _beyond(manifest: dict[str, Any], has_authority: bool, has_cleared: bool) ->
         yield f"Whether the authority issued the units' certificates{stamped}: its own is not in the package."
     else:
         yield "Whether the authority's certificate in the package is its own: compare it with the published one."
+    yield "What index and PDFs say, and what verify.py in the package does: they are as they were sealed, not examined."
     yield "Whether a certificate was revoked, what happened after the package was made, and what was never issued."
 
 
@@ -444,7 +480,7 @@ def _is_before(at: str, made_at: str) -> bool:
 def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
         return False
     return True
 
@@ -464,12 +500,12 @@ def verify(
     path: Path, *, jobs: int = 1, trusted: str = "", tell: Callable[[int, int], None] = lambda done, total: None
 ) -> Report:
     """Verify a package, a ZIP or the folder it was unpacked to. `trusted` is the SHA-256 fingerprint (hex) that the
-    sealing certificate must have; `tell` hears how many files are done of how many. OSError: it cannot be opened."""
+    sealing certificate must have; `tell` hears how many files are done of how many. OSError: it cannot be opened.
+    Whatever it is made of, it is reported on."""
     verification = Verification(path, jobs=jobs, trusted=trusted.replace(":", "").lower(), tell=tell)
     try:
         return verification.run()
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        # Only what is sealed is read so far; whoever sealed something else is not to be believed.
+    except Exception as error:  # noqa: BLE001 - whoever made it so that it cannot be read is not to be believed
         fault = Fault("manifest.unreadable", MANIFEST, f"What it leads to has another form ({error!r}).")
         verification.report.faults.append(fault)
         return verification.report

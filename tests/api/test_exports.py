@@ -1,9 +1,11 @@
 """Packages over HTTP: asked for, made beside everything else, fetched, removed."""
 
+import threading
 import time
 
 import pytest
 
+from gateway.pipeline import export_jobs
 from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.export_jobs import ExportJobs
 from gateway.verifier import verify
@@ -65,6 +67,32 @@ def test_a_strangers_package_is_not_seen(auditor, quiet):
     assert stranger.get("/v1/exports").json() == {"items": []}
     problem(stranger.get(f"/v1/exports/{key}"), 404)
     problem(stranger.get(f"/v1/exports/{key}/package"), 404)
+
+
+def test_half_a_note_hides_no_other_package(auditor):
+    """A full disk left one: whoever looked, or asked for another, got 404 till somebody took it away by hand."""
+    key = auditor.post("/v1/exports", json={}).json()["id"]
+    ready(auditor, key)
+    folder = auditor.gateway.settings.home / "exports" / auditor.ledger.taxpayers()[0].id
+    for number, half in enumerate(("", "[]", "{}", '{"scope":')):
+        (folder / f"{number}.json").write_text(half)
+        problem(auditor.get(f"/v1/exports/{number}"), 404)
+    assert [each["id"] for each in auditor.get("/v1/exports").json()["items"]] == [key]
+    assert auditor.post("/v1/exports", json={"to": "2030-01-01"}).status_code == 202
+
+
+def test_packages_take_no_thread_from_what_is_due(auditor, monkeypatch):
+    """The worker submits in the threads of the loop; a few packages at once would have taken all of them."""
+    names = []
+    monkeypatch.setattr(export_jobs, "export", lambda *_, **__: names.append(threading.current_thread().name))
+    ready(auditor, auditor.post("/v1/exports", json={}).json()["id"])
+    assert [name.partition("_")[0] for name in names] == ["export"]
+
+
+@pytest.mark.parametrize("days", [{"from": "0001-01-01"}, {"to": "9999-12-31"}], ids=str)
+def test_the_first_and_last_days_there_are(auditor, days):
+    shown = ready(auditor, auditor.post("/v1/exports", json=days).json()["id"])
+    assert (shown["state"], shown["error"]) == ("ready", "")
 
 
 def test_a_process_that_is_stopped_leaves_a_package_that_goes_on(auditor):

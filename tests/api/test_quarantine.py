@@ -73,3 +73,7 @@ def test_of_others_nothing_is_shown(api, waiting):
     assert problem(reader.get(f"/v1/quarantine/{waiting['id']}"), 403)
     assert problem(reader.post(f"/v1/quarantine/{waiting['id']}/retry"), 403)
     assert problem(api.get("/v1/quarantine/999999"), 404)
+
+
+def test_a_cursor_beyond_every_number_is_refused(quiet):
+    problem(quiet.get(f"/v1/quarantine?cursor={2**70}"), 422)

@@ -48,6 +48,23 @@ def test_a_locked_bucket_deletes_nothing_before_its_time(settings_of):
     assert store.get(KEY) == b"content"
 
 
+def test_a_bucket_that_does_not_say_whether_it_locks_is_not_written_to():
+    """Or files that the law wants kept would lie there without their lock."""
+    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
+    from botocore.config import Config
+
+    from gateway.archive.s3 import S3
+
+    nowhere = {
+        "endpoint_url": "http://127.0.0.1:9",
+        "region_name": "us-east-1",
+        "config": Config(retries={"total_max_attempts": 1}),
+    }
+    client = boto3.client("s3", aws_access_key_id="test", aws_secret_access_key="test", **nowhere)
+    with pytest.raises(Unavailable, match="Object Lock"):
+        S3(client, "locked", "")
+
+
 def test_an_archived_file_is_its_owners_and_read_only(tmp_path):
     store = Folder(tmp_path / "archive")
     store.put(KEY, b"content", keep_until=LATER)

@@ -147,3 +147,18 @@ def test_the_files_belong_to_the_ledgers_owner(file):
 def test_files_that_cannot_be_opened_are_named(tmp_path):
     with pytest.raises(Misconfigured, match="cannot be opened"):
         Turnstile(tmp_path / "no-such-folder" / "ledger.db")
+
+
+def test_an_administrators_command_gives_no_file_away_by_a_link(file, tmp_path):
+    other = tmp_path / "other"
+    other.touch(mode=0o600)
+    owner = other.stat().st_uid
+    if os.geteuid() == 0:
+        os.chown(file, 4711, 4712)
+    file.with_name("ledger.db.queue").symlink_to(other)
+    with pytest.raises(Misconfigured, match="cannot be opened"):
+        Turnstile(file)
+    file.with_name("ledger.db.queue").unlink()
+    file.with_name("ledger.db.queue").hardlink_to(other)
+    Turnstile(file).close()
+    assert other.stat().st_uid == owner

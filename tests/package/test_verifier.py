@@ -53,11 +53,11 @@ def test_no_two_of_its_modules_use_one_name():
     assert sorted(name for name in set(names) if names.count(name) > 1) == []
 
 
-def alone(folder: Path, *arguments) -> subprocess.CompletedProcess[str]:
+def alone(folder: Path, *arguments, isolated: bool = True) -> subprocess.CompletedProcess[str]:
     """Run the package's own verifier in an interpreter that cannot find the gateway."""
     hide = "import sys; sys.modules['gateway'] = None; import runpy; sys.argv = sys.argv[1:]"
     run = f"{hide}; runpy.run_path(sys.argv[0], run_name='__main__')"
-    command = [sys.executable, "-I", "-c", run, folder / "verify.py", *arguments]
+    command = [sys.executable, *["-I"] * isolated, "-c", run, folder / "verify.py", *arguments]
     return subprocess.run([str(each) for each in command], capture_output=True, text=True, timeout=60)
 
 
