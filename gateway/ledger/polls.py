@@ -67,9 +67,8 @@ class Polls:
         values = {"since": polled.since, "page": polled.page, "newest": polled.newest, "next_at": polled.next_at}
         tried = due.attempts + 1 if polled.error else 0
         with self._database.writing() as transaction:
-            new = (
-                add_orders(transaction, due.taxpayer_id, due.connection_id, polled.orders, now) if polled.orders else 0
-            )
+            named = polled.orders
+            new = add_orders(transaction, due.taxpayer_id, due.connection_id, named, now) if named else 0
             ended = update(POLL).where(POLL.c.connection_id == due.connection_id)
             transaction.execute(ended.values(**values, attempts=tried, changed_at=now, error=polled.error, **FREE))
         return new

@@ -317,7 +317,7 @@ class DuePoll:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What a poll of a shop brought: the (order, delivery) pairs it named, how far it was walked, and when to ask again."""
+    """What a poll of a shop brought: the (order, delivery) pairs it named, how far the walk went, when to ask again."""
 
     orders: tuple[tuple[str, str], ...]
     since: datetime

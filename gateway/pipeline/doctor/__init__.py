@@ -1,8 +1,8 @@
 """The doctor: walks an installation's books and says what is wrong, where, and what to do.
 
-`examination` is the walk; `examine` proves documents from their bytes, `recorded` the audit log, `outside` the checkpoints,
-`sums` what adds up over several documents, `shelves` the archive; `night` does it by itself, and `symptoms` has the
-words for all of it.
+`examination` is the walk; `examine` proves documents from their bytes, `recorded` the audit log, `outside` the
+checkpoints, `sums` what adds up over several documents, `shelves` the archive; `night` does it by itself, and
+`symptoms` has the words for all of it.
 """
 
 from gateway.pipeline.doctor.examination import LAST, Examination, Since, file_symptoms, read_bookmark
