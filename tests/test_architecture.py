@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gateway"
 # From the ground up. A room may import rooms of lower floors and, where its own floor says so, its neighbours.
 CORE = frozenset(
     """errors finding verdict breaker consequence xml chain unit unit_file connection issued order codes invoice rules
-    template ubl file_name looks stamp dom4j qr tlv csid crl""".split()
+    template ubl file_name spreadsheet looks stamp dom4j qr tlv csid crl""".split()
 )
 SHELL = {
     "settings": frozenset({"unit"}),
@@ -25,7 +25,7 @@ SHELL = {
     "erps": CORE,
     "simulator": {"listener"} | CORE - {"stamp", "dom4j", "qr", "tlv", "ubl", "chain", "csid", "template"},
     "verifier": frozenset(),
-    "package": frozenset({"errors", "disk", "verifier"}),
+    "package": frozenset({"errors", "spreadsheet", "disk", "verifier"}),
     "pdf": CORE,
     "answer": CORE,
     "official": CORE,

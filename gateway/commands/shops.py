@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,6 +14,7 @@ from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
 from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_begins, day_ends
 from gateway.ledger import DuePoll, Notice
 from gateway.pipeline.backfill import Fate, Foreseen, foresee, have_issued
 from gateway.pipeline.gateway import Gateway, online
@@ -84,8 +85,8 @@ def backfill_command(
     Orders from before the connection's cut-over stay as they are; move it first, with `gateway connect --change
     --cutover`, if they are really to be issued here. Exit 1 if an order would wait for a person.
     """
-    begin = since.replace(tzinfo=RIYADH)
-    end = until.replace(tzinfo=RIYADH) + timedelta(days=1) if until else datetime.now(UTC)
+    begin = day_begins(since.date())
+    end = day_ends(until.date()) if until else datetime.now(UTC)
     if end <= begin:
         raise BadInput("The last day is before the first.", fix="Give --from and --to in this order.")
     with installation() as gateway:

@@ -14,6 +14,7 @@ from gateway.commands.streams import print_json, read_json
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
 from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_ends
 from gateway.ledger import ApiKey
 from gateway.pipeline.api_keys import Role, Scope, add_key
 from gateway.pipeline.connect import Connected, connect
@@ -176,7 +177,7 @@ def add_key_command(
 
     An auditor's key reads and never writes, and everything it looks at is in the audit log. Give it an end.
     """
-    ends_at = until.replace(tzinfo=RIYADH) + timedelta(days=1) if until else None
+    ends_at = day_ends(until.date()) if until else None
     scope = Scope(unit, first.date() if first else None, last.date() if last else None)
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)

@@ -3,13 +3,14 @@
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_begins, day_ends
 from gateway.ledger import AuditBatch, CsidRecord, ExportLink
 
 
@@ -37,12 +38,12 @@ class Scope:
     @property
     def begins(self) -> datetime | None:
         """The first moment."""
-        return datetime.combine(self.since, time(), RIYADH) if self.since else None
+        return day_begins(self.since) if self.since else None
 
     @property
     def ends(self) -> datetime | None:
         """The first moment after."""
-        return datetime.combine(self.until + timedelta(days=1), time(), RIYADH) if self.until else None
+        return day_ends(self.until) if self.until else None
 
     def leaves_out(self, link: ExportLink) -> str:
         """Why a document is not in: empty if it is."""

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 from lxml import etree
 
-from gateway.commands.vat_files import harmless
 from gateway.invoice.facts import RIYADH
 from tests.commands.conftest import complaint, run
 from tests.installation import BUSINESS
@@ -73,13 +72,6 @@ def sheets_of(book):
 def numbers(row):
     """The cells of a row that are numbers."""
     return [cell.findtext("{*}v") for cell in row.iter("{*}c") if cell.get("t") is None]
-
-
-@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
-def test_no_text_is_a_formula(first):
-    assert harmless(f"{first}1") == f"'{first}1"
-    assert harmless("a=1") == "a=1"
-    assert harmless("") == ""
 
 
 def test_what_cannot_be_reported(sold):
