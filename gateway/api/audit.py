@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.api.access import AuditReader, Served
+from gateway.api.pages import page
 from gateway.invoice.period import day_begins, day_ends, possible
 from gateway.ledger import AuditFilter
 from gateway.pipeline.audit_json import entry_json
@@ -33,5 +34,5 @@ async def get_audit(
         since=day_begins(possible(since)) if since else None,
         until=day_ends(possible(until)) if until else None,
     )
-    page = await gateway.offload(gateway.ledger.audit_page, who.taxpayer_id, wanted, before=cursor, limit=limit)
-    return {"items": [entry_json(each) for each in page.items]} | ({"next": page.next} if page.next else {})
+    found = await gateway.offload(gateway.ledger.audit_page, who.taxpayer_id, wanted, before=cursor, limit=limit)
+    return page(map(entry_json, found.items), found.next)

@@ -11,6 +11,7 @@ from gateway import qr
 from gateway.answer import answer
 from gateway.api.access import Caller, Examiner, May, Reader, Served, demand
 from gateway.api.openapi import problem_because
+from gateway.api.pages import page
 from gateway.errors import Unknown
 from gateway.invoice.facts import RIYADH
 from gateway.invoice.period import day_begins, day_ends, possible
@@ -61,9 +62,8 @@ async def list_invoices(
         until=day_ends(possible(last)) if last else None,
         unit=scope.unit,
     )
-    page = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
-    shown = {"items": [answer(each, base_url=gateway.settings.public_url) for each in page.items]}
-    return shown | ({"next": page.next} if page.next else {})
+    found = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
+    return page((answer(each, base_url=gateway.settings.public_url) for each in found.items), found.next)
 
 
 @router.get("/v1/invoices/{uuid}", summary="One document as it stands")
