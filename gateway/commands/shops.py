@@ -9,26 +9,26 @@ from typing import Any
 import click
 
 from gateway.commands.console import out, table
+from gateway.commands.moment import minute_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
 from gateway.invoice.period import day_begins, day_ends
 from gateway.ledger import DuePoll, Notice
 from gateway.pipeline.backfill import Fate, Foreseen, foresee, have_issued
 from gateway.pipeline.gateway import Gateway, online
 
-taxpayer_option = click.option("--taxpayer", metavar="VAT", help="Whose shops, if there are several taxpayers.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object each, one a line.")
+_OWNER = taxpayer_option("Whose shops")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object each, one a line.")
 
 
 # -- how they stand -------------------------------------------------------------------------------------------
 
 
 @click.command("shops", short_help="Connected shops: how far each was asked, and what is wrong.")
-@taxpayer_option
-@json_option
+@_OWNER
+@_JSON
 def shops_command(taxpayer: str | None, as_json: bool) -> None:
     """How far each connected shop was asked what changed, when it is asked next, and what is wrong with it or its
     webhooks. Exit 1 if one cannot be asked."""
@@ -48,18 +48,16 @@ def shops_command(taxpayer: str | None, as_json: bool) -> None:
 
 
 def _poll(poll: DuePoll, lost: datetime | None) -> dict[str, Any]:
-    renewal = f"Its credentials were not renewed on {_shown(lost)}: install the app in the shop again." if lost else ""
+    failed = (
+        f"Its credentials were not renewed on {minute_of(lost)}: install the app in the shop again." if lost else ""
+    )
     return {
         "connection": poll.connection_id,
-        "seen_until": _shown(poll.since),
-        "asked_again": _shown(poll.next_at) if poll.next_at else "",
+        "seen_until": minute_of(poll.since),
+        "asked_again": minute_of(poll.next_at) if poll.next_at else "",
         "webhooks": poll.told,
-        "error": " ".join(each for each in (poll.error, renewal) if each),
+        "error": " ".join(each for each in (poll.error, failed) if each),
     }
-
-
-def _shown(at: datetime) -> str:
-    return at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M")
 
 
 # -- what they sold before ------------------------------------------------------------------------------------
@@ -75,8 +73,8 @@ def _shown(at: datetime) -> str:
     "--to", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day (Riyadh); today if left out."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be issued; nothing is.")
-@json_option
-@taxpayer_option
+@_JSON
+@_OWNER
 def backfill_command(
     connection: str, since: datetime, until: datetime | None, dry_run: bool, as_json: bool, taxpayer: str | None
 ) -> None:
@@ -133,8 +131,8 @@ def _print_fates(found: list[Foreseen], issued: int, *, dry_run: bool) -> None:
 
 @click.command("quarantine", short_help="Orders that wait for a person, and why.")
 @click.argument("number", metavar="[ID]", required=False, type=int)
-@taxpayer_option
-@json_option
+@_OWNER
+@_JSON
 def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) -> None:
     """Orders of shops that could not be issued, each with the reason; with an ID, one of them as the shop gave it.
 
@@ -164,7 +162,7 @@ def _waiting(notice: Notice) -> dict[str, Any]:
     return {
         "id": notice.id,
         "order": f"{notice.connection_id}/{notice.order_id}",
-        "received_at": _shown(notice.received_at),
+        "received_at": minute_of(notice.received_at),
         "state": notice.state.value,
         "reason": dict(notice.reason),
     }
@@ -187,7 +185,7 @@ def _print_one(notice: Notice, *, as_json: bool) -> None:
 
 @click.command("retry", short_help="Take orders of the quarantine up again.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
-@taxpayer_option
+@_OWNER
 def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
     """Fetch orders of the quarantine again and issue them if they can be; `gateway quarantine` shows the IDs."""
     with installation() as gateway:
@@ -200,7 +198,7 @@ def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
 @click.command("dismiss", short_help="Decide that nothing is to be issued for an order.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
-@taxpayer_option
+@_OWNER
 def dismiss_command(ids: tuple[int, ...], reason: str, taxpayer: str | None) -> None:
     """Take orders out of the quarantine without issuing them. One that the shop changes later is looked at anew."""
     with installation() as gateway:
