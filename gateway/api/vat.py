@@ -82,5 +82,6 @@ async def _asked(gateway: Gateway, who: Caller, period: str, by: By, unit: str) 
         raise Forbidden(
             "This key sees less than that report shows.",
             fix="Ask for its own unit, days within its own, and by=issue: its days are days of issue.",
+            ar="نطاق هذا المفتاح أضيق من هذا التقرير. اطلب وحدته وأيامه بحسب تاريخ الإصدار (by=issue).",
         )
     return question

@@ -54,7 +54,7 @@ def export_command(
     scope = Scope(since.date() if since else None, until.date() if until else None, units, statuses, buyer)
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        with Progress(lambda: gateway.ledger.count_links(owner), is_silent=True) as progress:
+        with Progress(lambda: gateway.ledger.count_documents(owner), is_silent=True) as progress:
             done = export(gateway, owner, scope, package, actor=ACTOR, anew=anew, tell=progress.jump)
         fingerprint = gateway.sealing_key().fingerprint
     if as_json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -72,10 +73,11 @@ def vat_report_command(
 
 
 def _made(gateway: Gateway, question: Question, sinks: list[Any], *, prove: bool) -> VatReport:
-    with Progress(gateway.ledger.count_documents, is_silent=True) as progress:
+    mine = partial(gateway.ledger.count_documents, question.taxpayer_id)
+    with Progress(mine, is_silent=True) as progress:
 
         def hear(entry: Entry, figures: tuple[Figure, ...]) -> None:
-            progress.advance("")
+            progress.jump(1)
             for sink in sinks:
                 sink.hear(entry, figures)
 

@@ -48,7 +48,7 @@ class Queries:
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         if row is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         return issued(row)
 
     def invoices(self, taxpayer_id: str, by: Filter = Filter(), *, cursor: str | None = None, limit: int = 50) -> Page:
@@ -101,7 +101,7 @@ class Queries:
         with self._database.reading() as connection:
             found = connection.execute(wanted).scalar()
         if found is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         return bytes(found)
 
     def snapshot(self, taxpayer_id: str, uuid: str) -> Snapshot:
@@ -115,7 +115,7 @@ class Queries:
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         if row is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         if not row.order_json:
             raise _forgotten(uuid, row.digest)
         return Snapshot(*row)
@@ -167,7 +167,7 @@ class Queries:
         with self._database.reading() as connection:
             found = connection.execute(wanted).scalar()
         if found is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         return str(found)
 
     def attempts(self, taxpayer_id: str, uuid: str) -> tuple[Attempt, ...]:
@@ -226,7 +226,8 @@ def _aware(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _no_document(uuid: str) -> Unknown:
+def no_document(uuid: str) -> Unknown:
+    """The taxpayer has no document of this UUID."""
     return Unknown(f"There is no document {uuid}.", ar=f"لا يوجد مستند بالمعرّف {uuid}.")
 
 

@@ -3,6 +3,8 @@
 What is not as it is listed is named and not believed any further, so that nothing whole is accused because of it.
 """
 
+import base64
+import binascii
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -283,7 +285,7 @@ class Verification:
 
     def _clearing_faults(self) -> Iterator[Fault]:
         for text in sorted(self._clearing):
-            certificate = key_of_text(text)
+            certificate = _certificate_of(text)
             if certificate is not None and self._authority:
                 known = any(each == certificate for each in self._authority)
                 if not known and not self._is_issued(certificate):
@@ -449,11 +451,8 @@ def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     return True
 
 
-def key_of_text(text: str) -> x509.Certificate | None:
+def _certificate_of(text: str) -> x509.Certificate | None:
     """A certificate as documents carry it; None if it is none, which is said of the document itself."""
-    import base64
-    import binascii
-
     try:
         return x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
     except (ValueError, binascii.Error):
