@@ -6,12 +6,11 @@ from typing import Any
 import click
 
 from gateway.commands.console import table
-from gateway.commands.moment import day_of
+from gateway.commands.moment import day_of, iso_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json, read_input
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import Conflict, Forbidden
-from gateway.invoice.facts import RIYADH
 from gateway.ledger import ArchivedFile, Hold, Plan
 from gateway.pipeline.api_keys import Role, authenticate
 from gateway.pipeline.archive import (
@@ -54,9 +53,8 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         standing = sum(each.lifted_at is None for each in gateway.ledger.holds(owner))
         place, years = gateway.archive.name, gateway.settings.retention_years
     if as_json:
-        end = counts.first_end and counts.first_end.astimezone(RIYADH).isoformat()
         facts = {"place": place, "retention_years": years, "holds": standing}
-        print_json({**facts, **counts._asdict(), "first_end": end})
+        print_json({**facts, **counts._asdict(), "first_end": iso_of(counts.first_end)})
         return
     rows = (
         ("place", place),
@@ -84,7 +82,7 @@ def files_command(uuid: str, as_json: bool, taxpayer: str | None) -> None:
     if as_json:
         for each, state in zip(files, states, strict=True):
             print_json({"name": each.name, "key": each.key, "sha256": each.sha256, "size": each.size,
-                        "keep_until": each.keep_until.astimezone(RIYADH).isoformat(), "state": state})  # fmt: skip
+                        "keep_until": iso_of(each.keep_until), "state": state})  # fmt: skip
     else:
         rows = [
             (each.name, state, each.size, day_of(each.keep_until), each.key)
@@ -238,7 +236,7 @@ def list_command(as_json: bool, taxpayer: str | None) -> None:
 
 def _facts(found: Hold | Plan) -> dict[str, Any]:
     values = found._asdict().items()
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+    return {name: iso_of(value) if isinstance(value, datetime) else value for name, value in values}
 
 
 def _person(gateway: Gateway, key_file: str) -> tuple[str, str]:

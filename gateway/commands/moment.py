@@ -24,6 +24,11 @@ def day_of(value: datetime | None) -> str:
     return f"{value.astimezone(RIYADH):%Y-%m-%d}" if value else ""
 
 
-def minute_of(value: datetime) -> str:
-    """Its day and minute in Riyadh, for people."""
-    return f"{value.astimezone(RIYADH):%Y-%m-%d %H:%M}"
+def minute_of(value: datetime | None) -> str:
+    """Its day and minute in Riyadh, for people; empty if there is none."""
+    return f"{value.astimezone(RIYADH):%Y-%m-%d %H:%M}" if value else ""
+
+
+def iso_of(value: datetime | None) -> str | None:
+    """A moment in Riyadh with its zone (ISO 8601), for programs."""
+    return value.astimezone(RIYADH).isoformat() if value else None

@@ -3,10 +3,9 @@
 import click
 
 from gateway.commands.console import table
-from gateway.commands.moment import day_of
+from gateway.commands.moment import day_of, iso_of
 from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
-from gateway.invoice.facts import RIYADH
 from gateway.pipeline.allow import allow, refuse
 
 _OWNER = taxpayer_option("Whose documents")
@@ -48,7 +47,7 @@ def list_rules_command(as_json: bool, taxpayer: str | None) -> None:
         allowed = gateway.ledger.allowed_warnings(choose_taxpayer(gateway, taxpayer))
     if as_json:
         for each in allowed:
-            print_json(each._asdict() | {"at": each.at.astimezone(RIYADH).isoformat()})
+            print_json(each._asdict() | {"at": iso_of(each.at)})
     elif not allowed:
         click.echo("No warning is allowed: every finding stops a document.")
     else:

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from gateway.commands.console import out
+from gateway.commands.moment import iso_of, minute_of
 from gateway.commands.orders import one_document
 from gateway.commands.streams import print_json, read_input
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
-from gateway.invoice.facts import RIYADH
 from gateway.ledger import EVERY_UNIT
 from gateway.looks import ACCENT, COLOUR, MAX_LOGO, Looks, logo_of
 from gateway.pdf import render
@@ -123,12 +123,11 @@ def make_command(what: str, file: str, days: int | None, as_json: bool, taxpayer
         owner = choose_taxpayer(gateway, taxpayer)
         uuid = one_document(gateway, owner, what).uuid
         link = make_link(gateway, owner, uuid, file=File(file), days=days, actor=ACTOR)
-    until = link.expires_at.astimezone(RIYADH)
     if as_json:
-        print_json({"url": link.url, "file": link.file.value, "expires_at": until.isoformat()})
+        print_json({"url": link.url, "file": link.file.value, "expires_at": iso_of(link.expires_at)})
         return
     click.echo(link.url)
-    click.echo(f"Works until {until:%Y-%m-%d %H:%M}.", err=True)
+    click.echo(f"Works until {minute_of(link.expires_at)}.", err=True)
 
 
 @links_command.command("revoke")

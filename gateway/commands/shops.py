@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gateway.commands.console import out, table
-from gateway.commands.moment import minute_of
+from gateway.commands.moment import iso_of, minute_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
@@ -35,29 +35,27 @@ def shops_command(taxpayer: str | None, as_json: bool) -> None:
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
         lost = gateway.ledger.lost_turns(owner, now=gateway.now())
-        shops = [_poll(each, lost.get(each.connection_id)) for each in gateway.ledger.polls(owner)]
+        shops = [(each, _wrong(each, lost.get(each.connection_id))) for each in gateway.ledger.polls(owner)]
     if as_json:
-        for each in shops:
-            print_json(each)
+        for each, wrong in shops:
+            print_json({"connection": each.connection_id, "seen_until": iso_of(each.since),
+                        "asked_again": iso_of(each.next_at), "webhooks": each.told, "error": wrong})  # fmt: skip
     elif not shops:
         click.echo("No shop is connected.")
     else:
         columns = ("Connection", "Seen until", "Asked again", "Webhooks", "Wrong")
-        table("Shops", columns, [tuple(each.values()) for each in shops])
-    raise SystemExit(1 if any(each["error"] for each in shops) else 0)
+        rows = [
+            (each.connection_id, minute_of(each.since), minute_of(each.next_at), each.told, wrong)
+            for each, wrong in shops
+        ]
+        table("Shops", columns, rows)
+    raise SystemExit(1 if any(wrong for _, wrong in shops) else 0)
 
 
-def _poll(poll: DuePoll, lost: datetime | None) -> dict[str, Any]:
-    failed = (
-        f"Its credentials were not renewed on {minute_of(lost)}: install the app in the shop again." if lost else ""
-    )
-    return {
-        "connection": poll.connection_id,
-        "seen_until": minute_of(poll.since),
-        "asked_again": minute_of(poll.next_at) if poll.next_at else "",
-        "webhooks": poll.told,
-        "error": " ".join(each for each in (poll.error, failed) if each),
-    }
+def _wrong(poll: DuePoll, lost: datetime | None) -> str:
+    """What keeps a shop from being asked, empty if nothing does."""
+    renewal = f"Its credentials were not renewed on {minute_of(lost)}: install the app in the shop again."
+    return " ".join(each for each in (poll.error, renewal if lost else "") if each)
 
 
 # -- what they sold before ------------------------------------------------------------------------------------
@@ -154,15 +152,22 @@ def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) 
     elif not waiting:
         click.echo("No order waits for a person.")
     else:
-        rows = [(*list(_waiting(each).values())[:4], each.reason.get("en", "")) for each in waiting]
+        rows = [
+            (each.id, _order(each), minute_of(each.received_at), each.state.value, each.reason.get("en", ""))
+            for each in waiting
+        ]
         table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
+
+
+def _order(notice: Notice) -> str:
+    return f"{notice.connection_id}/{notice.order_id}"
 
 
 def _waiting(notice: Notice) -> dict[str, Any]:
     return {
         "id": notice.id,
-        "order": f"{notice.connection_id}/{notice.order_id}",
-        "received_at": minute_of(notice.received_at),
+        "order": _order(notice),
+        "received_at": iso_of(notice.received_at),
         "state": notice.state.value,
         "reason": dict(notice.reason),
     }
@@ -173,8 +178,7 @@ def _print_one(notice: Notice, *, as_json: bool) -> None:
     if as_json:
         print_json({**_waiting(notice), "payload": payload})
         return
-    facts = _waiting(notice)
-    out.print(f"{facts['order']}, {facts['state']} since {facts['received_at']}", markup=False)
+    out.print(f"{_order(notice)}, {notice.state.value} since {minute_of(notice.received_at)}", markup=False)
     for language in ("en", "ar"):
         out.print(notice.reason.get(language, ""), markup=False, soft_wrap=True)
     if "declared" in notice.reason:
