@@ -87,7 +87,10 @@ def _framed(png: bytes) -> str:
             with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
                 width, height = picture.size
                 if max(width, height) > MAX_PIXELS:
-                    raise BadInput(f"The logo has {width} x {height} pixels; at most {MAX_PIXELS} either way.")
+                    raise BadInput(
+                        f"The logo has {width} x {height} pixels; at most {MAX_PIXELS} either way.",
+                        fix="Save it smaller.",
+                    )
                 clean = io.BytesIO()
                 shown = picture.convert("RGBA")
                 shown.thumbnail((_PRINTED_PIXELS, _PRINTED_PIXELS))

@@ -10,29 +10,30 @@ PACKAGE = Path(__file__).parents[1] / "gateway"
 # From the ground up. A room may import rooms of lower floors and, where its own floor says so, its neighbours.
 CORE = frozenset(
     """errors finding verdict breaker consequence xml chain unit unit_file connection issued order codes invoice rules
-    template ubl file_name looks stamp dom4j qr qr_facts tlv csid crl""".split()
+    template ubl file_name spreadsheet looks stamp dom4j qr qr_facts tlv csid crl""".split()
 )
 OURS_ALONE = frozenset("stamp dom4j qr qr_facts tlv ubl chain csid template".split())
 """What the simulator must not share, so that both cannot be wrong together."""
 SHELL = {
     "settings": frozenset({"unit"}),
     "listener": frozenset({"errors"}),
+    "disk": frozenset(),
     "outbound": CORE | {"settings"},
-    "ledger": CORE,
-    "archive": CORE | {"settings"},
+    "ledger": CORE | {"disk"},
+    "archive": CORE | {"settings", "disk"},
     "keys": CORE | {"settings"},
     "authority": CORE,
     "stores": CORE,
     "erps": CORE,
     "simulator": {"listener"} | CORE - OURS_ALONE,
     "verifier": frozenset(),
-    "package": frozenset({"errors", "verifier"}),
+    "package": frozenset({"errors", "spreadsheet", "disk", "verifier"}),
     "pdf": CORE,
     "answer": CORE,
     "official": CORE,
 }
 ABOVE = {
-    "pipeline": CORE | SHELL.keys() - {"listener", "simulator", "answer", "official"},
+    "pipeline": CORE | SHELL.keys() - {"listener", "disk", "simulator", "answer", "official"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
     "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
     "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},

@@ -1,12 +1,13 @@
 """For auditors and admins: who did what, and who looked at what."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from gateway.api.access import AuditReader, Served
-from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
+from gateway.api.pages import page
+from gateway.invoice.period import day_begins, day_ends, possible
 from gateway.ledger import AuditFilter
 from gateway.pipeline.audit_json import entry_json
 
@@ -30,12 +31,8 @@ async def get_audit(
         actor=actor,
         action=action,
         object=target,
-        since=_midnight(since) if since else None,
-        until=_midnight(min(until, LATEST) + timedelta(days=1)) if until else None,
+        since=day_begins(possible(since)) if since else None,
+        until=day_ends(possible(until)) if until else None,
     )
-    page = await gateway.offload(gateway.ledger.audit_page, who.taxpayer_id, wanted, before=cursor, limit=limit)
-    return {"items": [entry_json(each) for each in page.items]} | ({"next": page.next} if page.next else {})
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(min(max(day, EARLIEST), LATEST + timedelta(days=1)), time(), RIYADH)
+    found = await gateway.offload(gateway.ledger.audit_page, who.taxpayer_id, wanted, before=cursor, limit=limit)
+    return page(map(entry_json, found.items), found.next)

@@ -1,6 +1,6 @@
 """For accountants and operators: what the authority does not have yet, and what it warned of."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 from gateway.api.access import ReportReader, Served
 from gateway.errors import BadInput
 from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
+from gateway.invoice.period import day_begins, day_ends
 from gateway.pipeline.deadlines import backlog, backlog_json, soonest_first
 from gateway.pipeline.failure_notice import failure_notice
 from gateway.pipeline.trends import MAY_BE_REJECTIONS, trend_json
@@ -54,7 +55,7 @@ async def get_warnings(
     last = min(until or gateway.now().astimezone(RIYADH).date(), LATEST)
     first = max(since or max(last, EARLIEST + _QUARTER) - _QUARTER, EARLIEST)
     found = await gateway.offload(
-        gateway.ledger.warning_trends, who.taxpayer_id, since=_begin(first), until=_begin(last + timedelta(days=1))
+        gateway.ledger.warning_trends, who.taxpayer_id, since=day_begins(first), until=day_ends(last)
     )
     return {
         "from": first.isoformat(),
@@ -62,7 +63,3 @@ async def get_warnings(
         "note": MAY_BE_REJECTIONS._asdict(),
         "items": [trend_json(each) for each in found],
     }
-
-
-def _begin(day: date) -> datetime:
-    return datetime.combine(day, time(), RIYADH)

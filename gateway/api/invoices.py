@@ -1,7 +1,7 @@
 """For accountants: what became of it."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -11,8 +11,10 @@ from gateway import qr
 from gateway.answer import answer
 from gateway.api.access import Caller, Examiner, May, Reader, Served, demand
 from gateway.api.openapi import problem_because
+from gateway.api.pages import page
 from gateway.errors import Unknown
-from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
+from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_begins, day_ends, possible
 from gateway.issued import Status
 from gateway.ledger import Filter, LinkBack
 from gateway.pipeline.gateway import Gateway
@@ -56,18 +58,12 @@ async def list_invoices(
         order=order,
         number=number,
         buyer=buyer,
-        since=_midnight(first) if first else None,
-        until=_midnight(min(last, LATEST) + timedelta(days=1)) if last else None,
+        since=day_begins(possible(first)) if first else None,
+        until=day_ends(possible(last)) if last else None,
         unit=scope.unit,
     )
-    page = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
-    shown = {"items": [answer(each, base_url=gateway.settings.public_url) for each in page.items]}
-    return shown | ({"next": page.next} if page.next else {})
-
-
-def _midnight(day: date) -> datetime:
-    """Its beginning in Riyadh; days no document can have are taken for the nearest that one can."""
-    return datetime.combine(min(max(day, EARLIEST), LATEST + timedelta(days=1)), time(), RIYADH)
+    found = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
+    return page((answer(each, base_url=gateway.settings.public_url) for each in found.items), found.next)
 
 
 @router.get("/v1/invoices/{uuid}", summary="One document as it stands")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.api.access import Corrector, Reader, Served
 from gateway.api.bodies import described, read_body
+from gateway.api.pages import page
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import Notice
 
@@ -34,8 +35,7 @@ async def get_quarantine(
 ) -> dict[str, Any]:
     """What could not be issued and why, in both languages; `next` is the cursor of the following page."""
     waiting = await gateway.offload(gateway.ledger.quarantine, who.taxpayer_id, before=cursor, limit=_PAGE)
-    shown: dict[str, Any] = {"next": waiting[-1].id} if len(waiting) == _PAGE else {}
-    return shown | {"items": [_shown(each) for each in waiting]}
+    return page(map(_shown, waiting), waiting[-1].id if len(waiting) == _PAGE else None)
 
 
 @router.get("/v1/quarantine/{number}", summary="One of them, as the shop gave it")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from gateway.api.access import Caller, Operator, Overseer, Served
 from gateway.api.bodies import described, read_body
 from gateway.api.openapi import problem_because
+from gateway.api.pages import page
 from gateway.errors import Conflict, Forbidden, Unknown
 from gateway.pipeline.connect import register
 from gateway.pipeline.gateway import Gateway, Lines
@@ -164,8 +165,8 @@ async def get_chain(
     if chain_id not in known:
         raise Unknown(f"Unit {unit_id} has no chain {chain_id}.", fix="Its certificates are listed with its chains.")
     links = await gateway.offload(gateway.ledger.links, who.taxpayer_id, unit.id, chain_id, after=after, limit=limit)
-    more = {"next": links[-1].icv} if len(links) == limit else {}
-    return {"items": [each._asdict() | {"status": each.status.value} for each in links]} | more
+    shown = (each._asdict() | {"status": each.status.value} for each in links)
+    return page(shown, links[-1].icv if len(links) == limit else None)
 
 
 async def _shown(gateway: Gateway, who: Caller, unit_id: str) -> dict[str, Any]:

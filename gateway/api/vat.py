@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from gateway.api.access import Caller, ReportReader, Served
+from gateway.api.pages import page
 from gateway.api.validate import Turns
 from gateway.errors import Forbidden
 from gateway.invoice.period import read_period
@@ -59,10 +60,10 @@ async def get_vat_documents(
     question = await _asked(gateway, who, period, by, unit)
     turns: Turns = request.app.state.turns
     async with turns.free:
-        page = await gateway.offload(
+        found = await gateway.offload(
             documents_behind, gateway.ledger, question, box, standing, cursor=cursor, limit=limit
         )
-    return {"items": list(page.items)} | ({"next": page.next} if page.next else {})
+    return page(found.items, found.next)
 
 
 async def _asked(gateway: Gateway, who: Caller, period: str, by: By, unit: str) -> Question:
@@ -81,5 +82,6 @@ async def _asked(gateway: Gateway, who: Caller, period: str, by: By, unit: str) 
         raise Forbidden(
             "This key sees less than that report shows.",
             fix="Ask for its own unit, days within its own, and by=issue: its days are days of issue.",
+            ar="نطاق هذا المفتاح أضيق من هذا التقرير. اطلب وحدته وأيامه بحسب تاريخ الإصدار (by=issue).",
         )
     return question

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from gateway.disk import sync, write_whole
 from gateway.errors import Conflict, Unavailable
 
 _PART: Final = ".part"
@@ -30,7 +31,7 @@ class Folder:
             return
         try:
             self._make(file.parent)
-            _write_once(file, content)
+            write_whole(file, content, part=file.with_name(f".{uuid.uuid4().hex}{_PART}"), mode=0o400)
         except OSError as error:
             raise _unusable(file, "written", error) from None
 
@@ -55,7 +56,7 @@ class Folder:
         try:
             file.unlink(missing_ok=True)
             if file.parent.exists():
-                _sync(file.parent)
+                sync(file.parent)
         except OSError as error:
             raise _unusable(file, "deleted", error) from None
 
@@ -65,7 +66,7 @@ class Folder:
             if folder != self.root:
                 self._make(folder.parent)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync(folder.parent)
+            sync(folder.parent)
 
     def _file(self, key: str) -> Path:
         parts = key.split("/")
@@ -82,32 +83,6 @@ def _keys(folder: Path, prefix: str) -> Iterator[str]:
             yield from _keys(folder / name, prefix + name)
         elif not name.endswith(_PART):
             yield prefix + name
-
-
-def _write_once(file: Path, content: bytes) -> None:
-    part = file.with_name(f".{uuid.uuid4().hex}{_PART}")
-    try:
-        opened = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(opened, view) :]
-            os.fsync(opened)
-        finally:
-            os.close(opened)
-        part.rename(file)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _sync(file.parent)
-
-
-def _sync(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _unusable(file: Path, done: str, error: OSError) -> Unavailable:

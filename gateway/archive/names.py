@@ -1,11 +1,12 @@
 """What a file of the archive is called, and until when the law wants it kept. Pure."""
 
 import hashlib
-from datetime import datetime, time
+from datetime import datetime
 from typing import Final
 
 from gateway.file_name import stem
 from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_begins
 
 MAX_NAME: Final = 255
 """Longest file name, in bytes, that file systems take."""
@@ -36,4 +37,4 @@ def keep_until(issued_at: datetime, years: int) -> datetime:
     day = issued_at.astimezone(RIYADH).date()
     first = (day.month - 1) // _QUARTER * _QUARTER + 1 + _QUARTER
     year, month = (day.year + 1, 1) if first > 12 else (day.year, first)
-    return datetime.combine(day.replace(year=year + years, month=month, day=1), time(), RIYADH)
+    return day_begins(day.replace(year=year + years, month=month, day=1))

@@ -46,7 +46,11 @@ class S3:
                 fix="See that it exists and that the AWS_* credentials may use it.",
             ) from None
         except (BotoCoreError, ValueError) as error:
-            raise Unavailable(f"The archive {place} cannot be reached: {error}", retry_after=60) from None
+            raise Unavailable(
+                f"The archive {place} cannot be reached: {error}",
+                retry_after=60,
+                fix="See that GATEWAY_ARCHIVE and GATEWAY_ARCHIVE_ENDPOINT are right and the network leads there.",
+            ) from None
         return cls(client, bucket, f"{prefix}/" if prefix else "")
 
     def put(self, key: str, content: bytes, *, keep_until: datetime) -> None:

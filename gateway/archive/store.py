@@ -41,7 +41,9 @@ def open_store(settings: Settings) -> Store:
             ) from None
         return S3.at(place, endpoint=settings.archive_endpoint)
     if "://" in place:
-        raise Misconfigured(f"GATEWAY_ARCHIVE {place} is neither a folder nor s3://bucket/prefix.")
+        raise Misconfigured(
+            f"GATEWAY_ARCHIVE {place} is neither a folder nor s3://bucket/prefix.", fix="Write it as one of the two."
+        )
     from gateway.archive.folder import Folder
 
     return Folder(Path(place).expanduser().absolute() if place else settings.home / "archive")

@@ -1,16 +1,17 @@
 """Commands about the archive: how it stands, what it keeps longer, and what two people delete."""
 
-from pathlib import Path
+from datetime import datetime
+from typing import Any
 
 import click
 
 from gateway.commands.console import table
+from gateway.commands.moment import day_of, iso_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json, read_input
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import Conflict, Forbidden
-from gateway.invoice.facts import RIYADH
-from gateway.ledger import ArchivedFile
+from gateway.ledger import ArchivedFile, Hold, Plan
 from gateway.pipeline.api_keys import Role, authenticate
 from gateway.pipeline.archive import (
     archive_again,
@@ -23,7 +24,7 @@ from gateway.pipeline.archive import (
 )
 from gateway.pipeline.gateway import Gateway
 
-_OWNER = click.option("--taxpayer", metavar="VAT", help="Whose archive, if there are several taxpayers.")
+_OWNER = taxpayer_option("Whose archive")
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 _AS = click.option(
     "--as", "key_file", required=True, metavar="FILE|-", help="A file with your own API key; who you are comes from it."
@@ -52,9 +53,8 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         standing = sum(each.lifted_at is None for each in gateway.ledger.holds(owner))
         place, years = gateway.archive.name, gateway.settings.retention_years
     if as_json:
-        end = counts.first_end and counts.first_end.astimezone(RIYADH).isoformat()
         facts = {"place": place, "retention_years": years, "holds": standing}
-        print_json({**facts, **counts._asdict(), "first_end": end})
+        print_json({**facts, **counts._asdict(), "first_end": iso_of(counts.first_end)})
         return
     rows = (
         ("place", place),
@@ -62,7 +62,7 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         ("waiting to be archived", f"{counts.waiting:,}" + (f", failing: {counts.error}" if counts.failing else "")),
         ("deleted after their time", f"{counts.disposed:,}"),
         ("kept after the tax period", f"{years} years"),
-        ("first end of a file's time", f"{counts.first_end.astimezone(RIYADH):%Y-%m-%d}" if counts.first_end else ""),
+        ("first end of a file's time", day_of(counts.first_end)),
         ("holds that stand", standing),
     )
     table("Archive", ("", " "), rows)
@@ -82,10 +82,10 @@ def files_command(uuid: str, as_json: bool, taxpayer: str | None) -> None:
     if as_json:
         for each, state in zip(files, states, strict=True):
             print_json({"name": each.name, "key": each.key, "sha256": each.sha256, "size": each.size,
-                        "keep_until": each.keep_until.astimezone(RIYADH).isoformat(), "state": state})  # fmt: skip
+                        "keep_until": iso_of(each.keep_until), "state": state})  # fmt: skip
     else:
         rows = [
-            (each.name, state, each.size, f"{each.keep_until.astimezone(RIYADH):%Y-%m-%d}", each.key)
+            (each.name, state, each.size, day_of(each.keep_until), each.key)
             for each, state in zip(files, states, strict=True)
         ]
         table(f"Files of {uuid}", ("What", "State", "Bytes", "Kept until", "Key"), rows, right=["Bytes"])
@@ -134,7 +134,7 @@ def keep_command(uuid: str, years: int, reason: str, taxpayer: str | None) -> No
         owner = choose_taxpayer(gateway, taxpayer)
         placed = keep_longer(gateway, owner, uuid, years=years, reason=reason, actor=ACTOR)
     assert placed.until is not None, "a longer retention has an end"
-    click.echo(f"{uuid} is kept until {placed.until.astimezone(RIYADH):%Y-%m-%d}.")
+    click.echo(f"{uuid} is kept until {day_of(placed.until)}.")
 
 
 @archive_command.command("holds")
@@ -146,16 +146,15 @@ def holds_command(as_json: bool, taxpayer: str | None) -> None:
         found = gateway.ledger.holds(choose_taxpayer(gateway, taxpayer))
     if as_json:
         for each in found:
-            print_json({**each._asdict(), **{name: value.isoformat() if (value := getattr(each, name)) else None
-                                             for name in ("at", "until", "lifted_at")}})  # fmt: skip
+            print_json(_facts(each))
         return
     rows = [
         (
             each.id,
             each.uuid or "everything",
             each.reason,
-            f"{each.at.astimezone(RIYADH):%Y-%m-%d}",
-            f"{each.until.astimezone(RIYADH):%Y-%m-%d}" if each.until else "lifted" if each.lifted_at else "stands",
+            day_of(each.at),
+            day_of(each.until) if each.until else "lifted" if each.lifted_at else "stands",
         )
         for each in found
     ]
@@ -212,8 +211,8 @@ def resume_command(taxpayer: str | None) -> None:
     """Delete the bytes that an interrupted deletion left."""
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        with Progress(lambda: gateway.ledger.archive_counts(owner).disposed, is_silent=True):
-            delete_disposed(gateway, owner)
+        with Progress(lambda: gateway.ledger.archive_counts(owner).disposed, is_silent=True) as progress:
+            delete_disposed(gateway, owner, tell=progress.jump)
     click.echo("What was deleted is gone.")
 
 
@@ -226,20 +225,23 @@ def list_command(as_json: bool, taxpayer: str | None) -> None:
         plans = gateway.ledger.plans(choose_taxpayer(gateway, taxpayer))
     if as_json:
         for each in plans:
-            moments = ("ended_before", "proposed_at", "confirmed_at")
-            print_json({**each._asdict(), **{name: value.isoformat() if (value := getattr(each, name)) else None
-                                             for name in moments}})  # fmt: skip
+            print_json(_facts(each))
         return
     rows = [
-        (each.id, each.reason, each.proposed_by, f"{each.proposed_at:%Y-%m-%d}", each.confirmed_by or "nobody yet")
+        (each.id, each.reason, each.proposed_by, day_of(each.proposed_at), each.confirmed_by or "nobody yet")
         for each in plans
     ]
     table("Disposals", ("Id", "Why", "Proposed by", "On", "Confirmed by"), rows)
 
 
+def _facts(found: Hold | Plan) -> dict[str, Any]:
+    values = found._asdict().items()
+    return {name: iso_of(value) if isinstance(value, datetime) else value for name, value in values}
+
+
 def _person(gateway: Gateway, key_file: str) -> tuple[str, str]:
     """Taxpayer and name of whoever has this key; Forbidden if its role may not delete."""
-    text = read_input(key_file if key_file == "-" else str(Path(key_file)), limit=1000)
+    text = read_input(key_file, limit=1000)
     known = authenticate(gateway, text.decode(errors="replace").strip())
     if known.role not in _MAY_DELETE:
         raise Forbidden(

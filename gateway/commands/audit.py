@@ -9,7 +9,7 @@ import click
 from gateway.commands.console import table
 from gateway.commands.moment import in_riyadh, moment
 from gateway.commands.streams import print_json
-from gateway.commands.units import choose_taxpayer, installation
+from gateway.commands.units import choose_taxpayer, installation, taxpayer_option
 from gateway.commands.verdicts import printable
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import AuditEntry, AuditFilter, Ledger, canonical_json
@@ -25,7 +25,7 @@ _PAGE: Final = 200
 @click.option("--from", "since", type=moment, metavar="TIME", help="From this moment on (Riyadh).")
 @click.option("--to", "until", type=moment, metavar="TIME", help="Before this moment (Riyadh).")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="So many, the newest.")
-@click.option("--taxpayer", metavar="VAT", help="Whose log, if there are several taxpayers.")
+@taxpayer_option("Whose log")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an entry, one a line.")
 def audit_command(
     actor: str,

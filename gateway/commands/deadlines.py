@@ -7,11 +7,10 @@ from typing import Any, Final
 import click
 
 from gateway.commands.console import out, table
-from gateway.commands.moment import in_riyadh, moment
+from gateway.commands.moment import day_of, in_riyadh, minute_of, moment
 from gateway.commands.streams import print_json
-from gateway.commands.units import choose_taxpayer, installation
+from gateway.commands.units import choose_taxpayer, installation, taxpayer_option
 from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
 from gateway.ledger import Backlog, WarningTrend
 from gateway.pipeline.deadlines import (
     advice,
@@ -87,7 +86,7 @@ def _row(unit: Backlog, now: datetime) -> tuple[Any, ...]:
         shown["held"],
         shown["rejected"],
         unit.first,
-        f"{unit.first_at.astimezone(RIYADH):%Y-%m-%d %H:%M}",
+        minute_of(unit.first_at),
         "" if left is None else hours_and_minutes(left),
         f"{unit.level} h" if unit.level else "",
     )
@@ -98,7 +97,7 @@ def _print_skew(gateway: Gateway) -> None:
     if skew and skew.is_wrong:
         out.print(
             f"The authority's clock and this machine's differ by {abs(skew.seconds):.0f} s (seen"
-            f" {skew.at.astimezone(RIYADH):%Y-%m-%d %H:%M}): set this machine's clock right (NTP).",
+            f" {minute_of(skew.at)}): set this machine's clock right (NTP).",
             markup=False,
             soft_wrap=True,
         )
@@ -107,7 +106,7 @@ def _print_skew(gateway: Gateway) -> None:
 @click.command("warnings", short_help="What the authority warned of, by rule.")
 @click.option("--from", "since", type=moment, metavar="TIME", help="From this moment on (Riyadh); else 90 days back.")
 @click.option("--to", "until", type=moment, metavar="TIME", help="Before this moment (Riyadh); now if left out.")
-@click.option("--taxpayer", metavar="VAT", help="Whose documents, if there are several taxpayers.")
+@taxpayer_option("Whose documents")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a rule, one a line.")
 def warnings_command(since: datetime | None, until: datetime | None, taxpayer: str | None, as_json: bool) -> None:
     """The authority's warnings about accepted documents, by rule: how often, since when, and how it goes by weeks.
@@ -133,8 +132,8 @@ def _print_trends(found: Sequence[WarningTrend]) -> None:
         (
             each.rule,
             each.count,
-            f"{each.first.astimezone(RIYADH):%Y-%m-%d}",
-            f"{each.last.astimezone(RIYADH):%Y-%m-%d}",
+            day_of(each.first),
+            day_of(each.last),
             " ".join(f"{week}:{count}" for week, count in list(each.weeks.items())[-4:]),
             each.number,
         )

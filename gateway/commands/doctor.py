@@ -16,7 +16,7 @@ from gateway.commands.units import read_settings
 from gateway.errors import BadInput, Misconfigured, Unknown
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import Ledger
-from gateway.pipeline.doctor import LAST, Look, Result, Since, Symptom, examine_night, last_result
+from gateway.pipeline.doctor import LAST, Examination, Result, Since, Symptom, examine_night, last_result
 from gateway.settings import Settings
 
 _NICE: Final = 15
@@ -44,21 +44,16 @@ def doctor_command(as_json: bool, since: str | None, jobs: int | None, show_last
         _examine_night(settings, date.fromisoformat(night))
     began = time.monotonic()
     with _opened(settings) as ledger, Progress(ledger.count_documents, is_silent=True) as progress:
-
-        def tell(count: int) -> None:
-            for _ in range(count):
-                progress.advance("")
-
-        look = Look(
+        examination = Examination(
             ledger,
             settings,
             since=_since(since),
             jobs=jobs or _fitting(ledger),
-            tell=tell,
+            tell=progress.jump,
             archive=open_store(settings),
         )
-        found = [_say(each, as_json=as_json) for each in look.symptoms()]
-    _sum_up(look, found, time.monotonic() - began, as_json=as_json)
+        found = [_say(each, as_json=as_json) for each in examination.symptoms()]
+    _sum_up(examination, found, time.monotonic() - began, as_json=as_json)
     raise SystemExit(1 if any(each.is_error for each in found) else 0)
 
 
@@ -96,7 +91,7 @@ def _examine_night(settings: Settings, night: date) -> NoReturn:
     """With low priority: documents are made and sent meanwhile."""
     os.nice(_NICE)
     with _opened(settings) as ledger:
-        result = examine_night(ledger, night, Look(ledger, settings, archive=open_store(settings)))
+        result = examine_night(ledger, night, Examination(ledger, settings, archive=open_store(settings)))
     raise SystemExit(1 if result.errors else 0)
 
 
@@ -134,15 +129,16 @@ def _say(found: Symptom, *, as_json: bool) -> Symptom:
     return found
 
 
-def _sum_up(look: Look, found: list[Symptom], seconds: float, *, as_json: bool) -> None:
+def _sum_up(examination: Examination, found: list[Symptom], seconds: float, *, as_json: bool) -> None:
     errors = sum(each.is_error for each in found)
-    seen = {"chains": look.chains, "documents": look.documents, "entries": look.entries}
     if as_json:
-        print_json({**seen, "errors": errors, "warnings": len(found) - errors, "seconds": round(seconds, 3)})
+        print_json(
+            {**examination.seen, "errors": errors, "warnings": len(found) - errors, "seconds": round(seconds, 3)}
+        )
         return
     click.echo(
-        f"Examined: documents {look.documents}, chains {look.chains}, entries of the audit log {look.entries};"
-        f" {seconds:.1f} s, {look.documents / max(seconds, 0.001):.0f} documents/s."
+        f"Examined: documents {examination.documents}, chains {examination.chains}, entries of the audit log"
+        f" {examination.entries}; {seconds:.1f} s, {examination.documents / max(seconds, 0.001):.0f} documents/s."
     )
     warnings = f" Warnings: {len(found) - errors}." if len(found) > errors else ""
     click.echo((f"Wrong: {errors}." if errors else "The books are sound.") + warnings)

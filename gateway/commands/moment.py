@@ -1,4 +1,4 @@
-"""A moment given on the command line, in Riyadh unless it names its zone."""
+"""Moments on the command line, given and shown: in Riyadh unless one names its zone."""
 
 from datetime import UTC, datetime
 
@@ -17,3 +17,18 @@ def in_riyadh(value: datetime | None) -> datetime:
     if not EARLIEST <= value.date() <= LATEST:
         raise BadInput(f"{value.date()} is no time for an invoice.", fix=f"Give one from {EARLIEST} to {LATEST}.")
     return value if value.tzinfo else value.replace(tzinfo=RIYADH)
+
+
+def day_of(value: datetime | None) -> str:
+    """Its day in Riyadh, for people; empty if there is none."""
+    return f"{value.astimezone(RIYADH):%Y-%m-%d}" if value else ""
+
+
+def minute_of(value: datetime | None) -> str:
+    """Its day and minute in Riyadh, for people; empty if there is none."""
+    return f"{value.astimezone(RIYADH):%Y-%m-%d %H:%M}" if value else ""
+
+
+def iso_of(value: datetime | None) -> str | None:
+    """A moment in Riyadh with its zone (ISO 8601), for programs."""
+    return value.astimezone(RIYADH).isoformat() if value else None

@@ -5,31 +5,29 @@ from functools import partial
 
 import click
 
-from gateway.commands.orders import find, follow
+from gateway.commands.orders import follow, one_document
 from gateway.commands.streams import read_input
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
-from gateway.errors import Conflict
-from gateway.issued import Issued, Status
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.ledger import Appended
 from gateway.order import read_addition, read_order, read_refund
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request, correct
 from gateway.pipeline.notes import NoteRequest, correct_note, credit, debit
 
-_document = click.argument("document", metavar="NUMBER|UUID")
-_taxpayer = click.option("--taxpayer", metavar="VAT", help="Whose document, if there are several taxpayers.")
-_wait = click.option(
+_DOCUMENT = click.argument("document", metavar="NUMBER|UUID")
+_OWNER = taxpayer_option("Whose document")
+_WAIT = click.option(
     "--wait/--no-wait", default=True, show_default=True, help="Submit it now and wait for the verdict."
 )
-_json = click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
 
 
 @click.command("credit", short_help="Give back of a document: issue a credit note.")
-@_document
+@_DOCUMENT
 @click.argument("file", metavar="REFUND.json")
-@_taxpayer
-@_wait
-@_json
+@_OWNER
+@_WAIT
+@_JSON
 def credit_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
     """Issue the credit note for a refund of a document (docs/reference/notes.md). The same refund again gives the same
     note; more than is left is refused.
@@ -44,11 +42,11 @@ def credit_command(document: str, file: str, taxpayer: str | None, wait: bool, a
 
 
 @click.command("debit", short_help="Charge beyond a document: issue a debit note.")
-@_document
+@_DOCUMENT
 @click.argument("file", metavar="ADDITION.json")
-@_taxpayer
-@_wait
-@_json
+@_OWNER
+@_WAIT
+@_JSON
 def debit_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
     """Issue the debit note for lines added to a sale after its document (docs/reference/notes.md)."""
     addition = read_addition(read_input(file))
@@ -60,36 +58,25 @@ def _issue_note(
 ) -> None:
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        wanted = NoteRequest(owner, ACTOR, _one(gateway, owner, document).uuid)
+        wanted = NoteRequest(owner, ACTOR, one_document(gateway, owner, document).uuid)
         follow(gateway, owner, make(gateway, wanted).issued, wait=wait, as_json=as_json)
 
 
 @click.command("correct", short_help="Make a rejected document anew.")
-@_document
+@_DOCUMENT
 @click.argument("file", metavar="CORRECTED.json")
-@_taxpayer
-@_wait
-@_json
+@_OWNER
+@_WAIT
+@_JSON
 def correct_command(document: str, file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
     """Put a corrected document in the place of one that the authority rejected: with a new UUID and a new link of the
     chain, but its date and time. CORRECTED.json is the whole order, or of a note its refund or addition."""
     content = read_input(file)
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        rejected = _one(gateway, owner, document)
+        rejected = one_document(gateway, owner, document)
         if rejected.corrects:
             made = correct_note(gateway, owner, ACTOR, rejected.uuid, content)
         else:
             made = correct(gateway, rejected.uuid, Request(owner, ACTOR, read_order(content)))
         follow(gateway, owner, made.issued, wait=wait, as_json=as_json)
-
-
-def _one(gateway: Gateway, owner: str, document: str) -> Issued:
-    """The document of a number or a UUID; of a number that was passed on, the one that stands."""
-    found = [each for each in find(gateway, owner, document, 20) if each.status is not Status.REPLACED]
-    if len(found) != 1:
-        raise Conflict(
-            f"{document} names {len(found)} documents.",
-            fix="Give the number or the UUID of one; `gateway status` lists them.",
-        )
-    return found[0]

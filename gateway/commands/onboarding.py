@@ -8,7 +8,7 @@ import click
 
 from gateway.commands.console import out, table
 from gateway.commands.streams import print_json, read_input
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import GatewayError
 from gateway.pipeline.connect import register
 from gateway.pipeline.gateway import Gateway, online
@@ -150,7 +150,7 @@ def _explained(error: GatewayError | None) -> str:
 @click.argument("unit_id", metavar="UNIT")
 @click.option("--otp", help=_OTP)
 @click.option("--restart", is_flag=True, help=_RESTART)
-@click.option("--taxpayer", metavar="VAT", help="Whose unit, if there are several taxpayers.")
+@taxpayer_option("Whose unit")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def renew_command(unit_id: str, otp: str | None, restart: bool, taxpayer: str | None, as_json: bool) -> None:
     """Get the certificate that follows the one in use, which works on until the new one is there.
@@ -240,7 +240,7 @@ def _attention(status: UnitStatus) -> list[str]:
 
 @click.command("release", short_help="Let a held unit send again.")
 @click.argument("unit_id", metavar="UNIT")
-@click.option("--taxpayer", metavar="VAT", help="Whose unit, if there are several taxpayers.")
+@taxpayer_option("Whose unit")
 def release_command(unit_id: str, taxpayer: str | None) -> None:
     """Send again what a unit holds back since the authority refused its credentials (HTTP 401).
 

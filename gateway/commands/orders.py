@@ -11,14 +11,15 @@ import click
 
 from gateway.answer import answer
 from gateway.commands.console import out, table
+from gateway.commands.moment import minute_of
 from gateway.commands.streams import print_json, read_input, read_json
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.connection import Connection
-from gateway.errors import BadInput, DoesNotClose, NotCompliant, Unknown, UnusableOrder
-from gateway.invoice.facts import RIYADH, Kind, Profile
+from gateway.errors import BadInput, Conflict, DoesNotClose, NotCompliant, Unknown, UnusableOrder
+from gateway.invoice.facts import Kind, Profile
 from gateway.invoice.halalas import explained
 from gateway.invoice.policy import Decision, read_policy
-from gateway.issued import Issued
+from gateway.issued import Issued, Status
 from gateway.ledger import Filter
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
@@ -138,7 +139,7 @@ def _named(decision: Decision) -> str:
 
 @click.command("issue", short_help="Issue the document of an order.")
 @click.argument("file", metavar="ORDER.json")
-@click.option("--taxpayer", metavar="VAT", help="Whose order it is, if there are several taxpayers.")
+@taxpayer_option("Whose order it is")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Submit it now and wait for the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
 def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
@@ -169,7 +170,7 @@ async def _submit_due(gateway: Gateway) -> None:
 
 @click.command("status", short_help="What became of a document or an order.")
 @click.argument("what", metavar="[NUMBER|UUID|CONNECTION/ORDER]", required=False)
-@click.option("--taxpayer", metavar="VAT", help="Whose documents, if there are several taxpayers.")
+@taxpayer_option("Whose documents")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a document, one a line.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many of the newest.")
 def status_command(what: str | None, taxpayer: str | None, as_json: bool, limit: int) -> None:
@@ -187,7 +188,7 @@ def _show_ways_back(documents: list[Issued], gateway: Gateway, owner: str) -> No
     numbers = {each.uuid: each.number for each in documents}
     for connection in sorted({each.connection for each in documents}):
         for link in gateway.ledger.links_of_order(owner, connection, numbers):
-            at, said = link.changed_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"), link.receipt or link.error
+            at, said = minute_of(link.changed_at), link.receipt or link.error
             shown = f"{numbers[link.uuid]}: written back: {link.state.value} {at}{f', {said}' if said else ''}"
             out.print(shown, markup=False, soft_wrap=True)
 
@@ -222,6 +223,19 @@ def find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Iss
         ) from None
 
 
+def one_document(gateway: Gateway, owner: str, what: str) -> Issued:
+    """The document of a number, a UUID or an order: where some were replaced, the one that stands; Conflict if there
+    are several."""
+    found = find(gateway, owner, what, 20)
+    standing = [each for each in found if each.status is not Status.REPLACED] or found
+    if len(standing) > 1:
+        raise Conflict(
+            f"{what} names {len(standing)} documents.",
+            fix="Give the number or the UUID of one; `gateway status` lists them.",
+        )
+    return standing[0]
+
+
 def show(documents: list[Issued], gateway: Gateway, *, as_json: bool) -> None:
     """A table, or one JSON object a line."""
     if as_json:
@@ -243,7 +257,7 @@ def _row(issued: Issued) -> tuple[Any, ...]:
         issued.number,
         issued.icv,
         f"{issued.profile.word} {issued.kind.word.replace('_', ' ')}",
-        issued.issued_at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M"),
+        minute_of(issued.issued_at),
         f"{issued.total:.2f} {issued.currency}",
         f"{issued.vat:.2f}",
         issued.status.value,

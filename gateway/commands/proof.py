@@ -9,7 +9,7 @@ import click
 from gateway import verifier
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import BadInput
 from gateway.issued import Status
 from gateway.pipeline.export import export
@@ -29,7 +29,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--buyer", default="", help="Only documents to this buyer: part of the name, or the whole VAT number.")
 @click.option("--anew", is_flag=True, help="Drop what was begun under this name and begin again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--taxpayer", metavar="VAT", help="Whose documents, if there are several taxpayers.")
+@taxpayer_option("Whose documents")
 def export_command(
     package: Path,
     since: datetime | None,
@@ -55,7 +55,7 @@ def export_command(
     scope = Scope(since.date() if since else None, until.date() if until else None, units, statuses, buyer)
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        with Progress(lambda: gateway.ledger.count_links(owner), is_silent=True) as progress:
+        with Progress(lambda: gateway.ledger.count_documents(owner), is_silent=True) as progress:
             done = export(gateway, owner, scope, package, actor=ACTOR, anew=anew, tell=progress.jump)
         fingerprint = gateway.sealing_key().fingerprint
     if as_json:

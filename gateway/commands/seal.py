@@ -43,12 +43,5 @@ def files_lost_command(yes: bool) -> None:
     with installation() as gateway:
         gateway.ledger.forget_checkpoints()
         for taxpayer in gateway.ledger.taxpayers():
-            gateway.ledger.audit(
-                taxpayer_id=taxpayer.id,
-                actor=ACTOR,
-                action="checkpoints.lost",
-                target=str(gateway.settings.checkpoints_folder),
-                detail={},
-                now=gateway.now(),
-            )
+            gateway.note(taxpayer.id, ACTOR, "checkpoints.lost", str(gateway.settings.checkpoints_folder))
     click.echo("The doctor begins anew with the checkpoints that are there.")

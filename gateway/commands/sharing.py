@@ -7,28 +7,18 @@ from pathlib import Path
 import click
 
 from gateway.commands.console import out
-from gateway.commands.orders import find
+from gateway.commands.moment import iso_of, minute_of
+from gateway.commands.orders import one_document
 from gateway.commands.streams import print_json, read_input
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
-from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.ledger import EVERY_UNIT
 from gateway.looks import ACCENT, COLOUR, MAX_LOGO, Looks, logo_of
 from gateway.pdf import render
-from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.links import File, make_link, revoke_links
 from gateway.pipeline.readable import readable
 
-_taxpayer_option = click.option("--taxpayer", metavar="VAT", help="Whose, if there are several taxpayers.")
-_unit_option = click.option("--unit", metavar="UNIT", help="Of this unit alone; of all units if left out.")
-
-
-def _the_one(gateway: Gateway, owner: str, what: str) -> str:
-    """The UUID of a document that a number, a UUID or an order names; BadInput if an order has several."""
-    found = find(gateway, owner, what, 2)
-    if len(found) > 1:
-        raise BadInput(f"{what} has several documents.", fix="Give the number of one; `gateway status` lists them.")
-    return found[0].uuid
+_OWNER = taxpayer_option("Whose")
+_UNIT = click.option("--unit", metavar="UNIT", help="Of this unit alone; of all units if left out.")
 
 
 @click.command("pdf", short_help="A document as a PDF for people.")
@@ -37,7 +27,7 @@ def _the_one(gateway: Gateway, owner: str, what: str) -> str:
     "-o", "--output", metavar="OUT",
     help="Where it goes; a file of the authority's name for it if left out, - is standard output.",
 )  # fmt: skip
-@_taxpayer_option
+@_OWNER
 def pdf_command(what: str, output: str | None, taxpayer: str | None) -> None:
     """The readable document in Arabic and English, PDF/A-3 with its XML inside.
 
@@ -49,7 +39,7 @@ def pdf_command(what: str, output: str | None, taxpayer: str | None) -> None:
     else:
         with installation() as gateway:
             owner = choose_taxpayer(gateway, taxpayer)
-            content, name, _ = readable(gateway, owner, _the_one(gateway, owner, what), actor=ACTOR)
+            content, name, _ = readable(gateway, owner, one_document(gateway, owner, what).uuid, actor=ACTOR)
     target = output or name
     if target == "-":
         sys.stdout.buffer.write(content)
@@ -68,8 +58,8 @@ def looks_command() -> None:
 @click.option("--colour", metavar="#RRGGBB", help=f"Titles and heads of tables. [default: {COLOUR}]")
 @click.option("--accent", metavar="#RRGGBB", help=f"What is set off more quietly. [default: {ACCENT}]")
 @click.option("--footer", help="A text at the foot of each page, in at most three lines; empty takes it off.")
-@_unit_option
-@_taxpayer_option
+@_UNIT
+@_OWNER
 def set_command(
     logo: str | None, colour: str | None, accent: str | None, footer: str | None, unit: str | None, taxpayer: str | None
 ) -> None:
@@ -89,8 +79,8 @@ def set_command(
 
 
 @looks_command.command("show")
-@_unit_option
-@_taxpayer_option
+@_UNIT
+@_OWNER
 def show_command(unit: str | None, taxpayer: str | None) -> None:
     """How PDFs look."""
     with installation() as gateway:
@@ -98,8 +88,8 @@ def show_command(unit: str | None, taxpayer: str | None) -> None:
 
 
 @looks_command.command("clear")
-@_unit_option
-@_taxpayer_option
+@_UNIT
+@_OWNER
 def clear_command(unit: str | None, taxpayer: str | None) -> None:
     """Print plainly again; a unit as its taxpayer does."""
     with installation() as gateway:
@@ -126,23 +116,22 @@ def links_command() -> None:
 )  # fmt: skip
 @click.option("--days", type=click.IntRange(1), help="How long it works; GATEWAY_LINK_DAYS if left out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@_taxpayer_option
+@_OWNER
 def make_command(what: str, file: str, days: int | None, as_json: bool, taxpayer: str | None) -> None:
     """Print a link to a document that a buyer may have. Whoever has the link has the file."""
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        uuid = _the_one(gateway, owner, what)
+        uuid = one_document(gateway, owner, what).uuid
         link = make_link(gateway, owner, uuid, file=File(file), days=days, actor=ACTOR)
-    until = link.expires_at.astimezone(RIYADH)
     if as_json:
-        print_json({"url": link.url, "file": link.file.value, "expires_at": until.isoformat()})
+        print_json({"url": link.url, "file": link.file.value, "expires_at": iso_of(link.expires_at)})
         return
     click.echo(link.url)
-    click.echo(f"Works until {until:%Y-%m-%d %H:%M}.", err=True)
+    click.echo(f"Works until {minute_of(link.expires_at)}.", err=True)
 
 
 @links_command.command("revoke")
-@_taxpayer_option
+@_OWNER
 def revoke_command(taxpayer: str | None) -> None:
     """Make every link that was given out worthless, at once and for good."""
     with installation() as gateway:

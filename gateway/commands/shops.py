@@ -3,62 +3,59 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from gateway.commands.console import out, table
+from gateway.commands.moment import iso_of, minute_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
-from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import BadInput
-from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_begins, day_ends
 from gateway.ledger import DuePoll, Notice
 from gateway.pipeline.backfill import Fate, Foreseen, foresee, have_issued
 from gateway.pipeline.gateway import Gateway, online
 
-taxpayer_option = click.option("--taxpayer", metavar="VAT", help="Whose shops, if there are several taxpayers.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object each, one a line.")
+_OWNER = taxpayer_option("Whose shops")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object each, one a line.")
 
 
 # -- how they stand -------------------------------------------------------------------------------------------
 
 
 @click.command("shops", short_help="Connected shops: how far each was asked, and what is wrong.")
-@taxpayer_option
-@json_option
+@_OWNER
+@_JSON
 def shops_command(taxpayer: str | None, as_json: bool) -> None:
     """How far each connected shop was asked what changed, when it is asked next, and what is wrong with it or its
     webhooks. Exit 1 if one cannot be asked."""
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
         lost = gateway.ledger.lost_turns(owner, now=gateway.now())
-        shops = [_poll(each, lost.get(each.connection_id)) for each in gateway.ledger.polls(owner)]
+        shops = [(each, _wrong(each, lost.get(each.connection_id))) for each in gateway.ledger.polls(owner)]
     if as_json:
-        for each in shops:
-            print_json(each)
+        for each, wrong in shops:
+            print_json({"connection": each.connection_id, "seen_until": iso_of(each.since),
+                        "asked_again": iso_of(each.next_at), "webhooks": each.told, "error": wrong})  # fmt: skip
     elif not shops:
         click.echo("No shop is connected.")
     else:
         columns = ("Connection", "Seen until", "Asked again", "Webhooks", "Wrong")
-        table("Shops", columns, [tuple(each.values()) for each in shops])
-    raise SystemExit(1 if any(each["error"] for each in shops) else 0)
+        rows = [
+            (each.connection_id, minute_of(each.since), minute_of(each.next_at), each.told, wrong)
+            for each, wrong in shops
+        ]
+        table("Shops", columns, rows)
+    raise SystemExit(1 if any(wrong for _, wrong in shops) else 0)
 
 
-def _poll(poll: DuePoll, lost: datetime | None) -> dict[str, Any]:
-    renewal = f"Its credentials were not renewed on {_shown(lost)}: install the app in the shop again." if lost else ""
-    return {
-        "connection": poll.connection_id,
-        "seen_until": _shown(poll.since),
-        "asked_again": _shown(poll.next_at) if poll.next_at else "",
-        "webhooks": poll.told,
-        "error": " ".join(each for each in (poll.error, renewal) if each),
-    }
-
-
-def _shown(at: datetime) -> str:
-    return at.astimezone(RIYADH).strftime("%Y-%m-%d %H:%M")
+def _wrong(poll: DuePoll, lost: datetime | None) -> str:
+    """What keeps a shop from being asked, empty if nothing does."""
+    renewal = f"Its credentials were not renewed on {minute_of(lost)}: install the app in the shop again."
+    return " ".join(each for each in (poll.error, renewal if lost else "") if each)
 
 
 # -- what they sold before ------------------------------------------------------------------------------------
@@ -74,8 +71,8 @@ def _shown(at: datetime) -> str:
     "--to", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day (Riyadh); today if left out."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be issued; nothing is.")
-@json_option
-@taxpayer_option
+@_JSON
+@_OWNER
 def backfill_command(
     connection: str, since: datetime, until: datetime | None, dry_run: bool, as_json: bool, taxpayer: str | None
 ) -> None:
@@ -84,8 +81,8 @@ def backfill_command(
     Orders from before the connection's cut-over stay as they are; move it first, with `gateway connect --change
     --cutover`, if they are really to be issued here. Exit 1 if an order would wait for a person.
     """
-    begin = since.replace(tzinfo=RIYADH)
-    end = until.replace(tzinfo=RIYADH) + timedelta(days=1) if until else datetime.now(UTC)
+    begin = day_begins(since.date())
+    end = day_ends(until.date()) if until else datetime.now(UTC)
     if end <= begin:
         raise BadInput("The last day is before the first.", fix="Give --from and --to in this order.")
     with installation() as gateway:
@@ -132,8 +129,8 @@ def _print_fates(found: list[Foreseen], issued: int, *, dry_run: bool) -> None:
 
 @click.command("quarantine", short_help="Orders that wait for a person, and why.")
 @click.argument("number", metavar="[ID]", required=False, type=int)
-@taxpayer_option
-@json_option
+@_OWNER
+@_JSON
 def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) -> None:
     """Orders of shops that could not be issued, each with the reason; with an ID, one of them as the shop gave it.
 
@@ -155,15 +152,22 @@ def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) 
     elif not waiting:
         click.echo("No order waits for a person.")
     else:
-        rows = [(*list(_waiting(each).values())[:4], each.reason.get("en", "")) for each in waiting]
+        rows = [
+            (each.id, _order(each), minute_of(each.received_at), each.state.value, each.reason.get("en", ""))
+            for each in waiting
+        ]
         table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
+
+
+def _order(notice: Notice) -> str:
+    return f"{notice.connection_id}/{notice.order_id}"
 
 
 def _waiting(notice: Notice) -> dict[str, Any]:
     return {
         "id": notice.id,
-        "order": f"{notice.connection_id}/{notice.order_id}",
-        "received_at": _shown(notice.received_at),
+        "order": _order(notice),
+        "received_at": iso_of(notice.received_at),
         "state": notice.state.value,
         "reason": dict(notice.reason),
     }
@@ -174,8 +178,7 @@ def _print_one(notice: Notice, *, as_json: bool) -> None:
     if as_json:
         print_json({**_waiting(notice), "payload": payload})
         return
-    facts = _waiting(notice)
-    out.print(f"{facts['order']}, {facts['state']} since {facts['received_at']}", markup=False)
+    out.print(f"{_order(notice)}, {notice.state.value} since {minute_of(notice.received_at)}", markup=False)
     for language in ("en", "ar"):
         out.print(notice.reason.get(language, ""), markup=False, soft_wrap=True)
     if "declared" in notice.reason:
@@ -186,7 +189,7 @@ def _print_one(notice: Notice, *, as_json: bool) -> None:
 
 @click.command("retry", short_help="Take orders of the quarantine up again.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
-@taxpayer_option
+@_OWNER
 def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
     """Fetch orders of the quarantine again and issue them if they can be; `gateway quarantine` shows the IDs."""
     with installation() as gateway:
@@ -199,7 +202,7 @@ def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
 @click.command("dismiss", short_help="Decide that nothing is to be issued for an order.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
-@taxpayer_option
+@_OWNER
 def dismiss_command(ids: tuple[int, ...], reason: str, taxpayer: str | None) -> None:
     """Take orders out of the quarantine without issuing them. One that the shop changes later is looked at anew."""
     with installation() as gateway:

@@ -2,18 +2,20 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import click
 from pydantic import SecretStr, ValidationError
 
 from gateway.commands.console import configure_log, out, table
+from gateway.commands.moment import day_of
 from gateway.commands.streams import print_json, read_json
 from gateway.connection import Connection
 from gateway.errors import BadInput, Misconfigured, Unknown
-from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_ends
 from gateway.ledger import ApiKey
 from gateway.pipeline.api_keys import Role, Scope, add_key
 from gateway.pipeline.connect import Connected, connect
@@ -22,6 +24,7 @@ from gateway.settings import Settings
 from gateway.stores import STORES
 
 ACTOR = "command line"
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -60,6 +63,11 @@ def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
     return known[0]
 
 
+def taxpayer_option(whose: str) -> Callable[[Decorated], Decorated]:
+    """--taxpayer, for `choose_taxpayer`."""
+    return click.option("--taxpayer", metavar="VAT", help=f"{whose}, if there are several taxpayers.")
+
+
 @click.command("connect", short_help="Connect a shop, or an ERP that sends orders.")
 @click.argument("name")
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
@@ -89,7 +97,7 @@ def choose_taxpayer(gateway: Gateway, vat: str | None) -> str:
     is_flag=True,
     help="Connect a shop that cannot be asked now, neither who issues nor anything else; the audit log keeps it.",
 )
-@click.option("--taxpayer", metavar="VAT", help="Whose shop it is, if there are several taxpayers.")
+@taxpayer_option("Whose shop it is")
 def connect_command(
     name: str,
     unit_id: str,
@@ -163,7 +171,7 @@ def keys_command() -> None:
 @click.option("--unit", default="", help="Auditors: it sees the documents of this unit only.")
 @click.option("--issued-from", "first", type=_DAY, metavar="DAY", help="Auditors: it sees documents from this day on.")
 @click.option("--issued-to", "last", type=_DAY, metavar="DAY", help="Auditors: it sees documents up to this day.")
-@click.option("--taxpayer", metavar="VAT", help="Whose key, if there are several taxpayers.")
+@taxpayer_option("Whose key")
 def add_key_command(
     role: str,
     label: str,
@@ -177,7 +185,7 @@ def add_key_command(
 
     An auditor's key reads and never writes, and everything it looks at is in the audit log. Give it an end.
     """
-    ends_at = until.replace(tzinfo=RIYADH) + timedelta(days=1) if until else None
+    ends_at = day_ends(until.date()) if until else None
     scope = Scope(unit, first.date() if first else None, last.date() if last else None)
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
@@ -185,20 +193,20 @@ def add_key_command(
 
 
 @keys_command.command("list")
-@click.option("--taxpayer", metavar="VAT", help="Whose keys, if there are several taxpayers.")
+@taxpayer_option("Whose keys")
 def list_keys_command(taxpayer: str | None) -> None:
     """The keys there are, without their secrets."""
     with installation() as gateway:
         keys, now = gateway.ledger.api_keys(choose_taxpayer(gateway, taxpayer)), gateway.now()
     rows = [
-        (each.id, each.role, each.label, f"{each.created_at:%Y-%m-%d}", _until(each), _sees(each), _state(each, now))
+        (each.id, each.role, each.label, day_of(each.created_at), _until(each), _sees(each), _state(each, now))
         for each in keys
     ]
     table("API keys", ("Id", "Role", "Label", "Made", "Until", "Sees", "State"), rows)
 
 
 def _until(key: ApiKey) -> str:
-    return f"{key.ends_at.astimezone(RIYADH) - timedelta(days=1):%Y-%m-%d}" if key.ends_at else ""
+    return day_of(key.ends_at and key.ends_at - timedelta(days=1))
 
 
 def _sees(key: ApiKey) -> str:
@@ -213,7 +221,7 @@ def _state(key: ApiKey, now: datetime) -> str:
 
 @keys_command.command("revoke")
 @click.argument("key_id")
-@click.option("--taxpayer", metavar="VAT", help="Whose key, if there are several taxpayers.")
+@taxpayer_option("Whose key")
 def revoke_key_command(key_id: str, taxpayer: str | None) -> None:
     """Make a key worthless, at once and for good."""
     with installation() as gateway:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -9,7 +10,7 @@ import click
 from gateway.commands.console import out, table
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
-from gateway.commands.units import choose_taxpayer, installation
+from gateway.commands.units import choose_taxpayer, installation, taxpayer_option
 from gateway.commands.vat_files import COLUMNS, TOTAL, WORDS, DocumentsCsv, Workbook, sentences, word
 from gateway.commands.verdicts import Language, spoken
 from gateway.finding import Text
@@ -35,7 +36,7 @@ _BY_KIND: Final = Text("By kind, category and rate", "بحسب النوع وال
 @click.option("--xlsx", "xlsx_file", metavar="FILE", type=click.Path(dir_okay=False), help="Write a workbook of it.")
 @click.option("--lang", type=click.Choice(["en", "ar"]), default="en", show_default=True, help="Of tables and files.")
 @click.option("--no-proof", is_flag=True, help="Do not compare with the XML of every document, which takes longer.")
-@click.option("--taxpayer", metavar="VAT", help="Whose return, if there are several taxpayers.")
+@taxpayer_option("Whose return")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; with --box one a figure, one a line.")
 def vat_report_command(
     period: str,
@@ -72,10 +73,11 @@ def vat_report_command(
 
 
 def _made(gateway: Gateway, question: Question, sinks: list[Any], *, prove: bool) -> VatReport:
-    with Progress(gateway.ledger.count_documents, is_silent=True) as progress:
+    mine = partial(gateway.ledger.count_documents, question.taxpayer_id)
+    with Progress(mine, is_silent=True) as progress:
 
         def hear(entry: Entry, figures: tuple[Figure, ...]) -> None:
-            progress.advance("")
+            progress.jump(1)
             for sink in sinks:
                 sink.hear(entry, figures)
 

@@ -15,6 +15,7 @@ from gateway.finding import Text
 from gateway.invoice.vat_return import BOXES, Box, Entry, Figure, Standing
 from gateway.pipeline.vat_json import figures_json, report_json
 from gateway.pipeline.vat_report import VatReport
+from gateway.spreadsheet import harmless
 
 if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
@@ -80,14 +81,6 @@ _GROUP: Final = (
 _BOX: Final = "name rate amount adjustment vat documents".split()
 _MOST_ROWS: Final = 1_000_000
 """Of one sheet; the form of a workbook holds 1,048,576."""
-
-
-_FORMULA: Final = "=+-@\t\r\n＝＋－＠"
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula when it opens a CSV."""
-    return f"'{text}" if text and text[0] in _FORMULA else text
 
 
 def word(name: str, value: Any, language: Language) -> Any:

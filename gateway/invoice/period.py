@@ -1,4 +1,4 @@
-"""The time a VAT return is for: a month, a quarter, a year, or any days, in Riyadh."""
+"""Days in Riyadh, and the time a VAT return is for: a month, a quarter, a year, or any days."""
 
 import re
 from calendar import monthrange
@@ -7,6 +7,23 @@ from datetime import date, datetime, time, timedelta
 
 from gateway.errors import BadInput
 from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
+
+_LAST_WITH_AN_END = date.max - timedelta(days=1)
+
+
+def day_begins(day: date) -> datetime:
+    """The first moment of a day in Riyadh."""
+    return datetime.combine(day, time(), RIYADH)
+
+
+def day_ends(day: date) -> datetime:
+    """The first moment after a day in Riyadh."""
+    return day_begins(min(day, _LAST_WITH_AN_END) + timedelta(days=1))
+
+
+def possible(day: date) -> date:
+    """The day itself, or for one that no document can have the nearest that one can."""
+    return min(max(day, EARLIEST), LATEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +36,12 @@ class Period:
     @property
     def begin(self) -> datetime:
         """The moment it begins."""
-        return datetime.combine(self.first, time(), RIYADH)
+        return day_begins(self.first)
 
     @property
     def end(self) -> datetime:
         """The first moment after it."""
-        return datetime.combine(self.last + timedelta(days=1), time(), RIYADH)
+        return day_ends(self.last)
 
     def __contains__(self, day: date) -> bool:
         return self.first <= day <= self.last

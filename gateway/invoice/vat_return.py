@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from gateway.finding import Text
-from gateway.invoice.facts import RIYADH, SAR, ZERO, Category, Flag, Kind, Profile, Tax
+from gateway.invoice.facts import RIYADH, ZERO, Category, Flag, Kind, Profile, Tax
 from gateway.invoice.period import Period
 from gateway.invoice.taxed import Portion, Taxed, in_sar
 from gateway.issued import Status
@@ -277,8 +277,3 @@ def adjusts(kind: Kind, original: date | None, period: Period) -> bool:
     """Whether a document corrects what an earlier period reported; an original of an unknown day is taken for
     earlier."""
     return kind.is_note and (original is None or original < period.first)
-
-
-def is_foreign(group: Group) -> bool:
-    """Whether its documents are in another currency than SAR."""
-    return group.currency != SAR

@@ -15,6 +15,7 @@ from gateway.ledger.archive_tables import ARCHIVE_TASK, ARCHIVED, DISPOSAL, DISP
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.leases import FREE, lease
+from gateway.ledger.queries import no_document
 from gateway.ledger.shop_tables import NOTICE
 
 FINAL: Final = ("cleared", "document")
@@ -130,7 +131,7 @@ class Archiving:
             row = connection.execute(wanted.where(document.taxpayer_id == taxpayer_id, document.uuid == uuid)).first()
             names = frozenset(connection.execute(has).scalars())
         if row is None:
-            raise Unknown(f"There is no document {uuid}.")
+            raise no_document(uuid)
         return Archivable(*row, has=names)
 
     def add_archived(self, files: Sequence[ArchivedFile]) -> None:
@@ -213,7 +214,7 @@ class Archiving:
             if hold.uuid is not None:
                 mine = (t.DOCUMENT.c.taxpayer_id == hold.taxpayer_id, t.DOCUMENT.c.uuid == hold.uuid)
                 if connection.execute(select(1).where(*mine)).first() is None:
-                    raise Unknown(f"There is no document {hold.uuid}.")
+                    raise no_document(hold.uuid)
             values = hold._asdict()
             values["document_uuid"] = values.pop("uuid")
             connection.execute(insert(LEGAL_HOLD), values)
@@ -227,9 +228,17 @@ class Archiving:
                 select(LEGAL_HOLD).where(_HOLD.id == hold_id, _HOLD.taxpayer_id == taxpayer_id)
             ).first()
             if row is None or row.lifted_at is not None:
-                raise Unknown(f"No hold {hold_id} stands.", fix="`gateway archive holds` lists them.")
+                raise Unknown(
+                    f"No hold {hold_id} stands.",
+                    fix="`gateway archive holds` lists them.",
+                    ar="لا يوجد حجز قائم بهذا المعرّف. يعرضها الأمر gateway archive holds.",
+                )
             if row.until is not None:
-                raise Conflict(f"Hold {hold_id} is a longer retention: it ends by itself.")
+                raise Conflict(
+                    f"Hold {hold_id} is a longer retention.",
+                    fix="It cannot be lifted; it ends by itself.",
+                    ar="هذا تمديد لمدة الحفظ ولا يُرفع، بل ينتهي من تلقاء نفسه.",
+                )
             lifted = update(LEGAL_HOLD).where(_HOLD.id == hold_id)
             connection.execute(lifted.values(lifted_at=now, lifted_by=actor))
             self._note_archive(connection, taxpayer_id, actor, "archive.lifted", hold_id, now, {})
@@ -264,7 +273,11 @@ class Archiving:
         with self._database.writing() as connection:
             plan = _plan_of(connection, taxpayer_id, plan_id)
             if plan.confirmed_at is not None:
-                raise Conflict(f"Disposal {plan_id} was confirmed on {plan.confirmed_at:%Y-%m-%d}.")
+                raise Conflict(
+                    f"Disposal {plan_id} was confirmed on {plan.confirmed_at:%Y-%m-%d}.",
+                    fix="If its deletion was interrupted, `gateway archive purge resume` finishes it.",
+                    ar="سبق تأكيد هذا الحذف. إن انقطع فأكمله بالأمر gateway archive purge resume.",
+                )
             if plan.proposed_by == actor:
                 raise Conflict(
                     "Who proposed to delete cannot confirm it.",

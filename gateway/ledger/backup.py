@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.disk import sync
 from gateway.errors import BadInput, Conflict, Misconfigured, Unavailable
 
 _PAGES: Final = 1000
@@ -105,9 +106,9 @@ def _made(file: Path) -> Iterator[Path]:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
         yield new
-        _sync(new)
+        sync(new)
         new.replace(file)
-        _sync(file.parent)
+        sync(file.parent)
     except (sqlite3.OperationalError, OSError) as error:
         raise Unavailable(
             f"{file} cannot be written: {error}.", fix="See that there is room and it may be written."
@@ -115,11 +116,3 @@ def _made(file: Path) -> Iterator[Path]:
     finally:
         for rest in ("", "-journal", "-wal", "-shm"):
             new.with_name(new.name + rest).unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 
+from gateway.disk import sync, write_all, write_whole
 from gateway.errors import Misconfigured, Unavailable
 from gateway.ledger.columns import canonical_json, iso
-from gateway.ledger.journal import sync_folder, write_all
 from gateway.ledger.sealing import Sealing, last_batch
 from gateway.ledger.tables import AUDIT_BATCH, CHAIN
 
@@ -110,23 +110,15 @@ class CheckpointFiles:
         for file in self._files():
             if file.name < after[0]:
                 continue
-            try:
-                content = file.read_bytes()
-            except OSError as error:
-                raise Misconfigured(f"{file} cannot be read: {error.strerror}.", fix="Let it be readable.") from None
             skipped = after[1] if file.name == after[0] else 0
-            for number, line in enumerate(content.split(b"\n")[:-1], 1):
+            for number, line in enumerate(_readable_lines(file), 1):
                 if number > skipped:
                     yield _line(file.name, number, line, verify, key)
 
     def newest(self, taxpayer: str) -> str:
         """The last line of a taxpayer, as it stands; empty if there is none. Misconfigured: not readable."""
         for file in reversed(self._files()):
-            try:
-                lines = file.read_bytes().split(b"\n")[:-1]
-            except OSError as error:
-                raise Misconfigured(f"{file} cannot be read: {error.strerror}.", fix="Let it be readable.") from None
-            found = (line for line in reversed(lines) if _owner(line) == taxpayer)
+            found = (line for line in reversed(_readable_lines(file)) if _owner(line) == taxpayer)
             if line := next(found, b""):
                 return line.decode(errors="replace")
         return ""
@@ -134,7 +126,7 @@ class CheckpointFiles:
     def line_digest(self, file: str, number: int) -> str:
         """The digest of one line as it stands; empty if there is none."""
         try:
-            lines = (self.folder / file).read_bytes().split(b"\n")[:-1]
+            lines = _lines(self.folder / file)
         except OSError:
             return ""
         return hashlib.sha256(lines[number - 1]).hexdigest() if 0 < number <= len(lines) else ""
@@ -161,13 +153,7 @@ class CheckpointFiles:
         path = self.folder / CERTIFICATE_FILE
         if path.exists():
             return
-        new = path.with_name(f"{CERTIFICATE_FILE}.new")
-        with new.open("w", encoding="ascii") as file:
-            file.write(certificate)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        sync_folder(path)
+        write_whole(path, certificate.encode("ascii"), part=path.with_name(f"{CERTIFICATE_FILE}.new"))
 
     def _append(self, checkpoints: Sequence[Checkpoint], sign: Sign, key: str, now: datetime) -> None:
         if not checkpoints:
@@ -189,7 +175,7 @@ class CheckpointFiles:
         finally:
             os.close(file)
         if path not in before:
-            sync_folder(path)
+            sync(self.folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -200,6 +186,20 @@ class CheckpointFiles:
             yield
         finally:
             os.close(lock)
+
+
+def _lines(file: Path) -> list[bytes]:
+    """Those that are whole."""
+    return file.read_bytes().split(b"\n")[:-1]
+
+
+def _readable_lines(file: Path) -> list[bytes]:
+    try:
+        return _lines(file)
+    except OSError as error:
+        raise Misconfigured(
+            f"{file} cannot be read: {error.strerror}.", fix="Let whoever runs the gateway read it."
+        ) from None
 
 
 def _written(checkpoint: Checkpoint, key: str, previous: str, sign: Sign) -> bytes:

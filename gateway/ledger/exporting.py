@@ -14,6 +14,7 @@ from gateway.ledger.archiving import FINAL
 from gateway.ledger.certificates import csid_record
 from gateway.ledger.database import Database
 from gateway.ledger.rows import CsidRecord
+from gateway.ledger.taxed import final_xmls
 
 _D, _S, _U, _C = t.DOCUMENT.c, t.STAMP.c, t.SUBMISSION.c, t.CLEARANCE.c
 _LATER = t.DOCUMENT.alias("later")
@@ -121,13 +122,8 @@ class Exporting:
 
     def export_documents(self, taxpayer_id: str, uuids: Sequence[str]) -> dict[str, bytes]:
         """The final XML of documents: the cleared one where there is one."""
-        wanted = (
-            select(_S.document_uuid, func.coalesce(_C.xml, _S.xml))
-            .outerjoin(t.CLEARANCE, _C.document_uuid == _S.document_uuid)
-            .where(_S.taxpayer_id == taxpayer_id, _S.document_uuid.in_(uuids))
-        )
         with self._database.reading() as connection:
-            return {row[0]: bytes(row[1]) for row in connection.execute(wanted)}
+            return final_xmls(connection, taxpayer_id, uuids)
 
     def export_answers(self, taxpayer_id: str, uuids: Sequence[str]) -> Iterator[ExportAnswer]:
         """How the attempts at these documents ended, in their order."""
@@ -147,12 +143,6 @@ class Exporting:
         with self._database.reading() as connection:
             rows = connection.execute(mine.order_by(csid.created_at, csid.id)).all()
         return tuple(csid_record(row) for row in rows)
-
-    def count_links(self, taxpayer_id: str) -> int:
-        """How many documents a taxpayer has."""
-        with self._database.reading() as connection:
-            mine = select(func.count()).select_from(t.DOCUMENT).where(_D.taxpayer_id == taxpayer_id)
-            return int(connection.execute(mine).scalar_one())
 
     def audit_span(self, taxpayer_id: str, since: datetime | None, until: datetime | None) -> AuditSpan:
         """The entries of the audit log from a moment to another, the latter not included."""

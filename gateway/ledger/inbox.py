@@ -122,11 +122,11 @@ class Inbox:
 
     def retry_notice(self, taxpayer_id: str, notice_id: int, *, now: datetime, actor: str = SYSTEM) -> None:
         """Have a quarantined or given-up notice worked on again; Unknown if the taxpayer has no such one."""
-        mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON))
+        mine = _waiting(taxpayer_id, notice_id)
         again = {"state": NoticeState.DUE.value, "next_at": now, "changed_at": now}
         with self._database.writing() as transaction:
             if not transaction.execute(update(NOTICE).where(*mine).values(**again)).rowcount:
-                raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+                raise _none_waits(notice_id)
             note(
                 self._database,
                 transaction,
@@ -146,23 +146,22 @@ class Inbox:
 
     def waiting_notice(self, taxpayer_id: str, notice_id: int) -> Notice:
         """One that waits for a person; Unknown if the taxpayer has no such one."""
-        mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON))
         with self._database.reading() as transaction:
-            row = transaction.execute(select(NOTICE).where(*mine)).first()
+            row = transaction.execute(select(NOTICE).where(*_waiting(taxpayer_id, notice_id))).first()
         if row is None:
-            raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+            raise _none_waits(notice_id)
         return _notice(row)
 
     def dismiss_notice(
         self, taxpayer_id: str, notice_id: int, *, reason: str, now: datetime, actor: str = SYSTEM
     ) -> None:
         """A person decides that nothing is to be issued for it, and says why; Unknown if it does not wait for one."""
-        mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON))
+        mine = _waiting(taxpayer_id, notice_id)
         said = {"en": f"Set aside by {actor}: {reason}", "ar": f"استبعده {actor}: {reason}"}
         with self._database.writing() as transaction:
             ended = update(NOTICE).where(*mine).values(state=NoticeState.IGNORED.value, changed_at=now, reason=said)
             if not transaction.execute(ended).rowcount:
-                raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+                raise _none_waits(notice_id)
             note(
                 self._database,
                 transaction,
@@ -238,6 +237,19 @@ class Inbox:
         with self._database.reading() as transaction:
             rows = transaction.execute(select(LINK_BACK).where(*mine).order_by(LINK_BACK.c.id)).all()
         return tuple(_link_back(row) for row in rows)
+
+
+def _waiting(taxpayer_id: str, notice_id: int) -> tuple[ColumnElement[bool], ...]:
+    """That it is this one, and waits for a person."""
+    return NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON)
+
+
+def _none_waits(notice_id: int) -> Unknown:
+    return Unknown(
+        f"There is no notice {notice_id} that waits for a person.",
+        fix="`gateway quarantine` and GET /v1/quarantine list those that do.",
+        ar=f"لا يوجد طلب بالرقم {notice_id} ينتظر قرارًا. تعرض قائمة الانتظار ما بقي منها.",
+    )
 
 
 def _known(transaction: Connection, taxpayer_id: str, connection_id: str) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from gateway.disk import sync, write_all, write_whole
 from gateway.errors import Misconfigured, Unavailable
 from gateway.ledger.columns import iso
 
@@ -127,21 +128,14 @@ class Journal:
             finally:
                 os.close(file)
             if not size:
-                sync_folder(self.path)
+                sync(self.path.parent)
             if size > self._max_bytes:
                 self._compact()
 
     def _compact(self) -> None:
         """Write the file anew with one line for each chain; a crash leaves the old one or the new one."""
-        new = self.path.with_name(f"{self.path.name}.new")
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            write_all(file, b"".join(each.line for each in self.heads().values()))
-            os.fsync(file)
-        finally:
-            os.close(file)
-        new.replace(self.path)
-        sync_folder(self.path)
+        lines = b"".join(each.line for each in self.heads().values())
+        write_whole(self.path, lines, part=self.path.with_name(f"{self.path.name}.new"))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -152,19 +146,6 @@ class Journal:
             yield
         finally:
             os.close(lock)
-
-
-def write_all(file: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(file, content) :]
-
-
-def sync_folder(path: Path) -> None:
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _unwritable(path: Path, error: OSError) -> Unavailable:

@@ -189,10 +189,12 @@ class Looking(Sealing):
         with self._database.reading() as connection:
             return tuple(ChainHead(*row) for row in connection.execute(wanted.order_by(chain.taxpayer_id, chain.id)))
 
-    def count_documents(self) -> int:
-        """How many documents there are."""
+    def count_documents(self, taxpayer_id: str = "") -> int:
+        """How many documents there are, of a taxpayer or of all."""
+        counted = select(func.count()).select_from(t.DOCUMENT)
         with self._database.reading() as connection:
-            return int(connection.execute(select(func.count()).select_from(t.DOCUMENT)).scalar_one())
+            mine = counted.where(_D.taxpayer_id == taxpayer_id) if taxpayer_id else counted
+            return int(connection.execute(mine).scalar_one())
 
     def last_before(self, chain_id: str, moment: datetime) -> int:
         """The counter of a chain's last document made before a moment; 0 if there is none."""

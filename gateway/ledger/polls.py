@@ -1,6 +1,6 @@
 """How far each shop was asked what changed, and whose turn it is to renew a connection's credentials.
 
-What a look at a shop named and how far it went are written in one transaction: after a crash the walk goes on where it
+What a poll named and how far it went are written in one transaction: after a crash the walk goes on where it
 stopped, and a page that is read twice names the same deliveries again.
 """
 
@@ -15,7 +15,7 @@ from gateway.errors import Unknown
 from gateway.ledger.database import Database
 from gateway.ledger.inbox import add_orders
 from gateway.ledger.leases import FREE, lease
-from gateway.ledger.rows import DuePoll, Look
+from gateway.ledger.rows import DuePoll, Polled
 from gateway.ledger.shop_tables import POLL, RENEWAL
 
 
@@ -61,15 +61,16 @@ class Polls:
             rows = transaction.execute(select(POLL).where(key.in_(keys))).all() if keys else []
         return tuple(_due(row) for row in rows)
 
-    def end_poll(self, due: DuePoll, look: Look, *, now: datetime) -> int:
-        """Keep what a look at the shop brought; how many orders of it are to be looked at. An error counts as a failed
+    def end_poll(self, due: DuePoll, polled: Polled, *, now: datetime) -> int:
+        """Keep what a poll brought; how many orders of it are to be looked at. An error counts as a failed
         attempt, anything else as none."""
-        values = {"since": look.since, "page": look.page, "newest": look.newest, "next_at": look.next_at}
-        tried = due.attempts + 1 if look.error else 0
+        values = {"since": polled.since, "page": polled.page, "newest": polled.newest, "next_at": polled.next_at}
+        tried = due.attempts + 1 if polled.error else 0
         with self._database.writing() as transaction:
-            new = add_orders(transaction, due.taxpayer_id, due.connection_id, look.orders, now) if look.orders else 0
+            named = polled.orders
+            new = add_orders(transaction, due.taxpayer_id, due.connection_id, named, now) if named else 0
             ended = update(POLL).where(POLL.c.connection_id == due.connection_id)
-            transaction.execute(ended.values(**values, attempts=tried, changed_at=now, error=look.error, **FREE))
+            transaction.execute(ended.values(**values, attempts=tried, changed_at=now, error=polled.error, **FREE))
         return new
 
     def add_orders(self, taxpayer_id: str, connection_id: str, orders: Sequence[tuple[str, str]], now: datetime) -> int:

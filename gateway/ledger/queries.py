@@ -48,7 +48,7 @@ class Queries:
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         if row is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         return issued(row)
 
     def invoices(self, taxpayer_id: str, by: Filter = Filter(), *, cursor: str | None = None, limit: int = 50) -> Page:
@@ -109,7 +109,7 @@ class Queries:
         wanted = select(document.number).where(document.taxpayer_id == taxpayer_id, document.uuid == uuid)
         with self._database.reading() as connection:
             number = connection.execute(wanted).scalar()
-        return _no_document(uuid) if number is None else _not_stamped(str(number))
+        return no_document(uuid) if number is None else _not_stamped(str(number))
 
     def snapshot(self, taxpayer_id: str, uuid: str) -> Snapshot:
         """What the origin said when the document was made."""
@@ -122,7 +122,7 @@ class Queries:
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         if row is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         if not row.order_json:
             raise _forgotten(uuid, row.digest)
         return Snapshot(*row)
@@ -174,7 +174,7 @@ class Queries:
         with self._database.reading() as connection:
             found = connection.execute(wanted).scalar()
         if found is None:
-            raise _no_document(uuid)
+            raise no_document(uuid)
         return str(found)
 
     def attempts(self, taxpayer_id: str, uuid: str) -> tuple[Attempt, ...]:
@@ -233,7 +233,8 @@ def _aware(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _no_document(uuid: str) -> Unknown:
+def no_document(uuid: str) -> Unknown:
+    """The taxpayer has no document of this UUID."""
     return Unknown(f"There is no document {uuid}.", ar=f"لا يوجد مستند بالمعرّف {uuid}.")
 
 

@@ -343,8 +343,8 @@ class DuePoll:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One shop was asked: the (order, delivery) pairs it named, how far it was walked, and when to ask again."""
+class Polled:
+    """What a poll of a shop brought: the (order, delivery) pairs it named, how far the walk went, when to ask again."""
 
     orders: tuple[tuple[str, str], ...]
     since: datetime

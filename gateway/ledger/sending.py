@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from gateway.errors import Conflict, Unknown
+from gateway.errors import Conflict
 from gateway.finding import Finding
 from gateway.invoice.facts import Profile
 from gateway.issued import Status
@@ -22,6 +22,7 @@ from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
 from gateway.ledger.leases import FREE
+from gateway.ledger.queries import no_document
 from gateway.ledger.rows import UNLIMITED, Cleared, Due, Endpoint, Limits, LinkBackState, Turn
 from gateway.ledger.shop_tables import LINK_BACK
 from gateway.verdict import Outcome
@@ -204,7 +205,7 @@ def _due(row: Row[Any]) -> Due:
 def _submission(connection: Connection, uuid: str) -> Row[Any]:
     row = connection.execute(_ONE, {"uuid": uuid}).first()
     if row is None:
-        raise Unknown(f"There is no document {uuid}.")
+        raise no_document(uuid)
     return row
 
 

@@ -1,6 +1,6 @@
 """Documents as the VAT return looks at them: some at a time, with their bytes where those are needed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
@@ -89,7 +89,7 @@ class Taxing:
             with self._database.reading() as connection:
                 rows = connection.execute(_behind(wanted, after)).all()
                 needed = [row.uuid for row in rows if with_xml or row.taxed is None]
-                xmls = _xmls(connection, needed) if needed else {}
+                xmls = final_xmls(connection, taxpayer_id, needed) if needed else {}
             if rows:
                 yield [_row(row, xmls.get(row.uuid)) for row in rows]
             if len(rows) < BATCH:
@@ -118,11 +118,12 @@ def _behind(wanted: Select[Any], place: Place | None) -> Select[Any]:
     return wanted.where(_D.made_at >= place.made_at, later)
 
 
-def _xmls(connection: Connection, uuids: list[str]) -> dict[str, bytes]:
+def final_xmls(connection: Connection, taxpayer_id: str, uuids: Sequence[str]) -> dict[str, bytes]:
+    """The bytes that count of a taxpayer's documents, by UUID: the cleared ones, else those stamped."""
     wanted = (
         select(t.STAMP.c.document_uuid, func.coalesce(t.CLEARANCE.c.xml, t.STAMP.c.xml))
         .outerjoin(t.CLEARANCE, t.CLEARANCE.c.document_uuid == t.STAMP.c.document_uuid)
-        .where(t.STAMP.c.document_uuid.in_(uuids))
+        .where(t.STAMP.c.taxpayer_id == taxpayer_id, t.STAMP.c.document_uuid.in_(uuids))
     )
     return {row[0]: bytes(row[1]) for row in connection.execute(wanted)}
 

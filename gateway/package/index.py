@@ -6,6 +6,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from gateway.spreadsheet import harmless
+
 _COLUMNS: Final = {
     "number": ("Number", "الرقم"),
     "issued_at": ("Issued", "تاريخ الإصدار"),
@@ -21,7 +23,6 @@ _COLUMNS: Final = {
     "uuid": ("UUID", "المعرّف"),
     "file": ("File", "الملف"),
 }
-_ACTIVE: Final = tuple("=+-@\t\r\n＝＋－＠")
 _PAGE: Final = """<!DOCTYPE html>
 <html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.5 "Segoe UI", Tahoma, sans-serif; margin: 2rem; color: #222 }}
@@ -40,18 +41,14 @@ def index_titles() -> bytes:
 
 
 def index_row(document: Mapping[str, object]) -> bytes:
-    """A document's line. What a spreadsheet would take for a formula is made text by an apostrophe."""
-    return _csv([_inert(str(document[name])) for name in _COLUMNS])
+    """A document's line. Nothing in it is a formula to a spreadsheet."""
+    return _csv([harmless(str(document[name])) for name in _COLUMNS])
 
 
 def _csv(cells: Sequence[str]) -> bytes:
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue().encode("utf-8", "replace")
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_ACTIVE) else cell
 
 
 def index_rows_page(title: str, documents: Iterable[Mapping[str, object]]) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from gateway.disk import sync
 from gateway.errors import Conflict, Unavailable
 from gateway.verifier.books import canonical
 from gateway.verifier.container import DEFLATED, STORED, Entry, central_record, end_record, local_header
@@ -152,7 +153,7 @@ class Writer:
             self._out.flush()
             os.fsync(self._out.fileno())
             self._part.rename(self.path)
-            _sync_folder(self.path.parent)
+            sync(self.path.parent)
             self._rows_path.unlink()
             self._log_path.unlink()
 
@@ -239,11 +240,3 @@ def _json(line: bytes) -> dict[str, Any] | None:
 def _deflated(content: bytes) -> bytes:
     deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
     return deflate.compress(content) + deflate.flush()
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -144,7 +144,6 @@ PREPAYMENT_INVOICE: Final = Text("Prepayment invoice", "فاتورة الدفع�
 BREAKDOWN: Final = Text("VAT breakdown", "تفصيل ضريبة القيمة المضافة")
 CATEGORY: Final = Text("VAT category", "فئة الضريبة")
 TAXABLE: Final = Text("Taxable amount", "المبلغ الخاضع للضريبة")
-EXEMPTION: Final = Text("Reason", "السبب")
 
 LINES_TOTAL: Final = Text("Sum of lines", "مجموع البنود")
 ALLOWANCES_TOTAL: Final = Text("Discounts", "مجموع الخصومات")

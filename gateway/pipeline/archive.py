@@ -5,7 +5,7 @@ the same names.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -141,10 +141,11 @@ def confirm_disposal(gateway: Gateway, taxpayer_id: str, plan_id: str, *, actor:
     return count
 
 
-def delete_disposed(gateway: Gateway, taxpayer_id: str) -> None:
-    """See that the bytes of all files that were disposed of are gone."""
+def delete_disposed(gateway: Gateway, taxpayer_id: str, *, tell: Callable[[int], None] = lambda files: None) -> None:
+    """See that the bytes of all files that were disposed of are gone; `tell` hears of each."""
     for each in gateway.ledger.disposed_files(taxpayer_id):
         gateway.archive.delete(each.key)
+        tell(1)
 
 
 def read_archived(gateway: Gateway, file: ArchivedFile) -> bytes:

@@ -105,20 +105,9 @@ def export(
         writer.finish()
     counted = work.counted
     done = Exported(path, counted.documents, work.files, went_on, hashlib.sha256(manifest).hexdigest())
-    _note(gateway, taxpayer_id, scope, done, actor)
+    said = {"scope": scope.as_json(), "documents": done.documents, "manifest": done.manifest}
+    gateway.note(taxpayer_id, actor, "package.exported", taxpayer_id, **said)
     return done
-
-
-def _note(gateway: Gateway, taxpayer_id: str, scope: Scope, done: Exported, actor: str) -> None:
-    detail = {"scope": scope.as_json(), "documents": done.documents, "manifest": done.manifest}
-    gateway.ledger.audit(
-        taxpayer_id=taxpayer_id,
-        actor=actor,
-        action="package.exported",
-        target=taxpayer_id,
-        detail=detail,
-        now=gateway.now(),
-    )
 
 
 def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
@@ -352,9 +341,8 @@ class _Export:
         self.files = files["count"]
         manifest = canonical(self._manifest(files))
         self._writer.add(MANIFEST, manifest, is_listed=False, is_packed=False)
-        self._writer.add(
-            SEAL, make_seal(manifest, *self._gateway.sealing_key().for_xades), is_listed=False, is_packed=False
-        )
+        seal = make_seal(manifest, *self._gateway.sealing_key().for_xades)
+        self._writer.add(SEAL, seal, is_listed=False, is_packed=False)
         return manifest
 
     def _manifest(self, files: dict[str, Any]) -> dict[str, Any]:

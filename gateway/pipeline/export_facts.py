@@ -3,14 +3,15 @@
 import base64
 import json
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.invoice.facts import EARLIEST, LATEST, RIYADH
-from gateway.ledger import AuditBatch, CsidRecord, ExportLink
+from gateway.invoice.facts import RIYADH
+from gateway.invoice.period import day_begins, day_ends, possible
+from gateway.ledger import AuditBatch, AuditEntry, CsidRecord, ExportLink, iso
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Scope:
     @property
     def begins(self) -> datetime | None:
         """The first moment."""
-        return datetime.combine(max(self.since, EARLIEST), time(), RIYADH) if self.since else None
+        return day_begins(possible(self.since)) if self.since else None
 
     @property
     def ends(self) -> datetime | None:
         """The first moment after."""
-        return datetime.combine(min(self.until, LATEST) + timedelta(days=1), time(), RIYADH) if self.until else None
+        return day_ends(possible(self.until)) if self.until else None
 
     def leaves_out(self, link: ExportLink) -> str:
         """Why a document is not in: empty if it is."""
@@ -66,23 +67,27 @@ def link_facts(link: ExportLink) -> dict[str, Any]:
 
 
 def document_facts(link: ExportLink) -> dict[str, Any]:
+    """What is said of a document that is in, besides."""
     names = "number kind profile issued_at made_at currency total vat corrects replaces".split()
     return {**{name: getattr(link, name) for name in names}, "cleared": link.is_cleared}
 
 
-def entry_facts(entry: Any) -> dict[str, Any]:
-    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def entry_facts(entry: AuditEntry) -> dict[str, Any]:
+    """An entry of the audit log with all that its hash is made of (docs/reference/audit-log.md)."""
     return {
-        "seq": entry.seq, "at": at, "actor": entry.actor, "action": entry.action, "object": entry.object,
+        "seq": entry.seq, "at": iso(entry.at), "actor": entry.actor, "action": entry.action, "object": entry.object,
         "detail": json.loads(json.dumps(entry.detail)), "hash": entry.hash,
     }  # fmt: skip
 
 
 def batch_facts(batch: AuditBatch) -> dict[str, Any]:
+    """A batch with all that its hash is made of but the taxpayer, which the manifest names."""
     return {name: value for name, value in batch._asdict().items() if name != "taxpayer_id"}
 
 
 def csid_facts(csid: CsidRecord) -> dict[str, Any]:
+    """What the manifest says of a unit's certificate."""
+
     def moment(value: datetime | None) -> str | None:
         return value.astimezone(UTC).isoformat() if value else None
 
@@ -95,8 +100,10 @@ def csid_facts(csid: CsidRecord) -> dict[str, Any]:
 
 
 def pem(der: bytes) -> str:
+    """A certificate (DER) in PEM."""
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode()
 
 
 def riyadh(moment: str) -> str:
+    """A stored moment as people in Riyadh read it, to the second."""
     return datetime.fromisoformat(moment).astimezone(RIYADH).isoformat(sep=" ", timespec="seconds")[:19]

@@ -75,10 +75,18 @@ class ExportJobs:
         with self._lock:
             packages = self.packages(taxpayer_id)
             if any(each.state is State.MAKING for each in packages):
-                raise Conflict("A package is being made already.", fix="Ask again when it is ready.")
+                raise Conflict(
+                    "A package is being made already.",
+                    fix="Ask again when it is ready.",
+                    ar="يجري إعداد حزمة أخرى. أعد الطلب بعد اكتمالها.",
+                )
             same = [each for each in packages if each.state is State.INTERRUPTED and each.scope == scope.as_json()]
             if not same and len(packages) >= MOST_KEPT:
-                raise Conflict(f"{MOST_KEPT} packages lie here.", fix="Delete one: DELETE /v1/exports/{id}.")
+                raise Conflict(
+                    f"{MOST_KEPT} packages lie here, and no more may.",
+                    fix="Delete one: DELETE /v1/exports/{id}.",
+                    ar=f"بلغ عدد الحزم المحفوظة حده الأعلى ({MOST_KEPT}). احذف إحداها أولًا.",
+                )
             key = same[0].id if same else self._noted(taxpayer_id, scope, actor)
             self._running[key] = _Running()
             self._errors.pop(key, None)
@@ -98,7 +106,7 @@ class ExportJobs:
             note = json.loads(self._path(taxpayer_id, key, "json").read_bytes())
             scope, actor, asked_at = (note[name] for name in ("scope", "actor", "asked_at"))
         except (OSError, ValueError, TypeError, KeyError):
-            raise Unknown(f"There is no package {key}.", fix="GET /v1/exports lists them.") from None
+            raise _no_package(key) from None
         whole = self._path(taxpayer_id, key, "zip")
         running = self._running.get(key)
         state = State.READY if whole.exists() else State.MAKING if running else State.INTERRUPTED
@@ -109,13 +117,21 @@ class ExportJobs:
     def file(self, taxpayer_id: str, key: str) -> Path:
         """The file of a package that is ready; Conflict if it is not."""
         if self.package(taxpayer_id, key).state is not State.READY:
-            raise Conflict(f"Package {key} is not ready.", fix="Ask for it again in a moment.")
+            raise Conflict(
+                f"Package {key} is not ready.",
+                fix="Ask for it again in a moment.",
+                ar="لم تكتمل الحزمة بعد. أعد المحاولة بعد قليل.",
+            )
         return self._path(taxpayer_id, key, "zip")
 
     def delete(self, taxpayer_id: str, key: str) -> None:
         """Remove a package; what it was made of stays. Conflict while it is being made."""
         if self.package(taxpayer_id, key).state is State.MAKING:
-            raise Conflict(f"Package {key} is being made.", fix="Delete it when it is ready.")
+            raise Conflict(
+                f"Package {key} is being made.",
+                fix="Delete it when it is ready.",
+                ar="يجري إعداد الحزمة. احذفها بعد اكتمالها.",
+            )
         for file in self._folder(taxpayer_id).glob(f"{key}.*"):
             file.unlink(missing_ok=True)
 
@@ -167,5 +183,13 @@ class ExportJobs:
 
     def _path(self, taxpayer_id: str, key: str, ending: str) -> Path:
         if not key.replace("-", "").isalnum():
-            raise Unknown(f"There is no package {key}.", fix="GET /v1/exports lists them.")
+            raise _no_package(key)
         return self._folder(taxpayer_id) / f"{key}.{ending}"
+
+
+def _no_package(key: str) -> Unknown:
+    return Unknown(
+        f"There is no package {key[:100]}.",
+        fix="GET /v1/exports lists them.",
+        ar="لا توجد حزمة بهذا المعرّف.",
+    )

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, cached_property, partial
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import httpx2
 
@@ -65,6 +65,12 @@ class Gateway:
     def archive(self) -> Store:
         """Where final documents are archived; opened when it is first asked for, for issuing does not need it."""
         return open_store(self.settings)
+
+    def note(self, taxpayer_id: str, actor: str, action: str, target: str, **detail: Any) -> None:
+        """Put into the audit log, now, that `actor` did `action` to `target`; see `Ledger.audit`."""
+        self.ledger.audit(
+            taxpayer_id=taxpayer_id, actor=actor, action=action, target=target, detail=detail, now=self.now()
+        )
 
     async def offload(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run blocking work (the ledger, mostly) beside the event loop.

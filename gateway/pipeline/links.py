@@ -9,12 +9,12 @@ import base64
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -95,10 +95,8 @@ def make_link(
     expires_at = (now + timedelta(days=days)).replace(microsecond=0)
     named = Named(taxpayer_id, uuid, file, int(expires_at.timestamp()), key.version)
     ticket = f"{taxpayer_id}.{named.version}.{named.until}.{named.signature(key.key)}"
-    _note(
-        gateway, taxpayer_id, actor, "link.made", uuid,
-        {"file": file.value, "until": expires_at.isoformat(), "key": key.version},
-    )  # fmt: skip
+    until = expires_at.isoformat()
+    gateway.note(taxpayer_id, actor, "link.made", uuid, file=file.value, until=until, key=key.version)
     return Link(f"{settings.public_url}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
 
 
@@ -128,13 +126,7 @@ def revoke_links(gateway: Gateway, taxpayer_id: str, *, actor: str) -> None:
     """Make every link that was given out worthless, at once and for good."""
     version = _key(gateway, taxpayer_id).version + 1
     gateway.safe.seal(_ref(taxpayer_id), _sealed(_new(version)))
-    _note(gateway, taxpayer_id, actor, "link.revoked", taxpayer_id, {"key": version})
-
-
-def _note(gateway: Gateway, taxpayer_id: str, actor: str, action: str, target: str, detail: Mapping[str, Any]) -> None:
-    gateway.ledger.audit(
-        taxpayer_id=taxpayer_id, actor=actor, action=action, target=target, detail=detail, now=gateway.now()
-    )
+    gateway.note(taxpayer_id, actor, "link.revoked", taxpayer_id, key=version)
 
 
 def _read(ticket: str, name: str) -> tuple[Named | None, str]:

@@ -18,16 +18,9 @@ def log_look(
     """Note who looks at what. Unavailable if it cannot be noted: then nothing is shown, for a log of looks that may
     leave one out proves nothing, and an auditor can wait where a shop cannot."""
     asked = {name[:_LONGEST]: value[:_LONGEST] for name, value in list(query.items())[:_MOST]}
-    detail = {"method": method, "query": asked} if asked else {"method": method}
+    query_too = {"query": asked} if asked else {}
     try:
-        gateway.ledger.audit(
-            taxpayer_id=taxpayer_id,
-            actor=actor,
-            action=LOOK,
-            target=path[:_LONGEST],
-            detail=detail,
-            now=gateway.now(),
-        )
+        gateway.note(taxpayer_id, actor, LOOK, path[:_LONGEST], method=method, **query_too)
     except Unavailable as error:
         raise Unavailable(
             f"This look cannot be written into the audit log, so nothing is shown: {error.what}",

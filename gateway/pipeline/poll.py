@@ -1,6 +1,6 @@
 """A shop is asked what changed: whatever its webhooks do, no order is missed.
 
-One look is one page. What it names is kept as hints beside those of webhooks, in the same transaction as how far the
+One poll is one page. What it names is kept as hints beside those of webhooks, in the same transaction as how far the
 walk went, so it goes on there after a crash. A page that names an order in the same version names no new hint.
 """
 
@@ -13,7 +13,7 @@ import structlog
 from gateway import stores
 from gateway.connection import Connection
 from gateway.errors import GatewayError, Misconfigured, Throttled, Unavailable
-from gateway.ledger import DuePoll, Look
+from gateway.ledger import DuePoll, Polled
 from gateway.pipeline.credentials import ready
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.stores.store import Changed, Changes, Subscribing, Walk
@@ -51,15 +51,15 @@ def interval_of(connection: Connection, default: float) -> timedelta | None:
 
 async def poll(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) -> int:
     """Read one page of a shop's changes; how many orders are to be looked at for it."""
-    look = await _look(gateway, lines, due, again)
-    new = await gateway.offload(gateway.ledger.end_poll, due, look, now=gateway.now())
-    if look.error:
-        log.warning("poll_failed", connection=due.connection_id, error=look.error)
+    polled = await _asked(gateway, lines, due, again)
+    new = await gateway.offload(gateway.ledger.end_poll, due, polled, now=gateway.now())
+    if polled.error:
+        log.warning("poll_failed", connection=due.connection_id, error=polled.error)
     return new
 
 
-async def _look(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) -> Look:
-    stays = Look((), due.since, due.page, due.newest, gateway.now() + SLOW)
+async def _asked(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) -> Polled:
+    stays = Polled((), due.since, due.page, due.newest, gateway.now() + SLOW)
     try:
         connection = await ready(gateway, lines, due.taxpayer_id, due.connection_id)
         every = interval_of(connection, gateway.settings.poll_seconds)
@@ -78,15 +78,15 @@ async def _look(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) 
     return _kept(due, changes, gateway.now(), every)
 
 
-def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Look:
+def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Polled:
     """How far the walk went. Only a walk that came to its end moves the moment it began from."""
     newest = max((each for each in (due.newest, changes.newest) if each), default=None)
     orders = tuple((each.order_id, _delivery(each, now)) for each in changes.orders)
     if changes.page:
-        return Look(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
+        return Polled(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
     # Nor must a moment that is yet to come, of a clock that is wrong, keep what happens until then from being seen.
     since = max(due.since, min(newest, now - SETTLED)) if newest else due.since
-    return Look(orders, since, "", None, now + max(every, timedelta(seconds=changes.pause)))
+    return Polled(orders, since, "", None, now + max(every, timedelta(seconds=changes.pause)))
 
 
 def _delivery(changed: Changed, now: datetime) -> str:

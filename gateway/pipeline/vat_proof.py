@@ -4,7 +4,7 @@ It shares nothing with the report but the documents: no field, no kept figure, n
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Final, NamedTuple
@@ -64,10 +64,12 @@ def _stated(root: etree._Element) -> Stated:
     )
 
 
-def _amounts(groups: object) -> Amounts:
+def _amounts(groups: Iterable[etree._Element]) -> Amounts:
     found: Amounts = {}
-    for group in groups:  # type: ignore[attr-defined]
+    for group in groups:
         category = group.find(_SCHEME)
+        if category is None:
+            raise BadInput("A group of its breakdown has no category.")
         key = category.findtext(f"{_B}ID", ""), Decimal(category.findtext(f"{_B}Percent") or 0)
         taxable, vat = found.get(key, (Decimal(0), Decimal(0)))
         found[key] = (

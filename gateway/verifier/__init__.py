@@ -12,7 +12,7 @@ from gateway.verifier.verify import verify
 
 __all__ = ["CODES", "Fault", "Report", "fingerprint", "fingerprint_of", "single_file", "verify"]
 
-_MODULES = ("report", "container", "seal", "stamps", "books", "verify", "alone")
+_MODULES = ("report", "container", "seal", "stamps", "books", "work", "verify", "alone")
 _OWN = re.compile(r"^from gateway\.verifier\.\w+ import .*\n", re.M)
 _HEAD = '''#!/usr/bin/env python3
 """Verifies a package of e-invoices: python3 verify.py PACKAGE. It needs Python 3.11 or newer with the libraries lxml

@@ -8,7 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from gateway.verifier.report import Fault
 
@@ -209,13 +209,13 @@ def _central_entry(directory: bytes, at: int) -> tuple[Entry, int]:
     return Entry(name, offset, method, crc, packed, size), end
 
 
-def packed_bytes(file: object, entry: Entry) -> bytes:
+def packed_bytes(file: BinaryIO, entry: Entry) -> bytes:
     """An entry's bytes as they lie in an open container."""
-    file.seek(entry.data_at)  # type: ignore[attr-defined]
-    return bytes(file.read(entry.packed))  # type: ignore[attr-defined]
+    file.seek(entry.data_at)
+    return file.read(entry.packed)
 
 
-def read_entry(file: object, entry: Entry) -> bytes:
+def read_entry(file: BinaryIO, entry: Entry) -> bytes:
     """An entry's bytes; ValueError if they cannot be unpacked or are not those that were packed."""
     return unpacked(entry, packed_bytes(file, entry))
 

@@ -29,7 +29,7 @@ def ready(auditor, key):
 
 
 def test_an_auditor_carries_a_package_away(auditor, quiet, tmp_path):
-    asked = auditor.post("/v1/exports", json={"from": "2020-01-01"})
+    asked = auditor.post("/v1/exports", json={"from": "2020-01-01", "to": "9999-12-31"})
     assert (asked.status_code, asked.json()["state"]) == (202, "making")
     shown = ready(auditor, asked.json()["id"])
     assert (shown["state"], shown["error"], shown["scope"]["from"]) == ("ready", "", "2020-01-01")

@@ -50,6 +50,16 @@ def test_links_lead_somewhere(document):
     assert broken == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_is_cited_by_it():
+    decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [int(each.name[:4]) for each in decisions]
+    assert len(set(numbers)) == len(numbers), "two decisions have one number"
+    assert [int(re.match(r"# (\d+)\. ", each.read_text("utf-8"))[1]) for each in decisions] == numbers
+    for document in DOCUMENTS:
+        for said, number in re.findall(r"\[ADR (\d+)\]\([^)]*/(\d{4})-", text_of(document)):
+            assert int(said) == int(number), document
+
+
 def test_every_page_is_reached_from_the_readme():
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:

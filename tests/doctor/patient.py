@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gateway.ledger import Ledger
 from gateway.order import read_order
-from gateway.pipeline.doctor import Look
+from gateway.pipeline.doctor import Examination
 from gateway.pipeline.gateway import online, open_gateway
 from gateway.pipeline.issue import Request, issue
 from gateway.settings import Settings
@@ -48,7 +48,7 @@ def found(settings: Settings, **how) -> list:
 
 def wrong_in(ledger: Ledger, settings: Settings, **how) -> list:
     """The same of a ledger that is open."""
-    return [each for each in Look(ledger, settings, **how).symptoms() if each.code not in HARMLESS]
+    return [each for each in Examination(ledger, settings, **how).symptoms() if each.code not in HARMLESS]
 
 
 class Superuser:

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.finding import Severity
 from gateway.ledger import Ledger
-from gateway.pipeline.doctor import CODES, LAST, Look, read_bookmark, symptom
-from gateway.pipeline.doctor.look import _is_sound
+from gateway.pipeline.doctor import CODES, LAST, Examination, read_bookmark, symptom
+from gateway.pipeline.doctor.examination import _is_sound
 from tests.doctor.patient import DOCUMENTS, Superuser, found, make_books
 
 
@@ -55,21 +55,21 @@ def test_every_symptom_says_in_two_languages_what_is_wrong_and_what_to_do():
 
 
 def test_a_bookmark_spares_what_was_sound(books, hand):
-    look = _look(books, since=LAST)
-    assert look.documents == DOCUMENTS  # nothing was looked at before
-    assert _look(books, since=LAST).documents == 0
+    found = _examined(books, since=LAST)
+    assert found.documents == DOCUMENTS  # nothing was looked at before
+    assert _examined(books, since=LAST).documents == 0
     make_books(books, DOCUMENTS + 2, sent=False)
-    assert _look(books, since=LAST).documents == 2
+    assert _examined(books, since=LAST).documents == 2
     hand.db.execute("UPDATE document SET total = '1.00' WHERE icv = 3")
     assert codes(books, since=LAST) == set()  # it lies before the bookmark
     assert codes(books) == {"document.facts"}
 
 
-def _look(settings, **how):
+def _examined(settings, **how):
     with Ledger.open(settings.ledger_url) as ledger:
-        look = Look(ledger, settings, **how)
-        assert [each.code for each in look.symptoms() if each.is_error] == []
-        return look
+        found = Examination(ledger, settings, **how)
+        assert [each.code for each in found.symptoms() if each.is_error] == []
+        return found
 
 
 def test_a_bookmark_never_passes_what_is_wrong(books, hand):
@@ -87,8 +87,8 @@ def test_a_bookmark_whose_document_changed_is_said_to_be_lost(books, hand):
 
 def test_a_moment_to_begin_from(books):
     now = datetime.now(UTC)
-    assert _look(books, since=now - timedelta(days=1)).documents == DOCUMENTS
-    assert _look(books, since=now + timedelta(days=1)).documents == 0
+    assert _examined(books, since=now - timedelta(days=1)).documents == DOCUMENTS
+    assert _examined(books, since=now + timedelta(days=1)).documents == 0
 
 
 def test_what_contradicts_the_answers_and_leases_left_behind(books, hand):

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from gateway.api.metrics import exposition
 from gateway.ledger import Ledger
-from gateway.pipeline.doctor import Look, examine_night, examine_tonight, last_result
+from gateway.pipeline.doctor import Examination, examine_night, examine_tonight, last_result
 from gateway.pipeline.doctor.night import WEEK, night_of
 from gateway.pipeline.gateway import open_gateway
 from gateway.settings import Settings
@@ -69,8 +69,8 @@ def test_of_several_workers_one_has_the_night_and_is_taken_over_when_it_dies(led
 
 
 def examine(ledger, books, night):
-    look = Look(ledger, books)
-    return examine_night(ledger, night, look), look.documents
+    examination = Examination(ledger, books)
+    return examine_night(ledger, night, examination), examination.documents
 
 
 def test_what_is_new_every_night_and_everything_every_week(books, ledger, hand):
@@ -88,14 +88,14 @@ def test_what_is_new_every_night_and_everything_every_week(books, ledger, hand):
 
 def test_a_night_that_was_interrupted_goes_on(books, ledger, hand):
     examine(ledger, books, NIGHT - WEEK)
-    look = Look(ledger, books)
+    examination = Examination(ledger, books)
     for each in ledger.every_chain():  # as far as the one that was killed had come
         ledger.forget_bookmarks()
         ledger.put_mark("night_begun", f"{NIGHT}")
         there = ledger.hash_at(each.id, 10)
         ledger.put_mark(f"doctor:{each.id}", f'{{"icv": 10, "hash": "{there}"}}')
-    assert examine_night(ledger, NIGHT, look).whole
-    assert look.documents == DOCUMENTS - 10
+    assert examine_night(ledger, NIGHT, examination).whole
+    assert examination.documents == DOCUMENTS - 10
 
 
 def test_a_worker_has_it_done_by_another_process_and_tells_what_was_found(books, hand):

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.errors import Unknown
-from gateway.ledger import Look, NoticeState
+from gateway.ledger import NoticeState, Polled
 from tests.ledger.books import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -15,8 +15,8 @@ def claim(ledger, at=NOW, worker="w"):
     return ledger.claim_polls(now=at, limit=5, lease_until=at + 5 * MINUTE, worker=worker)
 
 
-def look(orders=(), *, since=NOW, page="", newest=None, next_at=NOW + MINUTE, error=""):
-    return Look(tuple(orders), since, page, newest, next_at, error)
+def brought(orders=(), *, since=NOW, page="", newest=None, next_at=NOW + MINUTE, error=""):
+    return Polled(tuple(orders), since, page, newest, next_at, error)
 
 
 @pytest.fixture
@@ -36,32 +36,32 @@ def test_a_shop_is_asked_by_one_worker_when_its_time_has_come(polled):
 def test_what_a_page_named_is_kept_with_how_far_the_walk_went(polled):
     (due,) = claim(polled)
     named = [("46", "poll:46:1"), ("47", "poll:47:1"), ("46", "poll:46:1")]
-    assert polled.end_poll(due, look(named, page="2", newest=NOW, next_at=NOW), now=NOW) == 2
+    assert polled.end_poll(due, brought(named, page="2", newest=NOW, next_at=NOW), now=NOW) == 2
     (due,) = claim(polled)
     assert (due.page, due.newest) == ("2", NOW)
-    assert polled.end_poll(due, look([*named, ("46", "poll:46:2")]), now=NOW) == 1
+    assert polled.end_poll(due, brought([*named, ("46", "poll:46:2")]), now=NOW) == 1
     notices = polled.notices("tp", "shop")
     assert [(each.order_id, each.state, each.topic) for each in notices] == [
         ("46", NoticeState.DUE, "poll"), ("47", NoticeState.DUE, "poll"), ("46", NoticeState.DUE, "poll"),
     ]  # fmt: skip
-    assert polled.end_poll(due, look(named), now=NOW) == 0
+    assert polled.end_poll(due, brought(named), now=NOW) == 0
 
 
 def test_failed_attempts_are_counted_until_one_succeeds(polled):
     for attempts in range(3):
         (due,) = claim(polled, NOW + attempts * MINUTE)
         assert due.attempts == attempts
-        polled.end_poll(due, look(error="down", next_at=NOW + (attempts + 1) * MINUTE), now=NOW)
+        polled.end_poll(due, brought(error="down", next_at=NOW + (attempts + 1) * MINUTE), now=NOW)
     (due,) = claim(polled, NOW + 3 * MINUTE)
     assert due.error == "down"
-    polled.end_poll(due, look(), now=NOW)
+    polled.end_poll(due, brought(), now=NOW)
     assert [(each.attempts, each.error) for each in polled.polls("tp")] == [(0, "")]
 
 
 def test_a_shop_begins_once_and_can_be_asked_at_once(polled):
     polled.begin_polling("tp", "shop", since=NOW, next_at=NOW + MINUTE)
     (due,) = claim(polled)
-    polled.end_poll(due, look(next_at=NOW + 60 * MINUTE), now=NOW)
+    polled.end_poll(due, brought(next_at=NOW + 60 * MINUTE), now=NOW)
     polled.ask_now("tp", "shop", now=NOW)
     assert len(claim(polled)) == 1
     with pytest.raises(Unknown):

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -369,3 +370,12 @@ def test_a_package_of_an_older_version_still_verifies(golden):
     report = verify(golden)
     assert report.faults == []
     assert report.counts["documents"] == 4
+
+
+def test_no_name_stands_twice_in_the_single_file():
+    """One module would take it from another there."""
+    tree = ast.parse(single_file())
+    named = [each.name for each in tree.body if isinstance(each, ast.FunctionDef | ast.ClassDef)]
+    named += [target.id for each in tree.body if isinstance(each, ast.Assign) for target in each.targets
+              if isinstance(target, ast.Name)]  # fmt: skip
+    assert [name for name, count in Counter(named).items() if count > 1] == []

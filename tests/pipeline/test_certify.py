@@ -27,7 +27,6 @@ OTP = "123456"
 NEW = replace(
     UNIT, id="JED1", number_prefix="JED1-", common_name="JED1", serial="1-gateway|2-1.0|3-jed", invoice_types="0100"
 )
-REQUESTS = ("compliance", "production/csids")
 
 
 @pytest.fixture

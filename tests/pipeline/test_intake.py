@@ -25,11 +25,6 @@ def selling(site, shop):
     return site
 
 
-def notice_states(site):
-    """What became of the hints that a person can see, and of the others by what they left behind."""
-    return [(each.order_id, each.state) for each in site.waiting()]
-
-
 def test_a_hint_becomes_a_document_of_the_fetched_order(selling, shop):
     shop.orders[PLAIN]["billing"]["first_name"] = "لمى"
     selling.hint(PLAIN)

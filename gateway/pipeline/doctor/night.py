@@ -19,7 +19,7 @@ import structlog
 from gateway.finding import Severity, Text
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import Ledger
-from gateway.pipeline.doctor.look import LAST, Look
+from gateway.pipeline.doctor.examination import LAST, Examination
 from gateway.pipeline.doctor.symptoms import Symptom
 from gateway.pipeline.gateway import Gateway
 from gateway.settings import Settings
@@ -94,22 +94,22 @@ def last_result(ledger: Ledger) -> Result | None:
         return None
 
 
-def examine_night(ledger: Ledger, night: date, look: Look) -> Result:
+def examine_night(ledger: Ledger, night: date, examination: Examination) -> Result:
     """Examine the books for this night and keep the result. Called again for a night that was not ended, it goes on."""
     last_whole = ledger.mark(_WHOLE)
     is_whole = not last_whole or night - date.fromisoformat(last_whole) >= WEEK
-    look.since, look.whole_files = LAST, is_whole
+    examination.since, examination.whole_files = LAST, is_whole
     if is_whole and ledger.mark(_BEGUN) != f"{night}":
         ledger.forget_bookmarks()
         ledger.put_mark(_BEGUN, f"{night}")
     found: list[Symptom] = []
     errors = warnings = 0
-    for each in look.symptoms():
+    for each in examination.symptoms():
         errors, warnings = errors + each.is_error, warnings + (not each.is_error)
         if len(found) < MOST:
             found.append(each)
-    seen = {"chains": look.chains, "documents": look.documents, "entries": look.entries}
-    result = Result(night, look.now(), is_whole, seen, errors, warnings, tuple(found))
+    now, seen = examination.now(), examination.seen
+    result = Result(night, now, is_whole, seen, errors, warnings, tuple(found))
     ledger.put_mark(_RESULT, json.dumps(result.as_json()))
     if is_whole:
         ledger.put_mark(_WHOLE, f"{night}")

@@ -70,7 +70,7 @@ class Outside:
         return ((file, number), digest) if goes_on else (("", 0), "")
 
     def _bookmark(self) -> tuple[str, int, str]:
-        """The line at which they were sound at the last look: file, number, digest."""
+        """The line at which they were sound at the last examination: file, number, digest."""
         try:
             file, number, digest = json.loads(self._ledger.mark(CHECKPOINTS_BOOKMARK) or "")
             return str(file), int(number), str(digest)

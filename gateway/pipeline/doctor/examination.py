@@ -1,7 +1,7 @@
 """Walks the whole of an installation's books and says what is wrong, where, and what to do.
 
 Chains and documents first, each proved from its stored bytes; then the audit log, and what it says of documents; then
-rows that belong to nothing, sums, files. A look that is told to go on from the last one proves only what is new of
+rows that belong to nothing, sums, files. One that is told to go on from the last proves only what is new of
 chains and audit logs: bookmarks in the ledger say how far it was sound. They spare time and are no proof.
 """
 
@@ -31,7 +31,7 @@ from gateway.settings import Settings
 
 LAST: Final = "last"
 Since = datetime | Literal["last"] | None
-"""From where chains are walked: their beginning, what was made since a moment, or where the last look ended."""
+"""From where chains are walked: their beginning, what was made since a moment, or where the last examination ended."""
 
 _MARK_EVERY: Final = 25
 """Batches between two bookmarks."""
@@ -39,7 +39,7 @@ _SOUND_SQLITE: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
 
 @dataclass
-class Look:
+class Examination:
     """One examination: what to look at, and, as it goes on, how much was seen."""
 
     ledger: Ledger
@@ -55,6 +55,11 @@ class Look:
     entries: int = field(default=0, init=False)
     checkpoints: int = field(default=0, init=False)
     chains: int = field(default=0, init=False)
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """How much was seen so far."""
+        return {"chains": self.chains, "documents": self.documents, "entries": self.entries}
 
     def symptoms(self) -> Iterator[Symptom]:
         """Everything that is wrong, as it is found. Unavailable or Misconfigured: it could not be looked at."""
@@ -107,7 +112,7 @@ class Look:
         yield from strand.end()
 
     def _beginning(self, chain: ChainHead) -> tuple[Link, int]:
-        """The place to begin a chain at, and where the last look ended if the document there is another now."""
+        """The place to begin a chain at, and where the last one ended if the document there is another now."""
         if self.since is None:
             return first_link(), 0
         if isinstance(self.since, datetime):
@@ -182,7 +187,7 @@ def _bookmark(chain_id: str) -> str:
 
 
 def read_bookmark(ledger: Ledger, chain_id: str) -> tuple[int, str] | None:
-    """How far a chain was sound at the last look: counter and hash of that document."""
+    """How far a chain was sound at the last examination: counter and hash of that document."""
     try:
         kept = json.loads(ledger.mark(_bookmark(chain_id)) or "")
         return int(kept["icv"]), str(kept["hash"])
