@@ -31,8 +31,9 @@ from gateway.order import Order, Reason, Refund, read_order
 from gateway.pipeline.credentials import connection_with_secrets, keep_secrets, ready
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.issue import Request, correct, issue
-from gateway.pipeline.notes import NoteRequest, amend, credit, left_of
+from gateway.pipeline.notes import NoteRequest, amend, credit, growth, left_of
 from gateway.stores import State
+from gateway.stores.store import Summing
 
 # When a sale is issued, unless the connection says otherwise: when it is paid.
 _ISSUE_WHEN: Final = "paid,fulfilled"
@@ -168,7 +169,8 @@ def _keep_pace(
     numbers = [invoiced.number]
     if state not in _UNDONE_WHOLLY:
         numbers += _edits(gateway, connection, request, wanted)
-    numbers += [credit(gateway, request, refund).issued.number for refund in order.refunds]
+    new = (_not_credited(gateway, connection, request, refund) for refund in order.refunds)
+    numbers += [credit(gateway, request, refund).issued.number for refund in new if refund]
     if state in _UNDONE_WHOLLY and any(each.net for each in left_of(gateway, request).lines):
         numbers.append(credit(gateway, request, _CANCELLED).issued.number)
     elif state is State.REFUNDED_PART and not order.refunds:
@@ -179,6 +181,12 @@ def _keep_pace(
         )
     named = ", ".join(numbers)
     return NoticeState.DONE, Text(f"Documents {named}.", f"المستندات {named}.")
+
+
+def _not_credited(gateway: Gateway, connection: Connection, request: NoteRequest, refund: Refund) -> Refund | None:
+    """A refund; of the one sum that some shops tell, what it grew by."""
+    store = stores.STORES[connection.platform]
+    return growth(gateway, request, refund) if isinstance(store, Summing) and refund.id == store.SUM else refund
 
 
 def _mended(gateway: Gateway, wanted: Request, rejected: Issued) -> Issued:

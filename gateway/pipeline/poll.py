@@ -4,6 +4,7 @@ One look is one page. What it names is kept as hints beside those of webhooks, i
 walk went, so it goes on there after a crash. A page that names an order in the same version names no new hint.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,6 +30,9 @@ what changed since then is looked at again, and the next walk begins no later.""
 
 WEBHOOKS_EVERY: Final = timedelta(hours=1)
 """How often a shop is asked whether it still sends its webhooks."""
+
+LONGEST_LOOK: Final = 150.0
+"""Seconds for all exchanges of one look; after a worker's lease another would take over."""
 
 SLOW: Final = timedelta(minutes=30)
 """Between two tries at a shop that a person has to mend first."""
@@ -67,7 +71,10 @@ async def _look(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta) 
             return replace(stays, next_at=gateway.now() + timedelta(days=1))
         await _see_to_webhooks(gateway, lines, connection, due)
         walk = Walk(due.since - OVERLAP, due.page)
-        changes = await stores.store_of(connection.platform).changed(connection, lines.outside, walk)
+        async with asyncio.timeout(LONGEST_LOOK):
+            changes = await stores.store_of(connection.platform).changed(connection, lines.outside, walk)
+    except TimeoutError:
+        return replace(stays, error="The shop takes too long.")
     except Unavailable as error:
         until = gateway.now() + max(again, timedelta(seconds=error.retry_after))
         if isinstance(error, Throttled):
@@ -82,6 +89,8 @@ def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Lo
     """How far the walk went. Only a walk that came to its end moves the moment it began from."""
     newest = max((each for each in (due.newest, changes.newest) if each), default=None)
     orders = tuple((each.order_id, _delivery(each, now)) for each in changes.orders)
+    if changes.page and changes.page == due.page:
+        return Look((), due.since, due.page, due.newest, now + SLOW, "The shop gives the same page again and again.")
     if changes.page:
         return Look(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
     # Nor must a moment that is yet to come, of a clock that is wrong, keep what happens until then from being seen.

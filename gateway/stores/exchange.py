@@ -5,7 +5,7 @@ It knows no platform. Shops' words are never repeated in messages beyond their s
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,20 @@ RETRY_AFTER: Final = 30.0
 """Seconds to wait where a shop does not say how long."""
 
 MAX_RETRY_AFTER: Final = 3600.0
+
+
+MOST_PAGES: Final = 100
+"""More than any order, or what belongs to the orders of one page, has; a shop that has more of them never ends."""
+
+
+def pages() -> Iterator[int]:
+    """The numbers of a list's pages, for those who break off at the last one; BadInput if it never comes."""
+    yield from range(1, MOST_PAGES + 1)
+    raise BadInput(
+        f"The shop's list does not end after {MOST_PAGES} pages.",
+        fix="Look in the shop whether the order really has so many entries; if so, send it through the API.",
+        ar=f"قائمة المتجر لا تنتهي بعد {MOST_PAGES} صفحة. راجع الطلب في المتجر أو أرسله عبر الواجهة البرمجية.",
+    )
 
 
 class Answer(NamedTuple):
