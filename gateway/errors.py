@@ -7,6 +7,7 @@
     │   ├── DoesNotClose      declared and computed sums differ beyond rounding            HTTP 422
     │   └── NotCompliant      the document breaks official rules (carries findings)        HTTP 422
     ├── Conflict              the same thing again with other content                      HTTP 409
+    │   ├── NotStamped        the document waits for its signer                              HTTP 409
     │   └── NotCleared        the buyer's copy of a document that is not cleared             HTTP 409
     ├── Unknown               no such invoice, order, unit, connection                     HTTP 404
     ├── Unauthorised          who are you?                                                 HTTP 401
@@ -76,6 +77,10 @@ class Conflict(GatewayError):
 
 class NotCleared(Conflict):
     """A buyer may not have this document yet: the authority has not cleared it."""
+
+
+class NotStamped(Conflict):
+    """A document whose signer has not signed it yet: nothing of it may be shown."""
 
 
 class Unknown(GatewayError):

@@ -23,6 +23,7 @@ class Status(StrEnum):
     REPORTED = "reported"
     REJECTED = "rejected"
     REPLACED = "replaced"  # rejected, and corrected by another document
+    UNSTAMPED = "unstamped"  # made, its place in the chain is taken; its stamp is still to follow
     HELD = "held"  # the unit is isolated, or a note waits for its original
 
     @property

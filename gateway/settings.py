@@ -1,5 +1,6 @@
 """All settings, read once from the environment and handed down; no other part reads the environment."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -109,6 +110,13 @@ class Settings(BaseSettings):
         int | None,
         Field(ge=0, le=23, description="Hour (Riyadh) after which the books are examined every night; off: never."),
     ] = 3
+    judges: Annotated[
+        int | None,
+        Field(ge=0, le=64, description="Processes that prove documents beside `serve`; empty: one less than cores."),
+    ] = None
+    orders_at_once: Annotated[
+        int, Field(ge=1, le=512, description="Orders that one `serve` works on at the same time; others wait.")
+    ] = 64
     log_format: Annotated[str, Field(pattern="^(text|json)$", description="How the log is written.")] = "text"
 
     @classmethod
@@ -148,6 +156,11 @@ class Settings(BaseSettings):
     def checkpoints_folder(self) -> Path:
         """Where the checkpoints are."""
         return self.checkpoints or self.journal_file.parent / "checkpoints"
+
+    @property
+    def judges_at_work(self) -> int:
+        """How many processes prove documents beside one that serves."""
+        return (os.cpu_count() or 1) - 1 if self.judges is None else self.judges
 
     @property
     def is_embedded(self) -> bool:

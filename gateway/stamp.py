@@ -23,6 +23,7 @@ from gateway.csid import Certificate
 from gateway.dom4j import printed
 from gateway.errors import BadInput, UnreadableXml
 from gateway.invoice.facts import RIYADH
+from gateway.qr_facts import QrFacts, is_simplified_code, qr_facts, qr_of, transaction_code
 from gateway.template import as_text
 from gateway.xml import CAC, CBC, EXT, INVOICE, NAMESPACES, XADES, canonical, parse
 
@@ -46,6 +47,11 @@ class Document:
     signature: str
     qr: str
 
+    @property
+    def raw_signature(self) -> bytes:
+        """The signature in DER."""
+        return base64.b64decode(self.signature)
+
 
 def stamp(body: bytes, *, sign: Callable[[bytes], bytes], certificate: Certificate, signing_time: datetime) -> Document:
     """The document made of an invoice; a stamp that it already has is replaced.
@@ -54,15 +60,48 @@ def stamp(body: bytes, *, sign: Callable[[bytes], bytes], certificate: Certifica
     `certificate`. BadInput if `body` is no invoice that can carry a stamp.
     """
     assert signing_time.tzinfo is not None, "the signing time carries its zone"
-    unsigned = _unsigned(body)
-    hash_text = _base64(unsigned.digest)
-    signature = _base64(sign(unsigned.digest))
-    code = qr.encode(_qr_tags(unsigned.root, hash_text, signature, certificate))
-    extensions = _extensions(hash_text, signature, certificate, signing_time)
-    xml = unsigned.with_stamp(extensions.encode(), _REFERENCES.format(qr=code).encode())
+    root = parse(body)
+    unsigned = _unsigned(body, root)
+    facts, code = qr_facts(root), transaction_code(root)
+    stamped = _stamped(unsigned, facts, code, sign, certificate, signing_time)
     # In canonical bytes markup is nowhere but where it is seen, so there a stamp cannot reach into the hash.
-    assert unsigned.is_canonical or invoice_hash(xml) == hash_text, "the stamp has changed what it signs"
-    return Document(unsigned.uuid, xml, hash_text, signature, code)
+    assert unsigned.is_canonical or invoice_hash(stamped.xml) == stamped.hash, "the stamp has changed what it signs"
+    return stamped
+
+
+def stamp_rendered(
+    body: bytes,
+    facts: QrFacts,
+    *,
+    uuid: str,
+    code: str,
+    sign: Callable[[bytes], bytes],
+    certificate: Certificate,
+    signing_time: datetime,
+) -> Document:
+    """The same of what gateway.ubl has rendered, which is canonical and has no stamp: nothing of it is parsed again.
+
+    `facts` and `code` (KSA-2) are what the document says. That all of this is so is for the caller to prove.
+    """
+    assert body.startswith(_ROOT), "a rendered document begins with the root's tag"
+    digest, seller_at = hashlib.sha256(body).digest(), body.index(_SELLER)
+    rendered = _Unsigned(body, uuid, digest, len(_ROOT), seller_at, is_canonical=True)
+    return _stamped(rendered, facts, code, sign, certificate, signing_time)
+
+
+def _stamped(
+    unsigned: "_Unsigned",
+    facts: QrFacts,
+    code: str,
+    sign: Callable[[bytes], bytes],
+    certificate: Certificate,
+    signing_time: datetime,
+) -> Document:
+    hash_text, signature = _base64(unsigned.digest), _base64(sign(unsigned.digest))
+    tags = qr.encode(_qr_tags(facts, code, hash_text, signature, certificate))
+    extensions = _extensions(hash_text, signature, certificate, signing_time)
+    xml = unsigned.with_stamp(extensions.encode(), _REFERENCES.format(qr=tags).encode())
+    return Document(unsigned.uuid, xml, hash_text, signature, tags)
 
 
 def is_as_made(document: Document, root: etree._Element, certificate: Certificate, signing_time: datetime) -> bool:
@@ -70,7 +109,7 @@ def is_as_made(document: Document, root: etree._Element, certificate: Certificat
 
     `root` is the document parsed. Faster than judging a stamp, and stricter; False does not say what is wrong.
     """
-    tags = qr.encode(_qr_tags(root, document.hash, document.signature, certificate))
+    tags = qr.encode(_qr_tags(qr_facts(root), transaction_code(root), document.hash, document.signature, certificate))
     begin = _ROOT + _extensions(document.hash, document.signature, certificate, signing_time).encode()
     before, found, after = document.xml.partition(_REFERENCES.format(qr=document.qr).encode() + _SELLER)
     if tags != document.qr or not found or not before.startswith(begin):
@@ -172,10 +211,10 @@ _PREFIXES: Final = {"ext": EXT, "cac": CAC, "cbc": CBC}  # those the stamp's own
 
 
 class _Unsigned(NamedTuple):
-    """An invoice without a stamp: its bytes and tree, its hash (raw), and where the two parts of a stamp go."""
+    """An invoice without a stamp: its bytes and UUID, its hash (raw), and where the two parts of a stamp go."""
 
     body: bytes
-    root: etree._Element
+    uuid: str
     digest: bytes
     extensions_at: int
     references_at: int
@@ -185,13 +224,8 @@ class _Unsigned(NamedTuple):
         first, second = self.extensions_at, self.references_at
         return b"".join((self.body[:first], extensions, self.body[first:second], references, self.body[second:]))
 
-    @property
-    def uuid(self) -> str:
-        return _required(_text(self.root, _UUID), "UUID (KSA-1)")
 
-
-def _unsigned(body: bytes) -> _Unsigned:
-    root = parse(body)
+def _unsigned(body: bytes, root: etree._Element) -> _Unsigned:
     if root.tag != f"{{{INVOICE}}}Invoice":
         raise BadInput(f"The document is a {_local(root)}, not a UBL invoice.", fix="Stamp UBL 2.1 invoices only.")
     supplier = root.find(_SUPPLIER)
@@ -200,8 +234,12 @@ def _unsigned(body: bytes) -> _Unsigned:
     parts = stamp_parts(root)
     if not parts and body.startswith(_ROOT) and next(root.iter(_SUPPLIER)) is supplier and _canonical(root) == body:
         seller_at = body.index(_SELLER)
-        return _Unsigned(body, root, hashlib.sha256(body).digest(), len(_ROOT), seller_at, is_canonical=True)
+        return _Unsigned(body, _uuid(root), hashlib.sha256(body).digest(), len(_ROOT), seller_at, is_canonical=True)
     return _cleaned(body, root, supplier, [part for part in parts if _is_old_stamp(part)])
+
+
+def _uuid(root: etree._Element) -> str:
+    return _required(root.findtext(f"{{{CBC}}}UUID", ""), "UUID (KSA-1)")
 
 
 def _is_old_stamp(part: etree._Element) -> bool:
@@ -222,7 +260,7 @@ def _cleaned(body: bytes, root: etree._Element, supplier: etree._Element, old: C
     unsigned = _edited(body, edits)
     return _Unsigned(
         unsigned,
-        root,
+        _uuid(root),
         _digest(parse(unsigned)),
         _moved(after_root_tag, edits),
         _moved(spans[supplier].start, edits),
@@ -396,62 +434,8 @@ def _generic_print(properties: etree._Element) -> str:
 
 # --- the QR -----------------------------------------------------------------------------------------------------------
 
-
-def _text_at(path: str) -> etree.XPath:
-    return etree.XPath(f"string({path})", namespaces=NAMESPACES)
-
-
-_UUID: Final = _text_at("cbc:UUID")
-_ISSUE_DATE: Final = _text_at("cbc:IssueDate")
-_ISSUE_TIME: Final = _text_at("cbc:IssueTime")
-_SELLER_NAME: Final = _text_at("cac:AccountingSupplierParty/cac:Party/cac:PartyLegalEntity/cbc:RegistrationName")
-_SELLER_VAT: Final = _text_at("cac:AccountingSupplierParty/cac:Party/cac:PartyTaxScheme/cbc:CompanyID")
-_PAYABLE: Final = _text_at("cac:LegalMonetaryTotal/cbc:PayableAmount")
-_VAT_TOTAL: Final = _text_at("cac:TaxTotal/cbc:TaxAmount")
-_TRANSACTION_CODE: Final = _text_at("cbc:InvoiceTypeCode/@name")
-_QR: Final = _text_at(
-    "cac:AdditionalDocumentReference[normalize-space(cbc:ID)='QR']/cac:Attachment/cbc:EmbeddedDocumentBinaryObject"
-)
-
-
-class QrFacts(NamedTuple):
-    """What an invoice says of itself in the tags 1 to 5, exactly as in its XML; empty where it says nothing."""
-
-    seller_name: str  # BT-27
-    seller_vat: str  # BT-31
-    time_stamp: str  # BT-2 and KSA-25
-    total: str  # BT-115, what is paid: in the files of the official SDK it stands for the total
-    vat_total: str  # BT-110
-
-
 _TERMS: Final = QrFacts("seller name (BT-27)", "seller VAT number (BT-31)", "date and time of issue (BT-2, KSA-25)",
                         "amount due (BT-115)", "VAT total (BT-110)")  # fmt: skip
-
-
-def qr_facts(root: etree._Element) -> QrFacts:
-    """The facts of a parsed invoice that its QR repeats."""
-    return QrFacts(
-        _text(root, _SELLER_NAME),
-        _text(root, _SELLER_VAT),
-        _time_stamp(_text(root, _ISSUE_DATE), _text(root, _ISSUE_TIME)),
-        _text(root, _PAYABLE),
-        _text(root, _VAT_TOTAL),
-    )
-
-
-def transaction_code(root: etree._Element) -> str:
-    """KSA-2, as it stands in the document."""
-    return _text(root, _TRANSACTION_CODE)
-
-
-def is_simplified(root: etree._Element) -> bool:
-    """Whether the issuer's own stamp is the one that counts; standard documents are stamped by the authority."""
-    return is_simplified_code(transaction_code(root))
-
-
-def is_simplified_code(code: str) -> bool:
-    """The same of KSA-2."""
-    return code.startswith("02")
 
 
 def qr_text(xml: bytes) -> str:
@@ -459,36 +443,14 @@ def qr_text(xml: bytes) -> str:
     return _required(qr_of(parse(xml)), "QR (KSA-14)")
 
 
-def qr_of(root: etree._Element) -> str:
-    """The same of a parsed invoice, empty if it has none."""
-    return _text(root, _QR)
-
-
-def _qr_tags(root: etree._Element, hash_text: str, signature: str, certificate: Certificate) -> Iterator[qr.Tag]:
-    for number, (fact, term) in enumerate(zip(qr_facts(root), _TERMS, strict=True), 1):
+def _qr_tags(facts: QrFacts, code: str, hash_text: str, signature: str, certificate: Certificate) -> Iterator[qr.Tag]:
+    for number, (fact, term) in enumerate(zip(facts, _TERMS, strict=True), 1):
         yield qr.Tag(number, _required(fact, term).encode())
     yield qr.Tag(6, hash_text.encode())
     yield qr.Tag(7, signature.encode())
     yield qr.Tag(8, certificate.public_key)
-    if is_simplified(root):
+    if is_simplified_code(code):
         yield qr.Tag(9, certificate.ca_signature)
-
-
-def _time_stamp(date: str, time: str) -> str:
-    """Riyadh time without a zone; a time in UTC (Z) is moved there."""
-    if not (date and time):
-        return ""
-    if not time.endswith("Z"):
-        return f"{date}T{time}"
-    try:
-        moment = datetime.fromisoformat(f"{date}T{time}").astimezone(RIYADH)
-    except (ValueError, OverflowError):
-        return f"{date}T{time}"
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds")
-
-
-def _text(root: etree._Element, xpath: etree.XPath) -> str:
-    return str(xpath(root))
 
 
 def _required(value: str, what: str) -> str:

@@ -45,6 +45,11 @@ _TEMPLATE: Final = load("invoice.xml", invoice=Invoice, heading=Heading, link=Li
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?")
+_DAY: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CLOCK: Final = re.compile("([0-9]{2}:[0-9]{2}:[0-9]{2})(Z?)")
+_CODE: Final = re.compile("0[12][01]{5,7}")
+
 
 class Content(NamedTuple):
     """All that an unsigned document says."""
@@ -82,6 +87,15 @@ def read(xml: bytes) -> Content:
     except InvalidOperation:
         raise BadInput("The document has numbers too large to add up.", fix="Correct the document.") from None
     return Content(invoice, _heading(root), _link(root))
+
+
+def says(root: etree._Element, content: Content) -> bool:
+    """Whether a parsed document, as `render` makes them, reads back as exactly this, its stated sums included. As good
+    as comparing what `read` gives, without adding all of it up anew."""
+    if (_invoice(root), _heading(root), _link(root)) != content:
+        return False
+    _must_say_its_own_sums(root, content.invoice)
+    return True
 
 
 def _invoice(root: etree._Element) -> Invoice:
@@ -138,7 +152,7 @@ def _vat_in_sar(root: etree._Element) -> Decimal:
 def _transaction_code(root: etree._Element) -> tuple[Profile, frozenset[Flag]]:
     """KSA-2: two digits of the profile, then one for each flag; the last two may be missing."""
     code = _element(root, "cbc:InvoiceTypeCode", "BT-3").get("name", "")
-    if not re.fullmatch("0[12][01]{5,7}", code):
+    if not _CODE.fullmatch(code):
         _unusable(root, "cbc:InvoiceTypeCode/@name", "KSA-2", code)
     raised = (flag for flag, digit in zip(Flag, code[2:], strict=False) if digit == "1")
     return Profile(code[:2]), frozenset(raised)
@@ -271,7 +285,7 @@ def _moment(node: etree._Element, day_term: str, time_term: str) -> datetime:
     """An IssueDate with its IssueTime, in Riyadh unless it says UTC (Z)."""
     day = _date(node, "cbc:IssueDate", day_term) or _lacks(node, "cbc:IssueDate", day_term)
     text = _required(node, "cbc:IssueTime", time_term)
-    match = re.fullmatch("([0-9]{2}:[0-9]{2}:[0-9]{2})(Z?)", text)
+    match = _CLOCK.fullmatch(text)
     try:
         clock = time.fromisoformat(match[1] if match else "")
     except ValueError:
@@ -359,7 +373,7 @@ def _decimal(node: etree._Element, path: str, term: str, *, absent: Decimal | No
     text = _text(node, path)
     if not text and absent is not None:
         return absent
-    if not re.fullmatch(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", text):
+    if not _DECIMAL.fullmatch(text):
         _unusable(node, path, term, text) if text else _lacks(node, path, term)
     return Decimal(text)
 
@@ -369,7 +383,7 @@ def _date(node: etree._Element, path: str, term: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else "")
+        return date.fromisoformat(text if _DAY.fullmatch(text) else "")
     except ValueError:
         _unusable(node, path, term, text)
 

@@ -16,7 +16,8 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, Limits
+from gateway.issued import Status
+from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, DueStamp, Limits
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.doctor import examine_tonight
@@ -25,6 +26,7 @@ from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
 from gateway.pipeline.poll import poll
 from gateway.pipeline.seal import Sealer
+from gateway.pipeline.stamping import follow_stamp
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
 from gateway.verdict import Verdict
@@ -36,6 +38,8 @@ POLL: Final = 0.5
 """Seconds between looks at the ledger when no bell rings."""
 LEASE_MARGIN: Final = timedelta(seconds=15)
 """How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
+STAMP_LEASE: Final = timedelta(minutes=2)
+"""Longer than any signer is waited for."""
 SHOP_LEASE: Final = timedelta(minutes=5)
 """Longer than the exchanges that one procedure with a shop may take."""
 DEADLINES_EVERY: Final = 60.0
@@ -97,11 +101,13 @@ class Worker:
         limits = Limits(self._limit, gateway.settings.submissions_of_taxpayer)
         self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
+        self._stampings = _Kind(ledger.claim_stampings, self._stamping, STAMP_LEASE)
         self._notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
         polls = _Kind(ledger.claim_polls, self._poll, SHOP_LEASE)
         self._archiving = _Kind(ledger.claim_archiving, self._archive, ARCHIVE_LEASE)
         self._kinds: tuple[_Kind[Any], ...] = (
             self._submissions,
+            self._stampings,
             self._notices,
             self._link_backs,
             polls,
@@ -112,6 +118,11 @@ class Worker:
         """Something is due: look now."""
         for kind in self._kinds:
             kind.bell.set()
+
+    def ring_for(self, status: Status) -> None:
+        """A document was made that stands so: look for what is to be done with it."""
+        kind = self._stampings if status is Status.UNSTAMPED else self._submissions
+        kind.bell.set()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is taken up again after its lease."""
@@ -216,6 +227,10 @@ class Worker:
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
         self._link_backs.bell.set()
         self._archiving.bell.set()
+
+    async def _stamping(self, due: DueStamp) -> None:
+        if await self._gateway.offload(follow_stamp, self._gateway, due, self._wait(due.attempts + 1)):
+            self._submissions.bell.set()
 
     async def _link_back(self, due: DueLinkBack) -> None:
         await link_back(self._gateway, self._lines, due, self._wait(due.attempts + 1))

@@ -46,6 +46,8 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
         "AUTHORITY_CA": str(tmp_path / "ca.pem"),
         "AUTHORITY_CRL": "http://lists.example/authority.crl",
         "JOURNAL": str(tmp_path / "heads"),
+        "JUDGES": "3",
+        "ORDERS_AT_ONCE": "7",
         "LOG_FORMAT": "json",
     }
     assert {name.lower() for name in given} == set(Settings.model_fields), "a new setting belongs in here"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -43,6 +44,9 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     """The API over an open gateway; with `work`, due rows are worked on in the same process; with `nightly`, it sees
     that the books are examined every night."""
 
+    # Orders have threads of their own: each waits there for its turn, and must keep nobody else from theirs.
+    desks = ThreadPoolExecutor(gateway.settings.orders_at_once, "order")
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with online(gateway) as lines:
@@ -63,6 +67,7 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
                     app.state.work.cancel()
                     with suppress(asyncio.CancelledError):
                         await app.state.work
+                desks.shutdown(wait=False)
 
     app = FastAPI(
         title="gateway",
@@ -80,6 +85,7 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     app.state.metrics = metrics.Kept()
     app.state.exports = ExportJobs(gateway)
     app.state.exporting = set()  # tasks at this moment
+    app.state.desks = replace(gateway, threads=desks)
     app.state.onboarding = set()  # units at this moment
     app.state.strikes = hooks.Strikes()
     problems.install(app)

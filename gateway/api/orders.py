@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from gateway.answer import answer
 from gateway.api.access import Sender, Served
 from gateway.api.openapi import problem_because, schema_ref
-from gateway.issued import Issued
+from gateway.issued import Issued, Status
 from gateway.ledger import Appended
 from gateway.order import read_order
 from gateway.pipeline.gateway import Gateway
@@ -43,7 +43,9 @@ _BODY: Final[dict[str, Any]] = {
     openapi_extra=_BODY,
     responses={
         200: {"description": "The same order again: the same document"},
-        202: {"description": "Made; its verdict was still open when the caller's wait ended"},
+        202: {
+            "description": "Made; its stamp is still to follow, or its verdict was open when the caller's wait ended"
+        },
         409: problem_because("The same order or key with other content"),
         422: problem_because("The order cannot be used, or does not close; nothing was consumed"),
     },
@@ -62,7 +64,8 @@ async def post_order(
     body = await request.body()
     order = read_order(body)
     wanted = IssueRequest(who.taxpayer_id, who.actor, order, idempotency_key)
-    appended = await gateway.offload(settle, gateway, wanted)
+    desks: Gateway = request.app.state.desks
+    appended = await desks.offload(settle, gateway, wanted)
     return await answered(request, who.taxpayer_id, appended, prefer)
 
 
@@ -82,12 +85,12 @@ async def post_preview(request: Request, gateway: Served, who: Sender) -> dict[s
 async def answered(request: Request, taxpayer_id: str, appended: Appended, prefer: str | None) -> Response:
     """The document that was made or found, with its verdict if the caller waits for it and it comes in time."""
     gateway: Gateway = request.app.state.gateway
-    request.app.state.worker.ring()
     issued, waited = appended.issued, _seconds(prefer)
+    request.app.state.worker.ring_for(issued.status)
     if waited:
         issued = await _verdict(gateway, taxpayer_id, issued, waited)
     status = 201 if appended.created else 200
-    if waited and not issued.status.is_final:
+    if (waited and not issued.status.is_final) or issued.status is Status.UNSTAMPED:
         status = 202
     headers = {"Location": f"/v1/invoices/{issued.uuid}"}
     return JSONResponse(answer(issued, base_url=gateway.settings.public_url), status, headers)

@@ -31,7 +31,7 @@ def configure_log(log_format: str = "text") -> None:
             *([structlog.processors.format_exc_info] if log_format == "json" else []),
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # as it is then: it may be put elsewhere meanwhile
     )
 
 

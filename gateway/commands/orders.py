@@ -23,9 +23,10 @@ from gateway.ledger import Filter
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
-from gateway.pipeline.issue import Request, not_compliant
+from gateway.pipeline.issue import Request
 from gateway.pipeline.notes import settle
 from gateway.pipeline.preview import Preview, preview, preview_json, totals
+from gateway.pipeline.proof import not_compliant
 from gateway.stores import STORES, not_an_order
 from gateway.unit import Environment, Unit
 from gateway.unit_file import read_unit

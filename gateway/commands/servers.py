@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import gc
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +39,7 @@ def serve_command() -> None:
     """
     from gateway.api.app import create_app
 
-    with installation() as gateway, ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
+    with installation(serves=True) as gateway, ThreadPoolExecutor(REQUESTS_AT_ONCE) as threads:
         settings = gateway.settings
         _alone(settings.home)
         listener = listen(settings.host, settings.port)
@@ -48,6 +49,7 @@ def serve_command() -> None:
             err=True,
         )
         app = create_app(replace(gateway, threads=threads), nightly=True)
+        gc.freeze()  # what is loaded stays, so the collector need not walk it again and again
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, server_header=False)
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -39,9 +39,10 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def installation() -> Iterator[Gateway]:
-    """The gateway of this environment."""
-    with open_gateway(read_settings()) as gateway:
+def installation(*, serves: bool = False) -> Iterator[Gateway]:
+    """The gateway of this environment; one that `serves` has judges beside it."""
+    settings = read_settings()
+    with open_gateway(settings, judges=settings.judges_at_work if serves else 0) as gateway:
         yield gateway
 
 

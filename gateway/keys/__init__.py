@@ -3,6 +3,7 @@
 It knows where envelopes are kept only through a protocol, and nothing of documents: bytes in, signatures out.
 """
 
+from gateway.keys.curve import throw_away_signer
 from gateway.keys.envelopes import EnvelopeStamper, EnvelopeStore, Safe, rewrap
 from gateway.keys.master import MasterKey, master_key
 from gateway.keys.pem import key_file, signer_of_pem
@@ -25,6 +26,7 @@ __all__ = [
     "rewrap",
     "sealing_key",
     "signer_of_pem",
+    "throw_away_signer",
     "verifies",
 ]
 

@@ -40,6 +40,11 @@ def has_libsecp256k1() -> bool:
     return find_spec("coincurve") is not None
 
 
+def throw_away_signer() -> Sign:
+    """Signs with a key that nobody keeps: for what only has to look signed."""
+    return PrivateKey(new_key()).sign
+
+
 def new_key() -> ec.EllipticCurvePrivateKey:
     """A fresh key from the operating system's randomness."""
     return ec.generate_private_key(ec.SECP256K1())

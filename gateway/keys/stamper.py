@@ -4,7 +4,13 @@ from typing import Protocol
 
 
 class Stamper(Protocol):
-    """Holds the units' private keys (secp256k1). `ref` is `Unit.key`: taxpayer/unit. There is no export."""
+    """Holds the units' private keys (secp256k1). `ref` is `Unit.key`: taxpayer/unit. There is no export.
+
+    One that `is_slow`, for its keys are far away, may take longer to sign than a chain can wait: then the stamp follows
+    the document's link.
+    """
+
+    is_slow: bool
 
     def create(self, ref: str) -> bytes:
         """Make the key unless there is one; its public key (DER SubjectPublicKeyInfo)."""

@@ -4,6 +4,7 @@ One embedded SQLite file, or a PostgreSQL server. The database itself refuses to
 in the migrations. The ledger knows neither XML, keys, the network nor the clock: bytes, ids and moments are handed in.
 """
 
+from gateway.ledger.access import is_to_be_touched
 from gateway.ledger.appearance import EVERY_UNIT
 from gateway.ledger.archiving import Archivable, ArchiveCounts, ArchivedFile, DueArchiving, Hold, Plan
 from gateway.ledger.audit import SYSTEM, chained
@@ -38,9 +39,11 @@ from gateway.ledger.rows import (
     DueLinkBack,
     DueNotice,
     DuePoll,
+    DueStamp,
     Endpoint,
     ExternalNotes,
     ExternalOriginal,
+    Laid,
     Limits,
     LinkBack,
     LinkBackState,
@@ -101,6 +104,7 @@ __all__ = [
     "DueLinkBack",
     "DueNotice",
     "DuePoll",
+    "DueStamp",
     "Endpoint",
     "Entry",
     "ExportAnswer",
@@ -114,6 +118,7 @@ __all__ = [
     "Hold",
     "Kept",
     "KeptList",
+    "Laid",
     "LastAnswer",
     "Ledger",
     "Limits",
@@ -152,6 +157,7 @@ __all__ = [
     "canonical_json",
     "chained",
     "cursor_of",
+    "is_to_be_touched",
     "iso",
     "move",
     "nothing_sealed",

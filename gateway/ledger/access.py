@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.errors import Conflict, Unknown
+from gateway.ledger import statements
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.rows import ApiKey
@@ -61,8 +62,7 @@ class Access:
 
     def api_key(self, key_id: str) -> ApiKey | None:
         """The key of this id, revoked or not; the caller compares the hash."""
-        with self._database.reading() as connection:
-            row = connection.execute(select(API_KEY).where(API_KEY.c.id == key_id)).first()
+        row = statements.API_KEY.find(self._database.look, key_id)
         return _api_key(row) if row else None
 
     def api_keys(self, taxpayer_id: str) -> tuple[ApiKey, ...]:
@@ -74,7 +74,7 @@ class Access:
 
     def touch_api_key(self, key: ApiKey, *, now: datetime) -> None:
         """Note that the key was used, if that was not noted just before."""
-        if key.last_used_at and now - key.last_used_at < TOUCH_EVERY:
+        if not is_to_be_touched(key, now):
             return
         with self._database.writing() as connection:
             connection.execute(update(API_KEY).where(API_KEY.c.id == key.id).values(last_used_at=now))
@@ -156,9 +156,8 @@ class Access:
 
     def mark(self, name: str) -> str | None:
         """What the installation remembers under this name."""
-        with self._database.reading() as connection:
-            value = connection.execute(select(MARK.c.value).where(MARK.c.name == name)).scalar()
-        return None if value is None else str(value)
+        row = statements.MARK.find(self._database.look, name)
+        return row.value if row else None
 
     def set_mark(self, name: str, *, value: str) -> str:
         """Remember a value unless there is one; the value that stands then."""
@@ -174,6 +173,11 @@ class Access:
         with self._database.writing() as connection:
             if connection.execute(update(MARK).where(MARK.c.name == name).values(value=value)).rowcount == 0:
                 connection.execute(insert(MARK), {"name": name, "value": value})
+
+
+def is_to_be_touched(key: ApiKey, now: datetime) -> bool:
+    """Whether the last use on record is too old to stand for this one."""
+    return key.last_used_at is None or now - key.last_used_at >= TOUCH_EVERY
 
 
 def _at(kind: str, ref: str) -> tuple[Any, Any]:

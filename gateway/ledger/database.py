@@ -7,14 +7,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from gateway.errors import Misconfigured
@@ -22,7 +23,7 @@ from gateway.ledger import postgresql
 from gateway.ledger.faults import WHY, OutOfReach, busy, explanation
 from gateway.ledger.turnstile import Turnstile
 
-HEAD: Final = "r0011"
+HEAD: Final = "r0012"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0
@@ -56,6 +57,9 @@ class Database:
         self._turnstile = Turnstile(Path(self.name)) if self.is_sqlite else None
         self._writer = _engine(url, writes=True)
         self._reader = _engine(url, writes=False)
+        self._driver: Any = self._writer.dialect.dbapi
+        self._looks = threading.BoundedSemaphore(READERS)
+        self._lookers: deque[Any] = deque()
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -73,6 +77,7 @@ class Database:
 
     def rest(self) -> None:
         """Close the connections that nobody uses; they come back when they are needed."""
+        self._let_lookers_go()
         self._reader.dispose()
         self._writer.dispose()
 
@@ -86,14 +91,81 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: it commits at the end of the block, an exception undoes all of it."""
-        with self._noted(writes=True), self._turn(), _explained(self.name), self._writer.begin() as connection:
+        with self._noted(writes=True), self._turn(), self._explained(), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One transaction that sees a single state of the ledger and cannot change it."""
-        with self._noted(writes=False), _explained(self.name), self._reader.begin() as connection:
+        with self._noted(writes=False), self._explained(), self._reader.begin() as connection:
             yield connection
+
+    def look(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows of one statement that only reads, hand-written with `?` for its values: for what every order asks.
+        It takes a tenth of the time that `reading` does."""
+        if not self._looks.acquire(timeout=BUSY_SECONDS):
+            raise busy(self.name)
+        try:
+            with self._noted(writes=False), self._explained():
+                return self._looked(self.spelled(sql), values)
+        finally:
+            self._looks.release()
+
+    def spelled(self, sql: str) -> str:
+        """A statement with `?` for its values as the driver wants it."""
+        return sql if self.is_sqlite else sql.replace("?", "%s")
+
+    def within(self, connection: Connection) -> Callable[[str, Sequence[Any]], list[Any]]:
+        """The same as `look` in a transaction."""
+        cursor = connection.connection.cursor()
+
+        def look(sql: str, values: Sequence[Any]) -> list[Any]:
+            cursor.execute(self.spelled(sql), values)
+            return list(cursor.fetchall())
+
+        return look
+
+    @contextmanager
+    def sending(self, connection: Connection) -> Iterator[Callable[[str, Sequence[Any]], None]]:
+        """Writes in a transaction: one such statement for many rows. PostgreSQL's answers are awaited at the end of
+        the block, all together."""
+        cursor: Any = connection.connection.cursor()
+
+        def send(sql: str, rows: Sequence[Any]) -> None:
+            cursor.executemany(self.spelled(sql), rows)
+
+        driver: Any = connection.connection.driver_connection
+        with nullcontext() if self.is_sqlite else driver.pipeline():
+            yield send
+
+    def _looked(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """From a connection that is kept; one that was lost meanwhile is made anew, once."""
+        kept = bool(self._lookers)
+        connection = self._lookers.pop() if kept else self._looker()
+        try:
+            found = connection.execute(sql, values).fetchall()
+        except self._driver.Error as error:
+            connection.close()
+            if kept and isinstance(error, self._driver.OperationalError):
+                self._let_lookers_go()
+                return self._looked(sql, values)
+            raise
+        self._lookers.append(connection)
+        return list(found)
+
+    def _looker(self) -> Any:
+        """A driver's own connection, each of whose statements is a transaction."""
+        pooled = self._reader.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        if not self.is_sqlite:
+            connection.read_only = True
+            connection.autocommit = True
+        return connection
+
+    def _let_lookers_go(self) -> None:
+        while self._lookers:
+            self._lookers.pop().close()
 
     def lock_taxpayer(self, connection: Connection, taxpayer: str) -> None:
         """Let others wait who lock this taxpayer too; in SQLite the one writer is alone already."""
@@ -127,6 +199,24 @@ class Database:
     def has_turn(self, connection: Connection, what: str) -> bool:
         """Whether nobody else does `what` until this transaction ends; in SQLite the one writer is alone already."""
         return self.is_sqlite or postgresql.has_turn(connection, what)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of the database in the project's own words; broken constraints stay what they are."""
+        driver = self._driver
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except NoConnectionFree:
+            raise busy(self.name) from None
+        except DBAPIError as error:
+            raise explanation(error, self.name) from None
+        except driver.IntegrityError as error:  # of a statement that went past SQLAlchemy
+            raise IntegrityError(None, None, error) from None
+        except driver.Error as error:
+            kind = DataError if isinstance(error, driver.DataError) else DBAPIError
+            raise explanation(kind(None, None, error), self.name) from None
 
     def _migrate(self) -> None:
         with self.reading() as connection:
@@ -258,16 +348,3 @@ def _upgrade(connection: Connection, version: str | None, name: str) -> None:
             fix="Start the newer gateway again, or restore a backup made with this one.",
         )
     command.upgrade(config, "head")
-
-
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    """Errors of the database in the project's own words; broken constraints stay what they are."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except NoConnectionFree:
-        raise busy(name) from None
-    except DBAPIError as error:
-        raise explanation(error, name) from None

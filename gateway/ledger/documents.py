@@ -33,14 +33,15 @@ def issued_rows(*more: Any) -> Select[Any]:
             document.allowed,
             SALE.c.connection_id,
             SALE.c.order_id,
-            func.coalesce(CLEARANCE.c.qr, STAMP.c.qr).label("qr"),  # what the buyer may see: the cleared one
+            # What the buyer may see: the cleared one. None while the stamp is still to follow.
+            func.coalesce(CLEARANCE.c.qr, STAMP.c.qr, "").label("qr"),
             SUBMISSION.c.status,
             SUBMISSION.c.findings,
             SUBMISSION.c.shared_at,
             *more,
         )
         .join_from(DOCUMENT, SALE, SALE.c.id == document.sale_id)
-        .join(STAMP, STAMP.c.document_uuid == document.uuid)
+        .outerjoin(STAMP, STAMP.c.document_uuid == document.uuid)
         .join(SUBMISSION, SUBMISSION.c.document_uuid == document.uuid)
         .outerjoin(CLEARANCE, CLEARANCE.c.document_uuid == document.uuid)
     )

@@ -5,6 +5,7 @@ A fenced chain stays as it is; onboarding its unit anew opens another. Numbers t
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -114,10 +115,11 @@ class Fencing:
         if self._journal:
             self._journal.settle()
 
-    def _acknowledge(self, chain: str, icv: int, document_hash: str, at: datetime) -> None:
-        """The document is committed: it may be answered once this returns."""
-        if self._journal:
-            self._journal.record(head(chain, icv, document_hash, at))
+    def _journalled(self, heads: Iterable[tuple[str, int, str, datetime]]) -> None:
+        """These are committed: they may be answered once this returns."""
+        written = [head(*each) for each in heads]
+        if self._journal and written:
+            self._journal.record(*written)
 
 
 def _is_behind(heads: dict[str, Head], chain: str, icv: int) -> bool:

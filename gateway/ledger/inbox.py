@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, up
 from gateway.errors import Unknown
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
-from gateway.ledger.leases import FREE, lease
+from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.rows import DueLinkBack, DueNotice, LinkBack, LinkBackState, Notice, NoticeState
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
 from gateway.ledger.tables import CONNECTION
@@ -59,6 +59,8 @@ class Inbox:
     def claim_notices(self, *, now: datetime, limit: int, lease_until: datetime, worker: str) -> tuple[DueNotice, ...]:
         """Notices to work on, oldest first, leased to `worker`: never two of one order at a time, for of two looks at
         it the older one would undo what the newer one saw."""
+        if not any_due(self._database, NOTICE, now):
+            return ()
         with self._database.writing() as transaction:
             if not self._database.has_turn(transaction, "look for notices"):
                 return ()
@@ -205,6 +207,8 @@ class Inbox:
         self, *, now: datetime, limit: int, lease_until: datetime, worker: str
     ) -> tuple[DueLinkBack, ...]:
         """Reports to make, oldest document first, leased to `worker`."""
+        if not any_due(self._database, LINK_BACK, now):
+            return ()
         with self._database.writing() as transaction:
             rows = _claim(transaction, LINK_BACK, now=now, limit=limit, lease_until=lease_until, worker=worker)
         return tuple(DueLinkBack(**_link_back_values(row, attempts=row.attempts - 1)) for row in rows)

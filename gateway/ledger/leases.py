@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Table, select, true, update
 
 from gateway.ledger.archive_tables import ARCHIVE_TASK
+from gateway.ledger.columns import iso
 from gateway.ledger.database import Database
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
-from gateway.ledger.tables import SUBMISSION
+from gateway.ledger.tables import STAMPING, SUBMISSION
 
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""
@@ -24,9 +25,15 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, NOTICE, LINK_BACK, POLL, ARCHIVE_TASK)
+                for table in (SUBMISSION, STAMPING, NOTICE, LINK_BACK, POLL, ARCHIVE_TASK)
             ]
         return sum(freed)
+
+
+def any_due(database: Database, table: Table, now: datetime) -> bool:
+    """Whether there is a row to lease at all: a look, so that those who often ask for nothing write nothing."""
+    sql = f"SELECT 1 FROM {table.name} WHERE next_at <= ? AND (lease_until IS NULL OR lease_until <= ?) LIMIT 1"  # noqa: S608
+    return bool(database.look(sql, (iso(now), iso(now))))
 
 
 def lease(

@@ -24,6 +24,7 @@ from gateway.ledger.exporting import Exporting
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
+from gateway.ledger.line import Lines
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
 from gateway.ledger.nights import Nights
@@ -34,6 +35,7 @@ from gateway.ledger.registry import Registry
 from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
 from gateway.ledger.sharing import Sharing
+from gateway.ledger.stamping import Stamping
 from gateway.ledger.strictness import Strictness
 from gateway.ledger.tables import MARK
 from gateway.ledger.taxed import Taxing
@@ -52,6 +54,7 @@ class Ledger(
     Strictness,
     Issuing,
     Sending,
+    Stamping,
     Breakers,
     Sharing,
     Deadlines,
@@ -81,6 +84,7 @@ class Ledger(
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._lines = Lines()
 
     @classmethod
     def open(cls, url: str) -> Self:

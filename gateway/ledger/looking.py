@@ -345,11 +345,13 @@ def _with_attempts(connection: Connection, documents: Sequence[Kept]) -> list[Ke
 
 
 def _witnessed(connection: Connection, uuids: Sequence[str]) -> dict[str, Witnessed]:
+    csid = func.coalesce(_S.csid_id, t.STAMPING.c.csid_id)
     wanted = (
-        select(_D.uuid, _D.number, _D.unit_id, _S.csid_id, _D.icv, _D.hash, t.SALE.c.connection_id, t.SALE.c.thing)
+        select(_D.uuid, _D.number, _D.unit_id, csid, _D.icv, _D.hash, t.SALE.c.connection_id, t.SALE.c.thing)
         .add_columns(_D.rule_book, _raw(_D.made_at))
         .select_from(t.DOCUMENT)
         .outerjoin(t.STAMP, _S.document_uuid == _D.uuid)
+        .outerjoin(t.STAMPING, t.STAMPING.c.document_uuid == _D.uuid)
         .outerjoin(t.SALE, t.SALE.c.id == _D.sale_id)
         .where(_D.uuid.in_(uuids))
     )
@@ -357,7 +359,7 @@ def _witnessed(connection: Connection, uuids: Sequence[str]) -> dict[str, Witnes
 
 
 def _loose(now: datetime) -> Iterator[tuple[str, Select[Any] | CompoundSelect[Any]]]:
-    for table in (t.STAMP, t.SUBMISSION, t.CLEARANCE, t.ATTEMPT, t.IDEMPOTENCY_KEY):
+    for table in (t.STAMP, t.STAMPING, t.SUBMISSION, t.CLEARANCE, t.ATTEMPT, t.IDEMPOTENCY_KEY):
         yield f"loose.{table.name}", _without_document(table, table.c.document_uuid)
     of_sale = and_(_D.uuid == t.SALE.c.document_uuid, _D.sale_id == t.SALE.c.id)
     nowhere = select(t.SALE.c.taxpayer_id, t.SALE.c.id).outerjoin(t.DOCUMENT, of_sale).where(_D.uuid.is_(None))
@@ -371,6 +373,9 @@ def _loose(now: datetime) -> Iterator[tuple[str, Select[Any] | CompoundSelect[An
     # As a difference of sets: joined, SQLite would compare every document with every entry.
     said = select(_A.taxpayer_id, _A.object).where(_A.action == ISSUED)
     yield "document.unaudited", except_(select(_D.taxpayer_id, _D.uuid), said)
+    to_stamp = select(_U.taxpayer_id, _U.document_uuid).where(_U.status == Status.UNSTAMPED.value)
+    unkept = to_stamp.outerjoin(t.STAMPING, t.STAMPING.c.document_uuid == _U.document_uuid)
+    yield "document.unstampable", unkept.where(t.STAMPING.c.document_uuid.is_(None))
     late = type_coerce(_U.lease_until, String) < iso(now - LONG)
     yield "lease.overdue", select(_U.taxpayer_id, _U.document_uuid).where(late, _U.next_at.is_not(None))
 

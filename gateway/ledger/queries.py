@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, func, or_, select
 
-from gateway.errors import BadInput, Unknown
+from gateway.errors import BadInput, GatewayError, NotStamped, Unknown
 from gateway.invoice.facts import Kind
 from gateway.issued import Issued, Status
 from gateway.ledger import tables as t
@@ -108,8 +108,15 @@ class Queries:
         with self._database.reading() as connection:
             found = connection.execute(wanted).scalar()
         if found is None:
-            raise _no_document(uuid)
+            raise self._without_stamp(taxpayer_id, uuid)
         return bytes(found)
+
+    def _without_stamp(self, taxpayer_id: str, uuid: str) -> GatewayError:
+        document = t.DOCUMENT.c
+        wanted = select(document.number).where(document.taxpayer_id == taxpayer_id, document.uuid == uuid)
+        with self._database.reading() as connection:
+            number = connection.execute(wanted).scalar()
+        return _no_document(uuid) if number is None else _not_stamped(str(number))
 
     def snapshot(self, taxpayer_id: str, uuid: str) -> Snapshot:
         """What the origin said when the document was made."""
@@ -242,6 +249,14 @@ def _forgotten(uuid: str, digest: str) -> Unknown:
         f"The order of document {uuid} is no longer kept, only its digest {digest}.",
         fix="GATEWAY_RAW_PAYLOADS_DAYS says how long it is. Correct the document as one from elsewhere: by its number.",
         ar=f"لم يعد محتوى طلب المستند {uuid} محفوظاً بعد انتهاء مدة الاحتفاظ. صحّحه بالإشارة إلى رقم الفاتورة.",
+    )
+
+
+def _not_stamped(number: str) -> NotStamped:
+    return NotStamped(
+        f"Document {number} waits for its stamp: its place is taken, and nothing of it is sent or shown yet.",
+        fix="Ask again in a moment. If it lasts, see whether the signer answers: `gateway doctor`.",
+        ar=f"المستند {number} بانتظار الختم، ولا يُرسل ولا يُعرض قبل ختمه. أعد المحاولة بعد قليل.",
     )
 
 

@@ -14,6 +14,7 @@ from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, Unknown
 from gateway.invoice.facts import Address, Identifier, Party
 from gateway.issued import Status
+from gateway.ledger import statements
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
 from gateway.ledger.rows import Taxpayer
@@ -74,8 +75,7 @@ class Registry:
 
     def unit(self, taxpayer_id: str, unit_id: str) -> Unit:
         """Unknown if the taxpayer has no such unit."""
-        with self._database.reading() as transaction:
-            row = transaction.execute(select(UNIT).where(*_is(taxpayer_id, unit_id))).first()
+        row = statements.UNIT.find(self._database.look, taxpayer_id, unit_id)
         if row is None:
             raise Unknown(f"There is no unit {unit_id}.", fix="`gateway units` lists them.")
         return _unit(row)
@@ -159,8 +159,7 @@ class Registry:
     def any_connection(self, connection_id: str) -> Connection | None:
         """The connection of this id, whosever it is, without its secrets: for webhooks, whose sender is yet to prove
         itself."""
-        with self._database.reading() as transaction:
-            row = transaction.execute(select(CONNECTION).where(CONNECTION.c.id == connection_id)).first()
+        row = statements.CONNECTION.find(self._database.look, connection_id)
         return _connection(row) if row else None
 
     def connections(self, taxpayer_id: str) -> tuple[Connection, ...]:

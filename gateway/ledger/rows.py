@@ -3,7 +3,7 @@
 Nothing here knows tables or SQL. Moments are aware and come back in UTC; money is `Decimal` and comes back as given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -118,6 +118,7 @@ class Made:
     `rule_book` is the release it was judged by, `allowed` are the warnings that the taxpayer let stand. `takes` is what
     a credit note takes of its original (JSON), `external` the original from elsewhere that a note corrects,
     `deductions` what is taken off of prepayments, `taxed` what it says of VAT (JSON of gateway/invoice/taxed.py).
+    Where it is not stamped yet, `xml` are the bytes to be stamped.
     """
 
     uuid: str
@@ -141,6 +142,15 @@ class Made:
     external: "ExternalOriginal | None" = None
     deductions: tuple["TakenOff", ...] = ()
     taxed: Mapping[str, Any] | None = None
+    is_stamped: bool = True
+
+
+class Laid(NamedTuple):
+    """A document in its place: its hash, which the one after it needs, and how the rest of it is had once it is known
+    that it may be made. `finish` raises why it may not."""
+
+    hash: str
+    finish: Callable[[], Made]
 
 
 class ExternalOriginal(NamedTuple):
@@ -188,6 +198,23 @@ class Due:
     hash: str
     xml: bytes
     issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DueStamp:
+    """A document to be stamped, leased to `worker`: the bytes to be stamped, and the warnings it may have."""
+
+    uuid: str
+    taxpayer_id: str
+    unit_id: str
+    csid_id: str
+    number: str
+    hash: str
+    body: bytes
+    made_at: datetime
+    allowed: tuple[Finding, ...]
+    worker: str
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

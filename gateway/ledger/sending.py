@@ -126,7 +126,7 @@ class Sending:
             changes["held_for"] = "unit" if status is Status.HELD else ""
             changes["endpoint"] = endpoint or row.endpoint
             _set(connection, uuid, **changes, **FREE)
-            _mind_hold(connection, _MINE.document_uuid == uuid)
+            mind_hold(connection, _MINE.document_uuid == uuid)
             if status.is_final:
                 _ring_link_back(connection, uuid, now)
             if status.is_accepted:
@@ -270,10 +270,25 @@ def _release_notes(connection: Connection, uuid: str, now: datetime) -> None:
     notes = _MINE.document_uuid.in_(select(t.DOCUMENT.c.uuid).where(t.DOCUMENT.c.corrects.in_(of_sale)))
     freed = update(t.SUBMISSION).where(notes, _MINE.held_for == "original")
     if connection.execute(freed.values(status=Status.ISSUED.value, held_for="", next_at=now)).rowcount:
-        _mind_hold(connection, notes)
+        mind_hold(connection, notes)
 
 
-def _mind_hold(connection: Connection, which: Any) -> None:
+def original_is_accepted(connection: Connection, uuid: str) -> bool:
+    """Whether the original that a note corrects, or what replaced it, is accepted; true of what corrects nothing."""
+    corrected = select(t.DOCUMENT.c.corrects).where(t.DOCUMENT.c.uuid == uuid).scalar_subquery()
+    sale = select(t.DOCUMENT.c.sale_id).where(t.DOCUMENT.c.uuid == corrected).scalar_subquery()
+    # Locked whatever they say: an acceptance on its way is awaited, or waits and then finds the note.
+    found = connection.execute(
+        select(t.SUBMISSION.c.status)
+        .join(t.DOCUMENT, t.DOCUMENT.c.uuid == t.SUBMISSION.c.document_uuid)
+        .where(t.DOCUMENT.c.sale_id == sale)
+        .with_for_update(read=True, of=t.SUBMISSION)
+    )
+    statuses = [Status(each) for each in found.scalars()]
+    return not statuses or any(each.is_accepted for each in statuses)
+
+
+def mind_hold(connection: Connection, which: Any) -> None:
     """What is to be sent now waits with its unit, if that was held meanwhile."""
     waits = update(t.SUBMISSION).where(which, _MINE.status == Status.ISSUED.value, ~unit_is_free())
     connection.execute(waits.values(status=Status.HELD.value, held_for="unit"))

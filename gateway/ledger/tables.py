@@ -281,6 +281,22 @@ class Stamp(Row, table=True):
     signed_at: datetime = Field(sa_type=Moment)
 
 
+class Stamping(Row, table=True):
+    """A document whose stamp follows, or has followed: `body` is what is stamped, `next_at` is empty when it is."""
+
+    __table_args__ = (Index("ix_stamping_open", "next_at", sqlite_where=OPEN, postgresql_where=OPEN),)
+
+    document_uuid: str = Field(primary_key=True, foreign_key="document.uuid")
+    taxpayer_id: str = Field(foreign_key="taxpayer.id")
+    csid_id: str = Field(foreign_key="csid.id")
+    body: bytes
+    next_at: datetime | None = Field(sa_type=Moment)
+    lease_until: datetime | None = Field(sa_type=Moment)
+    lease_by: str | None
+    attempts: int
+    error: str = Field(sa_type=Text)
+
+
 class Submission(Row, table=True):
     """`next_at` is when to send (again), empty when nothing is left to send; `due_by` decides who goes first. `alarmed`
     is the last alarm raised about it, in hours after issue; `shared_at` is when it was given out uncleared."""
@@ -440,6 +456,7 @@ IDEMPOTENCY_KEY: Final = core(IdempotencyKey)
 DOCUMENT: Final = core(Document)
 DEDUCTION: Final = core(Deduction)
 STAMP: Final = core(Stamp)
+STAMPING: Final = core(Stamping)
 SUBMISSION: Final = core(Submission)
 ATTEMPT: Final = core(Attempt)
 BREAKER: Final = core(Breaker)

@@ -11,7 +11,7 @@ from gateway.errors import BadInput
 from gateway.file_name import file_name
 from gateway.looks import Looks
 from gateway.pdf.page import page_of
-from gateway.stamp import qr_of
+from gateway.qr_facts import qr_of
 from gateway.xml import parse
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from gateway.errors import BadInput
 from gateway.finding import Severity
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.issue import LATENESS
+from gateway.pipeline.proof import LATENESS
 from gateway.rules import BOOKS
 
 LONGEST_REASON: Final = 1000

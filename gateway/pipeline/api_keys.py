@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.errors import BadInput, Unauthorised, Unavailable
 from gateway.invoice.facts import RIYADH
+from gateway.ledger import ApiKey
 from gateway.pipeline.gateway import Gateway
 from gateway.unit import Environment
 
@@ -116,7 +117,20 @@ def _must_make_sense(gateway: Gateway, taxpayer_id: str, role: Role, scope: Scop
 
 
 def authenticate(gateway: Gateway, key: str) -> KnownKey:
-    """Who a key stands for; the same Unauthorised whether it is unknown, wrong, revoked or over."""
+    """Who a key stands for; the same Unauthorised whether it is unknown, wrong, revoked or over. Its use is noted."""
+    found = recognise(gateway, key)
+    with suppress(Unavailable):  # a busy ledger is no reason to refuse a read
+        gateway.ledger.touch_api_key(found, now=gateway.now())
+    return known(found)
+
+
+def known(key: ApiKey) -> KnownKey:
+    """Who a key that was recognised stands for."""
+    return KnownKey(key.id, key.taxpayer_id, Role(key.role), scope_of(key.scope))
+
+
+def recognise(gateway: Gateway, key: str) -> ApiKey:
+    """The key on record, without noting that it is used; Unauthorised as `authenticate` is."""
     parts = key.split("_", 3)
     found = gateway.ledger.api_key(parts[2]) if len(parts) == 4 else None
     # Compared even when nothing was found, so that the time taken does not tell.
@@ -127,9 +141,7 @@ def authenticate(gateway: Gateway, key: str) -> KnownKey:
             "This API key is not known here, or it was revoked, or its time is over.",
             fix="Check that the whole key was copied; `gateway keys add` makes a new one.",
         )
-    with suppress(Unavailable):  # a busy ledger is no reason to refuse a read
-        gateway.ledger.touch_api_key(found, now=now)
-    return KnownKey(found.id, found.taxpayer_id, Role(found.role), scope_of(found.scope))
+    return found
 
 
 def _hash(key: str) -> str:

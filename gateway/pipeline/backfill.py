@@ -20,8 +20,9 @@ from gateway.order import Order
 from gateway.pipeline.credentials import ready
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import OLDER, is_due, is_older, not_due, reason_of
-from gateway.pipeline.issue import Request, not_compliant
+from gateway.pipeline.issue import Request
 from gateway.pipeline.preview import preview_of
+from gateway.pipeline.proof import not_compliant
 from gateway.stores.store import Changes, Store, Walk
 
 T = TypeVar("T")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 from gateway import stamp, ubl
@@ -26,7 +25,9 @@ from gateway.invoice.facts import (
     Tax,
 )
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.issue import allowed_rules, moment_of_issue, prove
+from gateway.pipeline.issue import allowed_rules
+from gateway.pipeline.proof import Case, prove
+from gateway.pipeline.rendered import moment_of_issue, stamped
 from gateway.unit import Unit
 
 _BUYER: Final = Party(
@@ -82,12 +83,8 @@ def compliance_document(desk: Desk, invoice: Invoice, passed: Sequence[str]) -> 
     now = desk.gateway.now()
     link = Link(len(passed) + 1, passed[-1]) if passed else first_link()
     heading = Heading(f"COMPLIANCE-{link.icv}", desk.gateway.new_id(), moment_of_issue(now))
-    document = stamp.stamp(
-        ubl.render(invoice, heading, link),
-        sign=desk.sign,
-        certificate=desk.certificate,
-        signing_time=heading.issued_at,
-    )
-    allowed = partial(allowed_rules, desk.gateway, desk.unit.taxpayer_id)
-    prove(document, invoice, heading, link, certificate=desk.certificate, now=now, allowed=allowed)
+    content = ubl.Content(invoice, heading, link)
+    document = stamped(content, desk.certificate, desk.sign, now)
+    proof = prove(Case(document.xml, content, desk.certificate.der, now))
+    proof.admit(allowed_rules(desk.gateway, desk.unit.taxpayer_id))
     return document

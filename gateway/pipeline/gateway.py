@@ -20,6 +20,7 @@ from gateway.keys import Safe, SealingKey, Stamper, master_key, open_keys, seali
 from gateway.ledger import Ledger
 from gateway.outbound import client
 from gateway.pipeline.clocks import Clocks
+from gateway.pipeline.judges import Judges
 from gateway.pipeline.seal import Sealer
 from gateway.settings import Settings
 from gateway.unit import Environment, Unit
@@ -54,6 +55,7 @@ class Gateway:
     stamper: Stamper
     safe: Safe
     clocks: Clocks
+    judges: Judges
     sealing_key: Callable[[], SealingKey]
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_uuid)
@@ -110,9 +112,16 @@ class Lines:
 
 @contextmanager
 def open_gateway(
-    settings: Settings, *, now: Callable[[], datetime] = _now, new_id: Callable[[], str] = _uuid
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = _now,
+    new_id: Callable[[], str] = _uuid,
+    judges: int = 0,
 ) -> Iterator[Gateway]:
-    """The gateway of these settings; Misconfigured says what keeps it from opening. Nothing is sent yet."""
+    """The gateway of these settings; Misconfigured says what keeps it from opening. Nothing is sent yet.
+
+    `judges` is how many processes of its own prove documents; without any that is done where they are made.
+    """
     if not __debug__:
         raise Misconfigured("Python was started with -O, which leaves out the last proofs before a document is kept.")
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -121,11 +130,12 @@ def open_gateway(
         ledger.keep_journal(settings.journal_file)
         stamper, safe = open_keys(settings, ledger)
         seal_with = _sealing_key(settings, ledger, now)
-        gateway = Gateway(settings, ledger, stamper, safe, Clocks(ledger), seal_with, now, new_id)
-        try:
-            yield gateway
-        finally:
-            Sealer(gateway).finish()
+        with Judges(judges) as at_work:
+            gateway = Gateway(settings, ledger, stamper, safe, Clocks(ledger), at_work, seal_with, now, new_id)
+            try:
+                yield gateway
+            finally:
+                Sealer(gateway).finish()
     finally:
         ledger.close()
 

@@ -4,47 +4,40 @@ The procedure, from top to bottom:
 
 1. The same sale again? Then its document is the answer; nothing is made.
 2. The order becomes an invoice: facts and sums, with every refusal before anything is consumed.
-3. Under the lock of the chain: number and link are drawn, the bytes are rendered, stamped and proved
-   (read back, judged by the rule book, verified against the unit's certificate), and stored with their submission.
-   Any finding stops it, a warning too, unless it is one that the taxpayer allows: then the document keeps it.
-4. Commit. From here on the bytes never change.
+3. In the place that the ledger gives it, number and link, the bytes are rendered, stamped and proved (read back,
+   judged by the rule book, verified against the unit's certificate). Any finding stops it, a warning too, unless it is
+   one that the taxpayer allows: then the document keeps it. Where the signer is slow the signature follows.
+4. The bytes are stored with their submission, in the lock of the chain, if the place is still theirs. Commit. From
+   here on the bytes never change.
 
 No network in here. Any failure before the commit leaves counter, number and chain as they were.
 """
 
-import base64
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from gateway import rules, stamp, ubl
-from gateway.chain import Link
+from gateway import stamp, ubl
 from gateway.connection import Connection
-from gateway.csid import Certificate, read_certificate
-from gateway.errors import Conflict, NotCompliant, Unknown, UnusableOrder
-from gateway.finding import Finding
-from gateway.invoice.facts import RIYADH, Heading, Invoice, Profile
+from gateway.csid import read_certificate
+from gateway.errors import Conflict, Unknown
+from gateway.invoice.facts import Heading, Invoice, Profile
 from gateway.invoice.from_order import invoice_of
-from gateway.invoice.origin import traced
 from gateway.invoice.policy import KINDS, read_policy
 from gateway.invoice.taxed import taxed_json, taxed_of
 from gateway.issued import Issued
-from gateway.ledger import Appended, ExternalOriginal, Made, NewSale, Slot, TakenOff
+from gateway.ledger import Appended, ExternalOriginal, Laid, Made, NewSale, Slot, TakenOff
 from gateway.order import Order, read_order
 from gateway.pipeline.earlier import external_of, priors_of, taken_off
 from gateway.pipeline.gateway import Gateway, same_world
+from gateway.pipeline.judges import Pending
+from gateway.pipeline.proof import UNSIGNED, Case, Proof
+from gateway.pipeline.rendered import moment_of_issue, rendered, stamped
+from gateway.pipeline.stamping import shape
+from gateway.rules import ALL_SETS
 from gateway.unit import Unit
-from gateway.xml import MAX_XML_BYTES
-
-STAMP_BYTES: Final = 20_000
-"""Room for signature and QR; together they have about 9 kB."""
-
-_FIELDS_SHOWN: Final = 3
-LATENESS: Final = "BR-KSA-98"
-"""The deadline clock owns it: it says nothing about the document, and so never stops one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +121,7 @@ def append(
         make = partial(_make, gateway, unit, lambda: drawing, gateway.new_id())
     else:
         make = partial(_make, gateway, unit, draw, gateway.new_id())
-    return gateway.ledger.append(sale, make, actor=actor, now=gateway.now())
+    return gateway.ledger.append(sale, make, actor=actor, now=gateway.now(), looks_back=looks_back)
 
 
 class Drawing(NamedTuple):
@@ -165,96 +158,45 @@ def unit_for(gateway: Gateway, request: Request, connection: Connection) -> Unit
     return found[0]
 
 
-def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, slot: Slot) -> Made:
-    """Render, stamp and prove, in the place that is held for it."""
+def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, slot: Slot) -> Laid:
+    """Render and stamp in the place that is held for it, and have it proved."""
     drawing = draw()
     invoice = drawing.invoice
-    certificate = read_certificate(slot.csid.certificate.encode())
     issued_at = slot.replaced.issued_at if slot.replaced else slot.at
-    heading = Heading(slot.number, uuid, moment_of_issue(issued_at))
-    document = stamp.stamp(
-        _of_bearable_size(ubl.render(invoice, heading, slot.link)),
-        sign=partial(gateway.stamper.sign, unit.key(slot.csid.id)),
-        certificate=certificate,
-        signing_time=moment_of_issue(slot.at),
-    )
-    allowed = partial(allowed_rules, gateway, unit.taxpayer_id)
-    proof = prove(document, invoice, heading, slot.link, certificate=certificate, now=slot.at, allowed=allowed)
-    made = made_of(document, invoice, heading, proof)
+    content = ubl.Content(invoice, Heading(slot.number, uuid, moment_of_issue(issued_at)), slot.link)
+    pem, follows = slot.csid.certificate.encode(), gateway.stamper.is_slow
+    sign = shape() if follows else partial(gateway.stamper.sign, unit.key(slot.csid.id))
+    document = stamped(content, read_certificate(pem), sign, slot.at)
+    sets = UNSIGNED if follows else ALL_SETS
+    proof = gateway.judges.ask(Case(document.xml, content, pem, slot.at, sets))
+    finish = partial(_finished, gateway, unit.taxpayer_id, document, content, drawing, proof)
+    return Laid(document.hash, (lambda: without_stamp(finish(), rendered(content))) if follows else finish)
+
+
+def without_stamp(made: Made, body: bytes) -> Made:
+    """The same while its stamp is still to follow: the bytes to be stamped, and nothing that could be shown."""
+    return replace(made, xml=body, signature=b"", qr="", is_stamped=False)
+
+
+def _finished(
+    gateway: Gateway,
+    taxpayer_id: str,
+    document: stamp.Document,
+    content: ubl.Content,
+    drawing: Drawing,
+    pending: Pending,
+) -> Made:
+    """The document once it is proved; NotCompliant names the rules that it breaks."""
+    proof = pending.result()
+    if proof.findings:  # what is allowed is asked only now: hardly any document breaks a rule
+        proof.admit(allowed_rules(gateway, taxpayer_id))
+    made = made_of(document, content.invoice, content.heading, proof)
     return replace(made, takes=drawing.takes, external=drawing.external, deductions=drawing.deductions)
 
 
-def _of_bearable_size(body: bytes) -> bytes:
-    if len(body) + STAMP_BYTES > MAX_XML_BYTES:
-        raise UnusableOrder(
-            f"The document would have {len(body)} bytes; at most {MAX_XML_BYTES - STAMP_BYTES} can be handled.",
-            fix="Split the order in two.",
-            ar="الطلب كبير جداً لمستند واحد. قسّمه إلى طلبين.",
-        )
-    return body
-
-
-def moment_of_issue(now: datetime) -> datetime:
-    """BT-2 and KSA-25: Riyadh time, whole seconds."""
-    return now.astimezone(RIYADH).replace(microsecond=0)
-
-
-class Proof(NamedTuple):
-    """That a document may leave: the release it was judged by, and the warnings it leaves with, all of them allowed."""
-
-    rule_book: str
-    allowed: tuple[Finding, ...]
-
-
-def prove(
-    document: stamp.Document,
-    invoice: Invoice,
-    heading: Heading,
-    link: Link,
-    *,
-    certificate: Certificate,
-    now: datetime,
-    allowed: Callable[[], Set[str]],
-) -> Proof:
-    """Nothing leaves unproved: the finished bytes say what they should, verify, and break no rule but for warnings of
-    rules that are `allowed`; NotCompliant names those they break."""
-    assert ubl.read(document.xml) == (invoice, heading, link), "the document does not read back as it was meant"
-    report = rules.check(document.xml, now=now, certificate=certificate, pih=link.pih)
-    assert not report.stopped, "no document of ours ends the official rules midway"
-    findings = traced((each for each in (*report.xsd, *report.findings) if each.rule != LATENESS), invoice)
-    if findings:
-        may_stand = allowed()  # asked only now: hardly any document breaks a rule
-        refused = tuple(each for each in findings if each.is_error or each.rule not in may_stand)
-        if refused:
-            raise not_compliant(refused)
-    return Proof(report.book, findings)
-
-
-def allowed_rules(gateway: Gateway, taxpayer_id: str) -> Set[str]:
+def allowed_rules(gateway: Gateway, taxpayer_id: str) -> frozenset[str]:
     """The rules whose warnings a taxpayer lets stand, at this moment."""
-    return {each.rule for each in gateway.ledger.allowed_warnings(taxpayer_id)}
-
-
-def not_compliant(findings: tuple[Finding, ...]) -> NotCompliant:
-    """The refusal that names the rules, each with the fields of the order to look at."""
-    fields: dict[str, dict[str, None]] = {}
-    for finding in findings:
-        named = fields.setdefault(finding.rule, {})
-        if finding.order_field:
-            named[finding.order_field] = None
-    broken = [f"{rule} ({_some([*named])})" if named else rule for rule, named in fields.items()]
-    return NotCompliant(
-        f"The document would break {', '.join(broken)}.",
-        findings=findings,
-        fix="Mend what the findings name and send the order again; no counter was used.",
-        ar=f"المستند يخالف القواعد {'، '.join(broken)}."
-        " صحح البيانات المذكورة ثم أعد الإرسال؛ لم يُستهلك أي رقم فاتورة ولا أي عدّاد.",
-    )
-
-
-def _some(fields: list[str]) -> str:
-    """The first few: a rule may be broken by every line."""
-    return ", ".join(fields[:_FIELDS_SHOWN]) + (", ..." if len(fields) > _FIELDS_SHOWN else "")
+    return frozenset(each.rule for each in gateway.ledger.allowed_warnings(taxpayer_id))
 
 
 def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof: Proof) -> Made:
@@ -263,7 +205,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof:
         uuid=document.uuid,
         xml=document.xml,
         hash=document.hash,
-        signature=base64.b64decode(document.signature),
+        signature=document.raw_signature,
         qr=document.qr,
         issued_at=heading.issued_at,
         kind=invoice.kind,
@@ -273,7 +215,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof:
         vat=invoice.vat,
         rounding=invoice.rounding,
         rule_book=proof.rule_book,
-        allowed=proof.allowed,
+        allowed=proof.findings,
         buyer_name=invoice.buyer.name if invoice.buyer else "",
         buyer_vat=invoice.buyer.vat if invoice.buyer else "",
         endpoint="clearance" if invoice.profile is Profile.STANDARD else "reporting",

@@ -20,7 +20,8 @@ from gateway.invoice.prepayment import Prior
 from gateway.order import Order
 from gateway.pipeline.earlier import external_of, priors_of
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.issue import Request, moment_of_issue, unit_for
+from gateway.pipeline.issue import Request, unit_for
+from gateway.pipeline.rendered import moment_of_issue
 
 _CONTENT: Final = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
 _OF_THE_STAMP: Final = frozenset({"KSA-14", "KSA-15"})

@@ -6,6 +6,6 @@
 It judges any document as read, ours or anyone's, and is pure: no I/O beyond its own data files, no clock.
 """
 
-from gateway.rules.check import ALL_SETS, BOOKS, Report, check
+from gateway.rules.check import ALL_SETS, BOOKS, Report, check, judge
 
-__all__ = ["ALL_SETS", "BOOKS", "Report", "check"]
+__all__ = ["ALL_SETS", "BOOKS", "Report", "check", "judge"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
+from lxml import etree
+
 from gateway.csid import Certificate
 from gateway.finding import Finding, RuleSet, Text
 from gateway.invoice.facts import RIYADH
@@ -70,9 +72,24 @@ def check(
     what the stamp and the previous invoice hash are compared with, where they are known. `limit` is the greatest
     size in bytes. A document that breaks the schema is judged no further.
     """
-    assert now.tzinfo is not None, "a rule about time needs to know the zone"
     root = parse(xml, limit=limit)
-    if RuleSet.XSD in sets and (broken := schema.findings(root, size=len(xml))):
+    return judge(root, size=len(xml), now=now, zone=zone, sets=sets, certificate=certificate, pih=pih, book=book)
+
+
+def judge(
+    root: etree._Element,
+    *,
+    size: int,
+    now: datetime,
+    zone: tzinfo = RIYADH,
+    sets: Set[RuleSet] = ALL_SETS,
+    certificate: Certificate | None = None,
+    pih: str | None = None,
+    book: Book = BOOK,
+) -> Report:
+    """The same of a document that is parsed already, which had `size` bytes; the tree is left as it is."""
+    assert now.tzinfo is not None, "a rule about time needs to know the zone"
+    if RuleSet.XSD in sets and (broken := schema.findings(root, size=size)):
         return Report(book.version, xsd=broken)
     found: list[Finding] = []
     stopped: tuple[RuleSet, ...] = ()

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from gateway import qr, stamp
+from gateway import qr, qr_facts, stamp
 from gateway.chain import FIRST_PIH
 from gateway.csid import Certificate, read_certificate
 from gateway.errors import BadInput
@@ -37,8 +37,8 @@ def faults(root: etree._Element, *, certificate: Certificate | None = None, pih:
     `certificate` is the one the stamp has to be made with, `pih` the hash (base64) of the document before. Without
     `pih` only the form of KSA-13 is judged.
     """
-    code = stamp.transaction_code(root)
-    if certificate is not None or stamp.is_simplified_code(code):
+    code = qr_facts.transaction_code(root)
+    if certificate is not None or qr_facts.is_simplified_code(code):
         found = _read(root, code)
         yield from _qr_faults(root, found)
         yield from _signature_faults(found, certificate)
@@ -49,7 +49,7 @@ class _Stamp(NamedTuple):
     """A stamp as it stands in a document, empty where something is missing, beside the document's true hash."""
 
     transaction_code: str
-    facts: stamp.QrFacts
+    facts: qr_facts.QrFacts
     signature: etree._Element | None
     properties: etree._Element | None
     is_ambiguous: bool
@@ -87,7 +87,7 @@ def _read(root: etree._Element, code: str) -> _Stamp:
     certificate_text = _text(signature, _certificate_of)
     return _Stamp(
         transaction_code=code,
-        facts=stamp.qr_facts(root),
+        facts=qr_facts.qr_facts(root),
         signature=signature,
         properties=properties,
         is_ambiguous=parts is None or _is_ambiguous(root, parts),
@@ -145,7 +145,7 @@ def _decoded(text: str) -> bytes:
 
 def _qr_faults(root: etree._Element, found: _Stamp) -> Iterator[Fault]:
     """Each tag must say what the document says."""
-    text = stamp.qr_of(root)
+    text = qr_facts.qr_of(root)
     try:
         tags = qr.decode(text)
     except BadInput:
@@ -172,7 +172,7 @@ def _expected_tags(found: _Stamp) -> Iterator[tuple[int, str, bytes]]:
     yield 6, "hashedXml", found.hash.encode()
     yield 7, "digital signature", found.value.encode()
     yield 8, "publicKey", found.certificate.public_key if found.certificate else b""
-    if stamp.is_simplified_code(found.transaction_code):
+    if qr_facts.is_simplified_code(found.transaction_code):
         yield 9, "certificate signature", found.certificate.ca_signature if found.certificate else b""
 
 

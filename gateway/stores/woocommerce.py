@@ -389,6 +389,7 @@ _SENTENCES: Final = {
     Status.REJECTED: "رفضتها الهيئة",
     Status.REPLACED: "استبدلت بوثيقة مصححة",
     Status.HELD: "موقوفة مؤقتا",
+    Status.UNSTAMPED: "بانتظار الختم",
 }
 
 

@@ -11,9 +11,10 @@ import pytest
 from gateway.ledger import Ledger
 from gateway.pipeline.connect import register
 from gateway.simulator import Fault
-from tests.api.conftest import problem
+from tests.api.conftest import Api, problem, serving
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
 from tests.ledger.many import break_line
+from tests.slow_signer import FarStamper
 
 
 def test_made_then_the_same_again(quiet):
@@ -254,6 +255,20 @@ def test_an_expired_certificate(quiet):
 
 
 TWO_MEGABYTES = b"x" * 2_000_000
+
+
+def test_a_document_whose_stamp_is_to_follow_is_answered_and_not_shown(installation, gateway, tmp_path):
+    far = replace(gateway, stamper=FarStamper(gateway.stamper, tmp_path / "nobody"))
+    with serving(far, work=False) as url:
+        api = Api(url, far, installation.key)
+        answer, again = api.order(1), api.order(1)
+        assert (answer.status_code, again.status_code) == (202, 202)
+        made = answer.json()
+        assert (made["status"], made["qr"], made["icv"]) == ("unstamped", None, 1)
+        assert again.json() == made
+        for path in ("xml", "qr.svg"):
+            content = problem(api.get(f"/v1/invoices/{made['uuid']}/{path}"), 409)
+            assert content["title"] == "Not stamped yet"
 
 
 @pytest.mark.parametrize(

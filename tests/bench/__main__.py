@@ -4,6 +4,7 @@ The peer is fatoority, a compiled implementation of the same official rules. Rou
 else the machine does meets both alike; shown is the median round, with the fastest and the slowest.
 """
 
+import argparse
 import atexit
 import itertools
 import os
@@ -39,6 +40,7 @@ from gateway.rules.r3_4_8 import BOOK
 from gateway.simulator import Running
 from gateway.stamp import stamp
 from gateway.xml import MAX_XML_BYTES
+from tests.bench import serving
 from tests.installation import OWNER, UNIT, installed, order
 from tests.rules.test_agreement import compare
 from tests.stamp_documents import CERTIFICATE, CERTS, KEY
@@ -241,6 +243,7 @@ def times(ours: Measured, peer: Measured | None) -> str:
 
 
 def main() -> None:
+    given = arguments()
     console = Console(width=None if os.isatty(1) else 150, highlight=False)
     console.print(machine(), soft_wrap=True)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -268,6 +271,14 @@ def main() -> None:
         f"{AGREEMENT - len(unexplained):,} of {AGREEMENT:,} edited documents have the same verdict by the peer: "
         f"schema, ids, severities, stops. Differences explained in tests/rules/test_agreement.py: {len(explained)}."
     )
+    serving.show(console, orders=given.orders, grown=given.documents)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Figures of this machine.")
+    parser.add_argument("--orders", type=int, default=5000, help="Orders a row by HTTP.")
+    parser.add_argument("--documents", type=int, default=100_000, help="Documents in the ledger that has grown.")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

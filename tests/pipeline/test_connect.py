@@ -68,7 +68,9 @@ def test_a_key_is_kept_as_a_hash_and_stands_for_its_role(site):
     known = authenticate(site.gateway, key)
     assert (known.taxpayer_id, known.role) == (OWNER, Role.AUDITOR)
     secret = key.split("_", 3)[3]
-    assert not any(secret.encode() in file.read_bytes() for file in site.gateway.settings.home.iterdir())
+    assert not any(
+        secret.encode() in file.read_bytes() for file in site.gateway.settings.home.rglob("*") if file.is_file()
+    )
 
 
 def test_keys_say_which_world_they_are_for(installation):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from lxml import etree
 
 from gateway import rules, ubl
 from gateway.chain import FIRST_PIH, Link, walk
@@ -15,6 +16,7 @@ from gateway.invoice.facts import Profile
 from gateway.issued import Status
 from gateway.order import read_order
 from gateway.pipeline import issue as procedure
+from gateway.pipeline import proof
 from gateway.pipeline.connect import register
 from gateway.pipeline.issue import Request
 from gateway.pipeline.preview import judged
@@ -91,11 +93,11 @@ def test_what_is_refused_consumes_nothing(site, more, error, says):
 def test_the_finished_bytes_are_judged_and_even_a_warning_stops_them(site, monkeypatch):
     judged = []
 
-    def check(xml, **known):
-        judged.append((xml, known["pih"]))
-        return rules.check(xml, **known)
+    def judge(root, **known):
+        judged.append((etree.tostring(root), known["pih"]))
+        return rules.judge(root, **known)
 
-    monkeypatch.setattr(procedure, "rules", SimpleNamespace(check=check))
+    monkeypatch.setattr(proof, "rules", SimpleNamespace(judge=judge))
     with pytest.raises(NotCompliant, match=BROKEN) as refused:
         site.issue(1, **NAMELESS_SUMMARY)
     assert [(each.rule, each.severity) for each in refused.value.findings] == [(BROKEN, Severity.WARNING)]
@@ -108,7 +110,7 @@ def test_the_finished_bytes_are_judged_and_even_a_warning_stops_them(site, monke
 def test_a_breach_of_the_schema_would_stop_a_document(site, monkeypatch):
     nothing = Text("x", "x")
     finding = Finding("XSD_ZATCA_INVALID", Severity.ERROR, RuleSet.XSD, "/Invoice", "", nothing, nothing)
-    monkeypatch.setattr(procedure.rules, "check", lambda *_, **__: Report("R3.4.8", xsd=(finding,)))
+    monkeypatch.setattr(proof.rules, "judge", lambda *_, **__: Report("R3.4.8", xsd=(finding,)))
     with pytest.raises(NotCompliant, match="XSD_ZATCA_INVALID"):
         site.issue(1)
     assert site.head() == Link(1, FIRST_PIH)
@@ -117,7 +119,7 @@ def test_a_breach_of_the_schema_would_stop_a_document(site, monkeypatch):
 def test_lateness_does_not_stop_a_document(site, monkeypatch):
     nothing = Text("x", "x")
     late = Finding("BR-KSA-98", Severity.WARNING, RuleSet.KSA, "/Invoice", "", nothing, nothing)
-    monkeypatch.setattr(procedure.rules, "check", lambda *_, **__: Report("R3.4.8", findings=(late,)))
+    monkeypatch.setattr(proof.rules, "judge", lambda *_, **__: Report("R3.4.8", findings=(late,)))
     issued = site.issue(1)
     assert (issued.icv, issued.allowed) == (1, ())
 

@@ -93,7 +93,7 @@ def test_no_secret_lies_in_the_ledger_in_the_clear(site, unit):
     take(site, unit)
     csid = site.ledger.current_csid(OWNER, unit.id)
     secret = site.gateway.safe.open(csid_secret(OWNER, unit.id, csid.id))
-    files = [file.read_bytes() for file in site.gateway.settings.home.iterdir()]
+    files = [file.read_bytes() for file in site.gateway.settings.home.rglob("*") if file.is_file()]
     assert any(csid.token.encode() in file for file in files)
     assert not any(secret.encode() in file for file in files)
 

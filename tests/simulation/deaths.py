@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from gateway.ledger import Ledger
-from gateway.ledger.issuing import Issuing
+from gateway.ledger.group import Group
 from tests.simulation.world import Killed
 
 DEATHS = ("before the attempt", "attempt begun", "sent", "answer lost", "answer recorded")
@@ -63,8 +63,8 @@ def dying_in_issue(death):
     if death is None:
         yield
         return
-    name = "_note_issue" if death == "before the commit" else "append"
-    owner = Issuing if death == "before the commit" else Ledger
+    before = death == "before the commit"
+    owner, name = (Group, "_write") if before else (Ledger, "append")
     real = getattr(owner, name)
 
     def call(self, *args, **kwargs):

@@ -22,7 +22,7 @@ from gateway.issued import REPORTING_WINDOW, Status
 from gateway.ledger import tables as t
 from gateway.ledger.audit import entry_hash
 from gateway.pipeline.deadlines import level
-from gateway.pipeline.issue import LATENESS
+from gateway.pipeline.proof import LATENESS
 from gateway.pipeline.seal import Sealer
 from gateway.pipeline.share import buyers_copy
 from gateway.simulator.document import Document

@@ -14,8 +14,8 @@ from gateway import demo
 from gateway.connection import Connection
 from gateway.errors import BadInput
 from gateway.pipeline.intake import reason_of
-from gateway.pipeline.issue import not_compliant
 from gateway.pipeline.preview import preview
+from gateway.pipeline.proof import not_compliant
 from gateway.stores import STORES
 from gateway.unit import Environment
 from gateway.unit_file import read_unit

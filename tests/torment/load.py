@@ -61,17 +61,21 @@ def told(waits):
 
 @contextmanager
 def timed(waits):
-    """Measure from the moment at which a document is to be made to the one at which its chain is held."""
+    """Measure from the moment at which a document is to be made to the one at which it is laid in its place for good:
+    one that was foreseen before may have moved."""
     real = Ledger.append
 
     def append(ledger, sale, make, **more):
-        begun = time.perf_counter()
+        begun = laid = time.perf_counter()
 
         def made(slot):
-            waits.append(time.perf_counter() - begun)
+            nonlocal laid
+            laid = time.perf_counter()
             return make(slot)
 
-        return real(ledger, sale, made, **more)
+        appended = real(ledger, sale, made, **more)
+        waits.append(laid - begun)
+        return appended
 
     with patch.object(Ledger, "append", append):
         yield

@@ -25,14 +25,15 @@ class Point(NamedTuple):
     """Whether rows are claimed there, many at once. A claim of nothing does not count."""
 
 
-_ISSUING, _LEDGER = "gateway.ledger.issuing", "gateway.ledger.ledger:Ledger"
+_ISSUING, _GROUP, _LEDGER = "gateway.ledger.issuing", "gateway.ledger.group", "gateway.ledger.ledger:Ledger"
 _CLIENT = "gateway.authority.client"
 POINTS = (
-    Point("before the lock", f"{_ISSUING}:_lock_head", False, (SERVE,)),
-    Point("lock taken", f"{_ISSUING}:_lock_head", True, (SERVE,)),
-    Point("linked", f"{_ISSUING}:_slot", True, (SERVE,)),
-    Point("stamped", "gateway.stamp:stamp", True, (SERVE,)),
-    Point("before the commit", f"{_ISSUING}:Issuing._note_issue", True, (SERVE,)),
+    Point("before the lock", f"{_ISSUING}:Issuing._issue", False, (SERVE,)),
+    Point("linked", f"{_GROUP}:slot_at", True, (SERVE,)),
+    Point("stamped", "gateway.pipeline.issue:stamped", True, (SERVE,)),
+    Point("proved", f"{_GROUP}:Group._proved", True, (SERVE,)),
+    Point("lock taken", "gateway.ledger.statements:taken", False, (SERVE,)),
+    Point("before the commit", f"{_GROUP}:Group._write", True, (SERVE,)),
     Point("committed, before the journal", f"{_ISSUING}:Issuing._acknowledge", False, (SERVE,)),
     Point("journal written, before the answer", f"{_ISSUING}:Issuing._acknowledge", True, (SERVE,)),
     Point("claim committed", f"{_LEDGER}.claim_submissions", True, (WORK, SERVE), claims=True),
@@ -43,6 +44,7 @@ POINTS = (
     Point("webhook stored, before it is answered", f"{_LEDGER}.add_notice", True, (SERVE,)),
     Point("webhook's order issued, before it is noted", f"{_LEDGER}.end_notice", False, (SERVE,)),
     Point("linked back, before it is stored", f"{_LEDGER}.end_link_back", False, (SERVE,)),
+    Point("in the archive, before it is recorded", f"{_LEDGER}.add_archived", False, (WORK, SERVE)),
     Point("audit log sealed, before the commit", "gateway.ledger.sealing:_seal", True, (SERVE,)),
 )
 

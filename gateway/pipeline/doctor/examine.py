@@ -13,7 +13,7 @@ from typing import Final
 
 from lxml import etree
 
-from gateway import stamp
+from gateway import qr_facts, stamp
 from gateway.csid import Certificate, read_certificate
 from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH, Profile
@@ -49,6 +49,8 @@ def _symptoms(kept: Kept) -> Iterator[Symptom]:
     yield from _references(kept)
     yield from _standing(kept)
     if kept.xml is None:
+        if kept.status == Status.UNSTAMPED.value:
+            return  # its signer is still to sign it; see gateway.ledger.stamping
         yield symptom("document.unstamped", where(kept))
         return
     try:
@@ -119,14 +121,14 @@ def _row(kept: Kept, root: etree._Element) -> Iterator[Symptom]:
 
 def _compared(kept: Kept, root: etree._Element) -> Iterator[tuple[str, bool]]:
     """Each term that both row and bytes have, and whether they say the same."""
-    code = stamp.transaction_code(root)
+    code = qr_facts.transaction_code(root)
     icv, pih = _link(root)
     yield "KSA-1", _text(root, "cbc:UUID") == kept.uuid
     yield "KSA-16", icv == str(kept.icv)
     yield "KSA-13", pih == kept.pih
     yield "BT-1", _text(root, "cbc:ID") == kept.number
     yield "BT-3", _text(root, "cbc:InvoiceTypeCode") == kept.kind
-    yield "KSA-2", kept.profile == (Profile.SIMPLIFIED if stamp.is_simplified_code(code) else Profile.STANDARD).value
+    yield "KSA-2", kept.profile == (Profile.SIMPLIFIED if qr_facts.is_simplified_code(code) else Profile.STANDARD).value
     yield "BT-2", _moment(root) == kept.issued_at
     yield "BT-5", _text(root, "cbc:DocumentCurrencyCode") == kept.currency
     yield "BT-115", _same(_text(root, f"{_TOTALS}cbc:PayableAmount"), kept.total)
@@ -225,7 +227,7 @@ def _window(kept: Kept, certificate: Certificate, signed_at: datetime | None) ->
         yield symptom("document.window", where(kept), at=kept.signed_at, start=start, end=end)
     if not on_record:
         yield symptom("document.certificate", where(kept), what="is on record with another time")
-    if kept.signed_at != kept.made_at:
+    if str(kept.signed_at) < kept.made_at:  # later, where the stamp followed
         yield symptom("document.facts", where(kept), what="the moments of making and of stamping")
 
 
@@ -248,7 +250,7 @@ def _what_is_wrong(kept: Kept, root: etree._Element, certificate: Certificate | 
     if found != kept.hash:
         before += 1
         yield symptom("document.hash", where(kept), found=found or "nothing", kept=kept.hash)
-    if stamp.qr_of(root) != kept.qr:
+    if qr_facts.qr_of(root) != kept.qr:
         before += 1
         yield symptom("document.qr", where(kept))
     faults = list(dict.fromkeys(each.rule for each in stamped.faults(root, certificate=certificate, pih=kept.pih)))
@@ -275,7 +277,7 @@ def _clearance(kept: Kept) -> Iterator[Symptom]:
         yield symptom("clearance.other", where(kept), what="is another taxpayer's")
     elif not any(_cleared_in(answer) == xml for answer in kept.answers):
         yield symptom("clearance.other", where(kept), what="is not the one in the authority's answer")
-    if (stamp.qr_of(root) or kept.qr) != kept.cleared_qr:
+    if (qr_facts.qr_of(root) or kept.qr) != kept.cleared_qr:
         yield symptom("clearance.qr", where(kept))
 
 

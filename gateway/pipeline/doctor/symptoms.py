@@ -112,6 +112,10 @@ _FORMS: Final = {
     ),
     "document.qr": _Form("The QR on record is not the one in the document.", "رمز الاستجابة المسجل يخالف رمز المستند."),
     "document.unstamped": _Form("The document has no stamp and no bytes.", "المستند بلا ختم ولا محتوى."),
+    "document.unstampable": _Form(
+        "The document waits for its stamp, and what is to be stamped is not there: it would never be sent.",
+        "المستند بانتظار الختم ولا يوجد ما يُختم، فلن يُرسل أبداً.",
+    ),
     "document.unsubmitted": _Form(
         "The document has no submission: it would never be sent.", "لا يوجد سجل إرسال لهذا المستند فلن يُرسل أبداً."
     ),
@@ -231,7 +235,7 @@ _FORMS: Final = {
     f"loose.{table}": _Form(
         f"A row of {table} belongs to a document that is not there.", "سجل تابع لمستند غير موجود."
     )
-    for table in ("stamp", "submission", "clearance", "attempt", "idempotency_key")
+    for table in ("stamp", "stamping", "submission", "clearance", "attempt", "idempotency_key")
 }  # fmt: skip
 
 
