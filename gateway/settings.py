@@ -135,6 +135,14 @@ class Settings(BaseSettings):
         return value.expanduser().absolute() if value else value
 
     @property
+    def buyers_address(self) -> str:
+        """Where buyers reach this gateway, as far as that was said; empty where a link would lead them nowhere, or over
+        plain http, where everyone on the way could read it."""
+        said = self.public_url.rstrip("/")
+        usable = said.startswith("https://") or (self.allow_private_shops and "public_url" in self.model_fields_set)
+        return said if usable else ""
+
+    @property
     def ledger_url(self) -> str:
         """Where the ledger is."""
         return self.database_url or f"sqlite:///{self.home / 'ledger.db'}"

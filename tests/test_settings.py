@@ -102,3 +102,17 @@ def test_settings_do_not_change_and_do_not_show_the_key(monkeypatch):
     assert "c2VjcmV0" not in f"{settings} {settings!r} {settings.model_dump()}"
     with pytest.raises(ValidationError):
         settings.port = 1
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, ""),
+        ({"allow_private_shops": True}, ""),
+        ({"public_url": "http://pay.example.sa"}, ""),
+        ({"public_url": "http://pay.example.sa", "allow_private_shops": True}, "http://pay.example.sa"),
+        ({"public_url": "https://pay.example.sa/"}, "https://pay.example.sa"),
+    ],
+)
+def test_buyers_are_led_only_where_they_can_go(given, address):
+    assert Settings.given(**given).buyers_address == address

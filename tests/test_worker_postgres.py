@@ -1,25 +1,34 @@
 """Several workers on one ledger on PostgreSQL: they share what is due, and a killed one is taken over."""
 
 import asyncio
+import base64
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gateway.api.app import create_app
+from gateway.errors import Unknown
 from gateway.issued import Status
 from gateway.order import read_order
+from gateway.pipeline.connect import connect
 from gateway.pipeline.gateway import online, open_gateway
+from gateway.pipeline.intake import take_in
 from gateway.pipeline.issue import Request, issue
 from gateway.simulator import Running
 from gateway.worker import Worker
-from tests.installation import OWNER, installed, order
+from tests.installation import OWNER, UNIT, installed, order
 from tests.postgres import Databases, server
+from tests.shops.zid import zid_shop
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = 12
@@ -134,3 +143,80 @@ async def _work_until_sent(gateway, count):
             await asyncio.sleep(0.1)
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+
+
+@pytest.mark.parametrize("orders", [10, pytest.param(200, marks=pytest.mark.torture)])
+def test_a_shop_is_followed_by_all_at_once_and_every_order_is_issued_once(settings, orders):
+    """Two workers, webhooks, looks at the shop, and a person who retries and sets aside, all at the same time."""
+    found, authority = settings
+    chance, authority.state.faults.latency = random.Random(orders), 0.0
+    with open_gateway(found) as first, open_gateway(found) as second, zid_shop() as shop, online_runner(first) as run:
+        name = f"shop-{orders}"
+        known = shop.connection(name, taxpayer_id=OWNER, unit_id=UNIT.id)
+        run(lambda lines: connect(first, lines, known, actor="tests"))
+        sold = [shop.sell(number + 1, datetime.now(UTC)) for number in range(orders)]
+        for order_id in sold[::5]:
+            shop.orders[order_id]["payment"]["invoice"][-1]["value"] = "1.00"  # does not close
+        for order_id in sold[1::5]:
+            shop.give_back(order_id, datetime.now(UTC))
+        told = [order_id for order_id in sold for _ in range(4)]
+        chance.shuffle(told)
+
+        def announce():
+            for order_id in told:
+                body = json.dumps(shop.orders[order_id], ensure_ascii=False).encode()
+                proof = base64.b64encode(b"gateway:a long one").decode()
+                take_in(first, name, {"Authorization": f"Basic {proof}"}, body)
+
+        def decide():
+            for number in range(orders):
+                second.ledger.ask_now(OWNER, name, now=datetime.now(UTC))
+                for each in second.ledger.quarantine(OWNER):
+                    with suppress(Unknown):  # somebody was faster
+                        if number % 3:
+                            second.ledger.retry_notice(OWNER, each.id, now=datetime.now(UTC))
+                        else:
+                            second.ledger.dismiss_notice(OWNER, each.id, reason="no", now=datetime.now(UTC))
+
+        def work(gateway, name):
+            async def go():
+                async with online(gateway) as lines:
+                    while not done.is_set():
+                        await Worker(gateway, lines, name=name, chance=lambda: 0.0).drain()
+                        await asyncio.sleep(0.01)
+                    await Worker(gateway, lines, name=name, chance=lambda: 0.0).drain()
+
+            asyncio.run(go())
+
+        done = threading.Event()
+        with ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(work, first, "one"), pool.submit(work, second, "two")]
+            for each in [pool.submit(announce), pool.submit(decide)]:
+                each.result()
+            done.set()
+            for each in workers:
+                each.result()
+        for order_id in sold[::5]:
+            shop.orders[order_id]["payment"]["invoice"][-1]["value"] = f"{138:.14f}"
+            first.ledger.add_orders(OWNER, name, [(order_id, f"mended {order_id}")], datetime.now(UTC))
+        work(first, "three")
+        made = {order_id: first.ledger.order_documents(OWNER, name, order_id) for order_id in sold}
+        kinds = {order_id: [each.kind.word for each in documents] for order_id, documents in made.items()}
+        returned = set(sold[1::5])
+        assert kinds == {each: ["invoice", *(["credit_note"] if each in returned else [])] for each in sold}
+        assert {each.status for documents in made.values() for each in documents} == {Status.REPORTED}
+        assert first.ledger.quarantine(OWNER) == ()
+        for order_id, documents in made.items():
+            assert sorted(shop.written(order_id)) == sorted(set(shop.written(order_id)))
+            assert len(shop.written(order_id)) == len(documents)
+
+
+@contextmanager
+def online_runner(gateway):
+    """Run what needs the open lines of a gateway."""
+
+    async def go(work):
+        async with online(gateway) as lines:
+            return await work(lines)
+
+    yield lambda work: asyncio.run(go(work))

@@ -12,7 +12,8 @@ from gateway.api.access import Caller, May, Reader, Served, Sharer, requires
 from gateway.api.openapi import problem_because
 from gateway.errors import Unavailable
 from gateway.invoice.facts import RIYADH
-from gateway.pipeline.links import File, follow, genuine, make_link, revoke_links
+from gateway.pipeline.gateway import Gateway
+from gateway.pipeline.links import File, Named, follow, genuine, genuine_short, make_link, revoke_links
 from gateway.pipeline.readable import Readable, readable
 
 router = APIRouter(tags=["sharing"])
@@ -129,7 +130,25 @@ async def delete_links(gateway: Served, who: Annotated[Caller, Depends(requires(
 )
 async def get_shared(ticket: str, name: str, gateway: Served, printing: Queue) -> Response:
     """The file. The address is the permission, so it is written into no log, and nothing on the way may keep it."""
-    named = await gateway.offload(genuine, gateway, ticket, name)  # what is not genuine takes no turn
+    return await _shared(gateway, printing, await gateway.offload(genuine, gateway, ticket, name))
+
+
+@router.get(
+    "/v1/shared/{code}",
+    summary="What the link on a shop's order gives; needs no key",
+    response_class=Response,
+    responses={
+        200: {"content": {"application/pdf": {}}},
+        404: problem_because("Never made, ended or taken back: the answer does not tell which"),
+    },
+)
+async def get_shared_of_shop(code: str, gateway: Served, printing: Queue) -> Response:
+    """The PDF, by a link that is short enough for a comment."""
+    return await _shared(gateway, printing, await gateway.offload(genuine_short, gateway, code))
+
+
+async def _shared(gateway: Gateway, printing: Printing, named: Named) -> Response:
+    """What a genuine link gives; what is none takes no turn at printing."""
     async with printing.turn():
         given = await gateway.offload(follow, gateway, named)
     answer = _file(given, _MEDIA_TYPES[named.file])

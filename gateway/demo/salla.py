@@ -48,6 +48,7 @@ class SallaShop:
         found = demo.orders("salla") if orders is None else orders
         self.orders = {str(order["id"]): copy.deepcopy(order) for order in found.values()}
         self.invoices: list[dict[str, Any]] = []
+        self.histories: dict[str, list[dict[str, Any]]] = {order_id: [] for order_id in self.orders}
         self.custom_invoices = custom_invoices
         self.requests: list[tuple[str, str]] = []
         self.outage: list[int] = []
@@ -68,6 +69,7 @@ class SallaShop:
                 Route("/admin/v2/orders/invoices", self._list_invoices, methods=["GET"]),
                 Route("/admin/v2/orders/invoices", self._add_invoice, methods=["POST"]),
                 Route("/admin/v2/orders/{order_id:int}", self._get, methods=["GET"]),
+                Route("/admin/v2/orders/{order_id:int}/histories", self._histories, methods=["GET", "POST"]),
                 Route("/admin/v2/settings/fields/orders.invoices_customization", self._issuing, methods=["GET"]),
             ]
         )
@@ -183,6 +185,19 @@ class SallaShop:
     async def _items(self, request: Request) -> Response:
         order = self.orders.get(request.query_params.get("order_id", ""))
         return self._refusal(request) or (_not_found() if order is None else _success(order["items"]))
+
+    async def _histories(self, request: Request) -> Response:
+        """Newest first; a note is added to the order's present status."""
+        refusal, order_id = self._refusal(request), str(request.path_params["order_id"])
+        if refusal or order_id not in self.orders:
+            return refusal or _not_found()
+        entries, asked = self.histories[order_id], request.query_params
+        if request.method == "GET":
+            size, page = int(asked.get("per_page", "15")), int(asked.get("page", "1"))
+            return _success(entries[::-1][(page - 1) * size : page * size])
+        status = self.orders[order_id].get("status") or {}
+        entries.append({"id": len(entries) + 1, "status": status.get("name"), "note": (await request.json())["note"]})
+        return _success(entries[-1])
 
     async def _issuing(self, request: Request) -> Response:
         provider = "custom" if self.custom_invoices else "default"

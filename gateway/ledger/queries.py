@@ -64,6 +64,13 @@ class Queries:
         more = cursor_of(rows[size - 1].made_at, rows[size - 1].uuid) if len(rows) > size else None
         return Page(tuple(issued(row) for row in rows[:size]), more)
 
+    def any_owner(self, uuid: str) -> str | None:
+        """Whose document this is: for a link that is yet to prove itself."""
+        wanted = select(t.DOCUMENT.c.taxpayer_id).where(t.DOCUMENT.c.uuid == uuid)
+        with self._database.reading() as connection:
+            found = connection.execute(wanted).scalar()
+        return None if found is None else str(found)
+
     def order_documents(self, taxpayer_id: str, connection_id: str, order_id: str) -> tuple[Issued, ...]:
         """All documents of an order and its refunds, in the order they were made."""
         wanted = issued_rows().where(

@@ -6,9 +6,12 @@ The hint itself is never the truth: whatever it says, the order is fetched and t
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
+
+import structlog
 
 from gateway import stores
 from gateway.connection import Connection
@@ -31,8 +34,11 @@ from gateway.order import Order, Reason, Refund, read_order
 from gateway.pipeline.credentials import connection_with_secrets, keep_secrets, ready
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.issue import Request, correct, issue
-from gateway.pipeline.notes import NoteRequest, amend, credit, left_of
+from gateway.pipeline.notes import NoteRequest, amend, credit, growth, left_of
 from gateway.stores import State
+from gateway.stores.store import Summing
+
+log = structlog.get_logger()
 
 # When a sale is issued, unless the connection says otherwise: when it is paid.
 _ISSUE_WHEN: Final = "paid,fulfilled"
@@ -68,7 +74,7 @@ def take_in(gateway: Gateway, connection_id: str, headers: Mapping[str, str], bo
     gateway.ledger.add_notice(
         connection.taxpayer_id,
         connection.id,
-        topic=notice.topic,
+        topic=notice.topic.replace("\0", ""),
         order_id=notice.order_id or "",
         # A shop that gives its deliveries no id may send the same bytes again only as a repeat.
         delivery_id=notice.delivery_id or hashlib.sha256(body).hexdigest(),
@@ -118,7 +124,8 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice, seen: _Seen
     store = stores.store_of(connection.platform)
     try:
         async with asyncio.timeout(LONGEST_FETCH):
-            raw = await store.fetch(connection, lines.outside, notice.order_id)
+            with _quarantining(notice):
+                raw = await store.fetch(connection, lines.outside, notice.order_id)
     except Unknown:
         if await gateway.offload(_invoice, gateway, connection, notice.order_id) or not notice.topic.endswith(
             "deleted"
@@ -128,14 +135,33 @@ async def _follow(gateway: Gateway, lines: Lines, notice: DueNotice, seen: _Seen
     except TimeoutError:
         raise Unavailable(f"The shop of connection {connection.id} takes too long.", retry_after=60.0) from None
     seen.payload = dumped(raw)
-    state = store.state(connection, raw)
+    with _quarantining(notice):
+        state = store.state(connection, raw)
     invoiced = await gateway.offload(_invoice, gateway, connection, notice.order_id)
     if invoiced is None and not is_due(connection, state):
         return not_due(connection, state)
-    order = store.map(connection, raw).order
+    with _quarantining(notice):
+        order = store.map(connection, raw).order
     if is_older(connection, order):
         return NoticeState.IGNORED, OLDER
     return await gateway.offload(_keep_pace, gateway, connection, order, state, invoiced)
+
+
+@contextmanager
+def _quarantining(notice: DueNotice) -> Iterator[None]:
+    """What nobody thought of in a shop's order is for a person too: tried again and again, it would be seen by none."""
+    try:
+        yield
+    except (GatewayError, TimeoutError):
+        raise
+    except Exception as error:
+        log.exception("order_unreadable", connection=notice.connection_id, order=notice.order_id)
+        raise BadInput(
+            f"This order of the shop cannot be read here ({type(error).__name__}).",
+            fix="Look in the shop for what is unusual about it. It can be sent through the API meanwhile; the log says"
+            " more.",
+            ar="تعذرت قراءة هذا الطلب. راجع ما هو غير معتاد فيه في المتجر، أو أرسله عبر الواجهة البرمجية.",
+        ) from error
 
 
 def is_older(connection: Connection, order: Order) -> bool:
@@ -168,7 +194,8 @@ def _keep_pace(
     numbers = [invoiced.number]
     if state not in _UNDONE_WHOLLY:
         numbers += _edits(gateway, connection, request, wanted)
-    numbers += [credit(gateway, request, refund).issued.number for refund in order.refunds]
+    new = (_not_credited(gateway, connection, request, refund) for refund in order.refunds)
+    numbers += [credit(gateway, request, refund).issued.number for refund in new if refund]
     if state in _UNDONE_WHOLLY and any(each.net for each in left_of(gateway, request).lines):
         numbers.append(credit(gateway, request, _CANCELLED).issued.number)
     elif state is State.REFUNDED_PART and not order.refunds:
@@ -179,6 +206,12 @@ def _keep_pace(
         )
     named = ", ".join(numbers)
     return NoticeState.DONE, Text(f"Documents {named}.", f"المستندات {named}.")
+
+
+def _not_credited(gateway: Gateway, connection: Connection, request: NoteRequest, refund: Refund) -> Refund | None:
+    """A refund; of the one sum that some shops tell, what it grew by."""
+    store = stores.STORES[connection.platform]
+    return growth(gateway, request, refund) if isinstance(store, Summing) and refund.id == store.SUM else refund
 
 
 def _mended(gateway: Gateway, wanted: Request, rejected: Issued) -> Issued:

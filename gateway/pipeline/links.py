@@ -3,22 +3,28 @@
 A link names taxpayer, document, file, its end and the version of the key that signed it. The signature (HMAC-SHA256)
 is over all of them, each on a line of its own. The key lies in the safe; another one in its place makes every link
 that was given out worthless. Whatever is wrong with a link, the answer is the same.
+
+The link that is written to a shop's order is a shorter one, for some shops take a hundred letters: the same facts in
+binary, of the signature 128 bits, and not the taxpayer, who is found by the document.
 """
 
 import base64
 import hmac
 import re
 import secrets
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
+from uuid import UUID
 
 import structlog
 
 from gateway.errors import BadInput, NotCleared, Unknown
+from gateway.issued import Issued
 from gateway.ledger import SYSTEM
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.readable import Readable, as_xml, readable
@@ -33,6 +39,11 @@ _TICKET: Final = re.compile(
 )
 _FILE: Final = re.compile(r"([0-9A-Za-z-]{1,64})\.(pdf|xml)")
 _NOBODYS: Final = bytes(_KEY_BYTES)
+
+_SHORT_CONTEXT: Final = "gateway short link 1"
+_SHORT: Final = struct.Struct(">II16s16s")
+"""Version of the key, end, document, signature."""
+_SHORT_CODE: Final = re.compile(r"[A-Za-z0-9_-]{54}")
 
 
 class File(StrEnum):
@@ -65,8 +76,15 @@ class Named(NamedTuple):
 
     def signature(self, key: bytes) -> str:
         """By this key, in base64 as addresses have it."""
-        said = "\n".join((_CONTEXT, self.taxpayer_id, self.uuid, self.file, str(self.until), str(self.version)))
-        return base64.urlsafe_b64encode(hmac.digest(key, said.encode(), sha256)).decode().rstrip("=")
+        return _text_of(self._digest(key, _CONTEXT))
+
+    def short_signature(self, key: bytes) -> bytes:
+        """By this key, as long as it has to be."""
+        return self._digest(key, _SHORT_CONTEXT)[:16]
+
+    def _digest(self, key: bytes, context: str) -> bytes:
+        said = "\n".join((context, self.taxpayer_id, self.uuid, self.file, str(self.until), str(self.version)))
+        return hmac.digest(key, said.encode(), sha256)
 
 
 class _Key(NamedTuple):
@@ -98,6 +116,37 @@ def make_link(
     until = expires_at.isoformat()
     gateway.note(taxpayer_id, actor, "link.made", uuid, file=file.value, until=until, key=key.version)
     return Link(f"{settings.public_url}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
+
+
+def shops_link(gateway: Gateway, taxpayer_id: str, issued: Issued) -> str:
+    """The link to the PDF that is written to a shop's order: the same one whenever it is asked for, so that a repeat
+    finds it there. It works as long as a link may, from the moment of issue on. Empty for what a buyer may not have,
+    and where it would lead nowhere (settings.buyers_address)."""
+    settings = gateway.settings
+    until = int((issued.issued_at + timedelta(days=settings.link_days_most)).timestamp())
+    if not (settings.buyers_address and issued.status.is_accepted and gateway.now().timestamp() < until):
+        return ""
+    key = _key(gateway, taxpayer_id)
+    named = Named(taxpayer_id, issued.uuid, File.PDF, until, key.version)
+    packed = _SHORT.pack(key.version, until, UUID(issued.uuid).bytes, named.short_signature(key.key))
+    return f"{settings.buyers_address}/v1/shared/{_text_of(packed)}"
+
+
+def note_shops_link(gateway: Gateway, taxpayer_id: str, issued: Issued) -> None:
+    """That a shop was given it."""
+    _note(gateway, taxpayer_id, f"shop:{issued.connection}", "link.made", issued.uuid, {"file": File.PDF.value})
+
+
+def genuine_short(gateway: Gateway, code: str) -> Named:
+    """What a shop's link names; Unknown as with `genuine`."""
+    version, until, uuid, shown = _read_short(code)
+    owner = gateway.ledger.any_owner(uuid) if uuid else None
+    key = _known_key(gateway, owner) if owner else None
+    named = Named(owner or "", uuid, File.PDF, until, version)
+    is_signed = hmac.compare_digest(named.short_signature(key.key if key else _NOBODYS), shown)
+    if not (key and is_signed and version == key.version and gateway.now().timestamp() < until):
+        raise _no_such()
+    return named
 
 
 def genuine(gateway: Gateway, ticket: str, name: str) -> Named:
@@ -136,6 +185,20 @@ def _read(ticket: str, name: str) -> tuple[Named | None, str]:
         return None, ""
     taxpayer_id, version, until, signature = parts.groups()
     return Named(taxpayer_id, file[1], File(file[2]), int(until), int(version)), signature
+
+
+def _read_short(code: str) -> tuple[int, int, str, bytes]:
+    """What a shop's link claims: key, end and document, and the signature it shows."""
+    packed = base64.urlsafe_b64decode(f"{code}==") if _SHORT_CODE.fullmatch(code) else b""
+    if _text_of(packed) != code or not packed:
+        return 0, 0, "", b""
+    version, until, uuid, shown = _SHORT.unpack(packed)
+    return version, until, str(UUID(bytes=uuid)), shown
+
+
+def _text_of(data: bytes) -> str:
+    """In base64 as addresses have it."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _no_such() -> Unknown:

@@ -6,14 +6,15 @@ The original stays as it is. Notes wait until it is accepted; a rejected one is 
 import hashlib
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway import ubl
 from gateway.connection import Connection
 from gateway.errors import Conflict
 from gateway.invoice.edits import edit_id, edited
-from gateway.invoice.facts import Invoice, Kind
+from gateway.invoice.facts import ZERO, Invoice, Kind
 from gateway.invoice.notes import Original, Standing, credit_note, debit_note, standing
 from gateway.invoice.policy import lines_by_id, read_policy
 from gateway.issued import Issued, Status
@@ -51,6 +52,45 @@ def credit(gateway: Gateway, request: NoteRequest, refund: Refund) -> Appended:
     sale = _sale(request, desk, Kind.CREDIT_NOTE, f"refund:{desk.issued.order_id}/{refund.id}", refund.canonical_json)
     draw = partial(_credited, gateway, request, desk, refund)
     return append(gateway, desk.unit, sale, draw, actor=request.actor)
+
+
+def growth(gateway: Gateway, request: NoteRequest, whole: Refund) -> Refund | None:
+    """What of a sum that a shop tells as one is not credited yet; None if all of it is.
+
+    Conflict if that is not clear: a note that was made otherwise may be about the same money, and a sum cannot shrink.
+    """
+    notes = [each for each in _notes_of(gateway, request) if each.status is not Status.REPLACED]
+    if not notes or any(each.status is Status.REJECTED for each in notes):
+        return whole  # the first part; or the same again, and refused if it is another
+    parts = [read_refund(gateway.ledger.snapshot(request.taxpayer_id, each.uuid).order_json) for each in notes]
+    credited = sum((part.money or each.total for part, each in zip(parts, notes, strict=True)), ZERO)
+    wanted = whole.money or ZERO
+    if wanted == credited:
+        return None
+    if wanted < credited or any(part.id.partition(_TO)[0] != whole.id for part in parts):
+        raise _unclear(notes, wanted, credited)
+    return whole.model_copy(update={"id": f"{whole.id}{_TO}{wanted:.2f}", "money": wanted - credited})
+
+
+_TO: Final = " to "
+
+
+def _notes_of(gateway: Gateway, request: NoteRequest) -> list[Issued]:
+    """The credit notes on a document."""
+    of = gateway.ledger.invoice(request.taxpayer_id, request.uuid)
+    made = gateway.ledger.order_documents(request.taxpayer_id, of.connection, of.order_id)
+    return [each for each in made if each.kind is Kind.CREDIT_NOTE and each.corrects == request.uuid]
+
+
+def _unclear(notes: list[Issued], told: Decimal, credited: Decimal) -> Conflict:
+    numbers = ", ".join(each.number for each in notes)
+    return Conflict(
+        f"The shop says that {told:.2f} was given back in all, the credit notes {numbers} come to {credited:.2f}, and"
+        " not all of them were made of what the shop says.",
+        fix="Give back by `gateway credit` what is missing, so that both are equal, or dismiss it.",
+        ar=f"يذكر المتجر أن مجموع المبالغ المسترجعة {told:.2f}، ومجموع الإشعارات {numbers} هو {credited:.2f}."
+        " أصدر الإشعار بالفرق يدوياً إن لزم.",
+    )
 
 
 def debit(gateway: Gateway, request: NoteRequest, addition: Addition) -> Appended:

@@ -4,8 +4,11 @@ One poll is one page. What it names is kept as hints beside those of webhooks, i
 walk went, so it goes on there after a crash. A page that names an order in the same version names no new hint.
 """
 
+import asyncio
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 import structlog
@@ -29,6 +32,15 @@ what changed since then is looked at again, and the next walk begins no later.""
 
 WEBHOOKS_EVERY: Final = timedelta(hours=1)
 """How often a shop is asked whether it still sends its webhooks."""
+
+LONGEST_LOOK: Final = 150.0
+"""Seconds for all exchanges of one look; after a worker's lease another would take over."""
+
+LONGEST_MARK: Final = 2000
+"""Letters of a page's mark, which some platforms make up themselves."""
+
+_ID: Final = re.compile(r"[!-~][ -~]{0,99}")
+"""What can be an order's id or version; one odd row must not stop all the others."""
 
 SLOW: Final = timedelta(minutes=30)
 """Between two tries at a shop that a person has to mend first."""
@@ -67,7 +79,10 @@ async def _asked(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta)
             return replace(stays, next_at=gateway.now() + timedelta(days=1))
         await _see_to_webhooks(gateway, lines, connection, due)
         walk = Walk(due.since - OVERLAP, due.page)
-        changes = await stores.store_of(connection.platform).changed(connection, lines.outside, walk)
+        async with asyncio.timeout(LONGEST_LOOK):
+            changes = await stores.store_of(connection.platform).changed(connection, lines.outside, walk)
+    except TimeoutError:
+        return replace(stays, error="The shop takes too long.")
     except Unavailable as error:
         until = gateway.now() + max(again, timedelta(seconds=error.retry_after))
         if isinstance(error, Throttled):
@@ -81,7 +96,9 @@ async def _asked(gateway: Gateway, lines: Lines, due: DuePoll, again: timedelta)
 def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Polled:
     """How far the walk went. Only a walk that came to its end moves the moment it began from."""
     newest = max((each for each in (due.newest, changes.newest) if each), default=None)
-    orders = tuple((each.order_id, _delivery(each, now)) for each in changes.orders)
+    orders = tuple((each.order_id, _delivery(each, now)) for each in changes.orders if _ID.fullmatch(each.order_id))
+    if changes.page and (changes.page == due.page or len(changes.page) > LONGEST_MARK or "\0" in changes.page):
+        return Look((), due.since, "", None, now + SLOW, "The shop's list of changes leads nowhere.")
     if changes.page:
         return Polled(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
     # Nor must a moment that is yet to come, of a clock that is wrong, keep what happens until then from being seen.
@@ -92,7 +109,8 @@ def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Po
 def _delivery(changed: Changed, now: datetime) -> str:
     """What marks a repeat: the same order in the same version, once that cannot change unseen any more."""
     fresh = changed.at is not None and changed.at > now - SETTLED
-    return f"poll:{changed.order_id}:{changed.version}{f':{now.isoformat()}' if fresh else ''}"
+    version = changed.version if _ID.fullmatch(changed.version) else sha256(changed.version.encode()).hexdigest()
+    return f"poll:{changed.order_id}:{version}{f':{now.isoformat()}' if fresh else ''}"
 
 
 async def _see_to_webhooks(gateway: Gateway, lines: Lines, connection: Connection, due: DuePoll) -> None:

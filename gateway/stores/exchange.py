@@ -5,7 +5,7 @@ It knows no platform. Shops' words are never repeated in messages beyond their s
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,26 @@ RETRY_AFTER: Final = 30.0
 """Seconds to wait where a shop does not say how long."""
 
 MAX_RETRY_AFTER: Final = 3600.0
+
+
+MOST_PAGES: Final = 100
+"""More than any order, or what belongs to the orders of one page, has; a shop that has more of them never ends."""
+
+
+def pages() -> Iterator[int]:
+    """The numbers of a list's pages, for those who break off at the last one; BadInput if it never comes."""
+    yield from range(1, MOST_PAGES + 1)
+    raise BadInput(
+        f"The shop's list does not end after {MOST_PAGES} pages.",
+        fix="Look in the shop whether the order really has so many entries; if so, send it through the API.",
+        ar=f"قائمة المتجر لا تنتهي بعد {MOST_PAGES} صفحة. راجع الطلب في المتجر أو أرسله عبر الواجهة البرمجية.",
+    )
+
+
+DEEPEST: Final = 60
+"""Levels of JSON that are read; orders have some ten."""
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Answer(NamedTuple):
@@ -138,11 +158,26 @@ class Api:
 
 
 def parse(data: bytes) -> Any:
-    """JSON with exact numbers; ValueError if it is not JSON."""
+    """JSON with exact numbers; ValueError if it is not JSON, or nested deeper than anything of a shop's.
+
+    Half a character (a surrogate, as is left of an emoji that was cut) becomes U+FFFD: nobody could write it again.
+    """
     try:
-        return json.loads(data, parse_float=Decimal, parse_constant=_refuse)
+        return _checked(json.loads(data, parse_float=Decimal, parse_constant=_refuse), DEEPEST)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _checked(content: Any, depth: int) -> Any:
+    if isinstance(content, str):
+        return content if content.isascii() else _HALF.sub("\ufffd", content)
+    if not isinstance(content, dict | list):
+        return content
+    if not depth:
+        raise ValueError("nested too deeply")
+    if isinstance(content, list):
+        return [_checked(each, depth - 1) for each in content]
+    return {_checked(name, 1): _checked(value, depth - 1) for name, value in content.items()}
 
 
 def _refuse(name: str) -> Any:

@@ -16,7 +16,7 @@ from gateway.errors import Misconfigured, Unknown
 from gateway.finding import Text
 from gateway.invoice.facts import Kind
 from gateway.issued import Issued
-from gateway.stores.exchange import Api
+from gateway.stores.exchange import Api, pages
 from gateway.stores.raw import identity, mapping, moment_or, objects, text
 from gateway.stores.store import Changed, Changes, Inspection, Walk, secret
 
@@ -74,14 +74,19 @@ def _search(
 async def _all(api: Api, path: str, *filters: tuple[str, str, str]) -> list[Mapping[str, Any]]:
     """Every entity of a search; a page past the end repeats the last one, so the count decides when to stop."""
     found: list[Mapping[str, Any]] = []
-    page = 1
-    while True:
+    for page in pages():
         listed = mapping((await api.page(path, _search(*filters, page=page))).content)
         rows = objects(listed.get("items"))
         found += rows
-        if not rows or len(found) >= int(listed.get("total_count") or 0):
-            return found
-        page += 1
+        if not rows or len(found) >= _count(listed):
+            break
+    return found
+
+
+def _count(listed: Mapping[str, Any]) -> int:
+    """How many entities a search found in all, of which a page shows some."""
+    count = listed.get("total_count")
+    return count if isinstance(count, int) else 0
 
 
 # -- connecting -----------------------------------------------------------------------------------------------
@@ -127,7 +132,7 @@ async def changed(connection: Connection, client: httpx2.AsyncClient, walk: Walk
     rows = objects(listed.get("items"))
     found = await _sales(connection, api, rows, since)
     newest = max((_changed_at(row, since) for row in rows), default=None)
-    if newest is None or page * _PAGE >= int(listed.get("total_count") or 0):
+    if newest is None or page * _PAGE >= _count(listed):
         return Changes(found, newest)
     further = f"{newest:%Y-%m-%d %H:%M:%S}|1" if newest > since else f"{since:%Y-%m-%d %H:%M:%S}|{page + 1}"
     return Changes(found, newest, further)
@@ -191,13 +196,15 @@ async def _memos(api: Api, order_id: str) -> list[Mapping[str, Any]]:
 # -- reporting back -------------------------------------------------------------------------------------------
 
 
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
+async def report(
+    connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+) -> str:
     """One comment on the order for each document and status, not shown to the buyer; looked up first."""
     api, of = api_of(connection, client), order_id
     if invoice_id := _INVOICE.fullmatch(order_id):
         of = text(mapping(await api.get(f"/invoices/{invoice_id[1]}")).get("order_id"))
     await _order(connection, api, of)
-    comment = _comment(issued)
+    comment = _comment(issued, pdf)
     listed = objects(mapping(await api.get(f"/orders/{of}/comments")).get("items"))
     if any(text(each.get("comment")) == comment for each in listed):
         return f"magento order {of}: nothing new"
@@ -206,7 +213,8 @@ async def report(connection: Connection, client: httpx2.AsyncClient, order_id: s
     return f"magento order {of}: comment written"
 
 
-def _comment(issued: Issued) -> str:
+def _comment(issued: Issued, pdf: str) -> str:
     kind = {Kind.CREDIT_NOTE: "الإشعار الدائن", Kind.DEBIT_NOTE: "الإشعار المدين"}.get(issued.kind, "الفاتورة")
     qr = f" QR: {issued.qr}" if issued.qr else ""
-    return f"ZATCA: {issued.number} {issued.status.value} ({kind}). UUID: {issued.uuid}.{qr}"
+    link = f" PDF: {pdf}" if pdf else ""
+    return f"ZATCA: {issued.number} {issued.status.value} ({kind}). UUID: {issued.uuid}.{qr}{link}"

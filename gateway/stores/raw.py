@@ -16,6 +16,9 @@ from gateway.invoice.facts import HALALA, RIYADH
 from gateway.order import MAX_DECIMALS
 
 _TOO_LARGE: Final = Decimal(10) ** 15
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9000
+"""Between them a walk can begin a little before any moment, and end a little after."""
 _DIGITS: Final = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹", "01234567890123456789")
 
 
@@ -93,9 +96,10 @@ def moment_or(value: object, zone: tzinfo, default: datetime) -> datetime:
     """The same where one odd value must not stop all the others: `default` if it is none. A zone of its own counts."""
     try:
         found = datetime.fromisoformat(text(value))
-    except ValueError:
+        at = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(RIYADH)
+    except (ValueError, OverflowError):
         return default
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(RIYADH)
+    return at if _FIRST_YEAR <= at.year < _LAST_YEAR else default
 
 
 def lifetime(value: object, default: int) -> timedelta:

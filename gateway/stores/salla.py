@@ -64,6 +64,7 @@ __all__ = [
     "ADDRESS",
     "OURS",
     "SECRETS",
+    "SUM",
     "SWITCH",
     "changed",
     "ends_at",
@@ -78,6 +79,8 @@ __all__ = [
     "subscribe",
     "verify",
 ]
+
+SUM: Final = "money"
 
 _STATES: Final = {
     "payment_pending": State.PENDING,
@@ -354,12 +357,11 @@ def _payments(connection: Connection, order: Mapping[str, Any], total: Decimal) 
 
 
 def _refunds(order: Mapping[str, Any], total: Decimal) -> list[dict[str, Any]]:
-    """Salla tells one growing sum, so a part of the total is always the same refund: once it is credited, a larger part
-    is other content under the same id and waits for a person, for its difference alone is new. When all is given back,
-    that is what the part has left."""
+    """Salla tells one growing sum, so a part of the total is always the same refund; what of it is new, those know who
+    credited it. When all is given back, that is what the part has left."""
     refunded = round_half_up(_refunded(order))
     if not refunded:
         return []
     if refunded >= total - MAX_GAP:
         return [{"id": "everything", "reason": {"code": "cancellation"}, "everything": True}]
-    return [{"id": "money", "reason": {"code": "change_of_price"}, "money": refunded}]
+    return [{"id": SUM, "reason": {"code": "change_of_price"}, "money": refunded}]

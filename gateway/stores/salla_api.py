@@ -2,7 +2,7 @@
 is renewed by a refresh token which can be spent once: two who spend it at the same time lose the shop.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,9 +11,9 @@ import httpx2
 from gateway.connection import Connection
 from gateway.errors import BadInput, Conflict, Misconfigured, Unavailable, Unknown
 from gateway.finding import Text
-from gateway.invoice.facts import ZERO
+from gateway.invoice.facts import ZERO, Kind
 from gateway.issued import Issued
-from gateway.stores.exchange import Api
+from gateway.stores.exchange import Api, pages
 from gateway.stores.raw import identity, lifetime, mapping, moment_or, number, objects, text, zone_named
 from gateway.stores.salla_sums import money
 from gateway.stores.store import MAX_GAP, Changed, Changes, Inspection, Walk, moment_in, secret
@@ -216,22 +216,63 @@ def _path(order_id: str) -> str:
 _REFUSED: Final = frozenset({422})
 
 
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
-    """Give the shop the accepted document's figures; Salla keeps them for good, so nothing is written before.
-
-    Looked up first; a refusal as a duplicate is looked up again, for another attempt may have been faster.
+async def report(
+    connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+) -> str:
+    """Give the shop the accepted document's figures, and a note in the order's history that says what became of it,
+    with QR and link. Salla keeps both for good, so nothing is written before it is final. Looked up first.
     """
-    if not issued.status.is_accepted:
+    if not issued.status.is_final:
         return f"salla order {order_id}: nothing to write while {issued.status.value}"
     api = api_of(connection, client)
-    if await _is_there(api, order_id, issued):
-        return f"salla order {order_id}: nothing new"
+    notes = await _notes(api, order_id)
+    written = []
+    if issued.status.is_accepted and await _give_figures(connection, api, order_id, issued, notes):
+        written.append(f"{_type(issued)} {issued.number}")
+    note = _note(issued, pdf)
+    if note not in notes:
+        await api.send("POST", f"{_path(order_id)}/histories", {"note": note})
+        written.append("note")
+    return f"salla order {order_id}: {' and '.join(written) + ' written' if written else 'nothing new'}"
+
+
+async def _notes(api: Api, order_id: str) -> list[str]:
+    """What was noted in the order's history."""
+    path, found = f"{_path(order_id)}/histories", []
+    for page in pages():
+        listed = objects(mapping(await api.get(path, per_page=str(_PAGE), page=str(page))).get("data"))
+        found += [text(each.get("note")) for each in listed]
+        if len(listed) < _PAGE:
+            break
+    return found
+
+
+def _note(issued: Issued, pdf: str) -> str:
+    more = "".join(f" {name}: {value}" for name, value in (("PDF", pdf), ("QR", issued.qr)) if value)
+    return f"ZATCA: {issued.number} {issued.status.value} {_facts(issued)}{more}"
+
+
+def _facts(issued: Issued) -> str:
+    kind = {Kind.CREDIT_NOTE: "الإشعار الدائن", Kind.DEBIT_NOTE: "الإشعار المدين"}.get(issued.kind, "الفاتورة")
+    return f"({kind} {issued.total:.2f} {issued.currency})."
+
+
+def _noted_alike(issued: Issued, notes: Iterable[str]) -> int:
+    """How many other documents of the same kind and total the order's history tells of."""
+    numbers = {note.split()[1] for note in notes if note.startswith("ZATCA: ") and _facts(issued) in note}
+    return len(numbers - {issued.number})
+
+
+async def _give_figures(connection: Connection, api: Api, order_id: str, issued: Issued, notes: Sequence[str]) -> bool:
+    """Whether the document had to be given; a refusal as a duplicate is looked up again, for another attempt may have
+    been faster."""
+    if await _is_there(api, order_id, issued, notes):
+        return False
     amounts = mapping(mapping(mapping(await api.get(_path(order_id))).get("data")).get("amounts"))
     answer = await api.send("POST", "/orders/invoices", _figures(order_id, issued, amounts), refusals=_REFUSED)
     if answer.status in _REFUSED:
-        await _explain(connection, api, order_id, issued, answer.content)
-        return f"salla order {order_id}: nothing new"
-    return f"salla order {order_id}: {_type(issued)} {issued.number} written"
+        await _explain(connection, api, issued, notes, answer.content)
+    return answer.status not in _REFUSED
 
 
 def _kind_of(invoice: Mapping[str, Any]) -> str:
@@ -243,15 +284,16 @@ def _type(issued: Issued) -> str:
     return "credit_note" if issued.kind.is_note else "tax_invoice"
 
 
-async def _is_there(api: Api, order_id: str, issued: Issued) -> bool:
-    """Whether the shop has this document. It keeps no number of ours, but only one invoice per order."""
+async def _is_there(api: Api, order_id: str, issued: Issued, notes: Sequence[str]) -> bool:
+    """Whether the shop has this document. It shows no number of ours, but keeps only one invoice per order; of credit
+    notes that are equal, those that the history tells of are other ones."""
     listed = objects(mapping(await api.get("/orders/invoices", order_id=order_id)).get("data"))
     alike = [
         invoice
         for invoice in listed
         if _kind_of(invoice) == _type(issued) and identity(invoice.get("order_id")) == order_id
     ]
-    equal = any(abs(money(invoice.get("total")) - issued.total) <= MAX_GAP for invoice in alike)
+    equal = [invoice for invoice in alike if abs(money(invoice.get("total")) - issued.total) <= MAX_GAP]
     if issued.kind.is_note and not any(_kind_of(invoice) == "tax_invoice" for invoice in listed):
         raise Unavailable(
             f"Salla takes {issued.number} only after the invoice of order {order_id}, which it does not have yet.",
@@ -263,7 +305,7 @@ async def _is_there(api: Api, order_id: str, issued: Issued) -> bool:
             fix="Find out who issued it; two issuers for one sale must not both go on.",
             ar=f"للطلب {order_id} في سلة فاتورة ضريبية أخرى بإجمالي مختلف عن {issued.number}. تحقق من جهة إصدارها.",
         )
-    return equal
+    return len(equal) > (_noted_alike(issued, notes) if issued.kind.is_note else 0)
 
 
 def _figures(order_id: str, issued: Issued, amounts: Mapping[str, Any]) -> dict[str, Any]:
@@ -291,7 +333,7 @@ def _figures(order_id: str, issued: Issued, amounts: Mapping[str, Any]) -> dict[
     }
 
 
-async def _explain(connection: Connection, api: Api, order_id: str, issued: Issued, content: Any) -> None:
+async def _explain(connection: Connection, api: Api, issued: Issued, notes: Sequence[str], content: Any) -> None:
     """Nothing if the refusal means that the document is there; else the error that says what to do."""
     fields = mapping(mapping(mapping(content).get("error")).get("fields")) or mapping(mapping(content).get("fields"))
     if fields.keys() & {"invoice_provider", "data_type"}:
@@ -301,9 +343,9 @@ async def _explain(connection: Connection, api: Api, order_id: str, issued: Issu
             ar="إصدار الفواتير في المتجر يتبع المزود الافتراضي. غيّره إلى مخصص،"
             " وتأكد أن جهة واحدة فقط تصدر الفواتير للهيئة.",
         )
-    if fields.keys() & {"type", "order", "invoice_number"} and await _is_there(api, order_id, issued):
+    if fields.keys() & {"type", "order", "invoice_number"} and await _is_there(api, issued.order_id, issued, notes):
         return
     if "order_id" in fields:
-        raise Unknown(f"Salla does not know order {order_id}.")
+        raise Unknown(f"Salla does not know order {issued.order_id}.")
     named = ", ".join(sorted(fields)) or "no field"
-    raise BadInput(f"Salla refuses document {issued.number} for order {order_id} (it names {named}).")
+    raise BadInput(f"Salla refuses document {issued.number} for order {issued.order_id} (it names {named}).")

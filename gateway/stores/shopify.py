@@ -206,9 +206,9 @@ def _moment(value: object, place: str) -> datetime:
     """An instant with its zone; Shopify always tells it."""
     try:
         found = datetime.fromisoformat(text(value))
-    except ValueError:
+        return found.astimezone(RIYADH) if found.tzinfo else moment(text(value), place, RIYADH)
+    except (ValueError, OverflowError):
         return moment(text(value), place, RIYADH)
-    return found.astimezone(RIYADH) if found.tzinfo else moment(text(value), place, RIYADH)
 
 
 # -- people and payments --------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from gateway.finding import Text
 from gateway.invoice.facts import SAR
 from gateway.issued import Issued
 from gateway.stores import shopify_queries as queries
-from gateway.stores.exchange import RETRY_AFTER, Api
+from gateway.stores.exchange import MAX_RETRY_AFTER, RETRY_AFTER, Api, pages
 from gateway.stores.raw import identity, lifetime, mapping, moment_or, objects, text, unusable
 from gateway.stores.shopify_graphql import id_of
 from gateway.stores.store import Changed, Changes, Inspection, Walk, moment_in, secret
@@ -94,7 +94,7 @@ def _seconds_to_fill(cost: Mapping[str, Any]) -> float:
     bucket = mapping(cost.get("throttleStatus"))
     missing = _points(cost.get("requestedQueryCost")) - _points(bucket.get("currentlyAvailable"))
     rate = _points(bucket.get("restoreRate"))
-    return float(missing / rate) if missing > 0 and rate > 0 else 0.0
+    return float(min(missing / rate, Decimal(MAX_RETRY_AFTER))) if missing > 0 and rate > 0 else 0.0
 
 
 def _points(value: object) -> Decimal:
@@ -219,18 +219,19 @@ async def _refund(graph: Graph, refund: Mapping[str, Any]) -> Mapping[str, Any]:
     """A refund with its lines, all of them, and its money."""
     lines: list[Mapping[str, Any]] = []
     after = None
-    while True:
+    for _ in pages():
         found = mapping((await graph.ask(queries.REFUND, id=text(refund.get("id")), after=after)).get("refund"))
         listed = mapping(found.get("refundLineItems"))
         lines += objects(listed.get("nodes"))
         after = _next(listed)
         if after is None:
-            return {**refund, **found, "refundLineItems": {"nodes": lines}}
+            break
+    return {**refund, **found, "refundLineItems": {"nodes": lines}}
 
 
 async def _items(graph: Graph, gid: str) -> AsyncIterator[Mapping[str, Any]]:
     after = None
-    while True:
+    for _ in pages():
         listed = mapping(mapping((await graph.ask(queries.ITEMS, id=gid, after=after)).get("order")).get("lineItems"))
         for item in objects(listed.get("nodes")):
             yield item
@@ -242,10 +243,12 @@ async def _items(graph: Graph, gid: str) -> AsyncIterator[Mapping[str, Any]]:
 async def _agreements(graph: Graph, gid: str) -> AsyncIterator[Mapping[str, Any]]:
     """One agreement after another, each with all its sales."""
     after = None
-    while True:
+    for _ in pages():
         listed, sales = await _agreement(graph, gid, after, None)
         found = [*objects(sales.get("nodes"))]
+        more = pages()
         while (further := _next(sales)) is not None:
+            next(more)
             _, sales = await _agreement(graph, gid, after, further)
             found += objects(sales.get("nodes"))
         for agreement in objects(listed.get("nodes")):
@@ -281,7 +284,9 @@ def _gid(order_id: str) -> str:
 _NAMESPACE: Final = "zatca"
 
 
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
+async def report(
+    connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+) -> str:
     """The document's facts as metafields of the order: an invoice's as they are, notes as one list. What stands there
     is read first, and only what differs is written."""
     graph, gid = Graph(connection, client), _gid(order_id)
@@ -290,7 +295,7 @@ async def report(connection: Connection, client: httpx2.AsyncClient, order_id: s
         raise Unknown(f"The shop of connection {connection.id} does not answer with order {order_id}.")
     listed = objects(mapping(order.get("metafields")).get("nodes"))
     known = {text(each.get("key")): each.get("value") for each in listed}
-    new = [field for field in _facts(issued, known) if known.get(field["key"]) != field["value"]]
+    new = [field for field in _facts(issued, known, pdf) if known.get(field["key"]) != field["value"]]
     if not new:
         return f"shopify order {order_id}: nothing new"
     fields = [{"ownerId": gid, "namespace": _NAMESPACE, **field} for field in new]
@@ -298,9 +303,9 @@ async def report(connection: Connection, client: httpx2.AsyncClient, order_id: s
     return f"shopify order {order_id}: {', '.join(field['key'] for field in new)} written"
 
 
-def _facts(issued: Issued, known: Mapping[str, Any]) -> list[dict[str, str]]:
+def _facts(issued: Issued, known: Mapping[str, Any], pdf: str) -> list[dict[str, str]]:
     if issued.kind.is_note:
-        return [{"key": f"{issued.kind.word}s", "type": "json", "value": _notes(issued, known)}]
+        return [{"key": f"{issued.kind.word}s", "type": "json", "value": _notes(issued, known, pdf)}]
     line = "single_line_text_field"
     return [
         {"key": "number", "type": line, "value": issued.number},
@@ -308,10 +313,11 @@ def _facts(issued: Issued, known: Mapping[str, Any]) -> list[dict[str, str]]:
         {"key": "uuid", "type": line, "value": issued.uuid},
         # A metafield cannot be empty: of what is not cleared no QR is given out.
         *([{"key": "qr", "type": "multi_line_text_field", "value": issued.qr}] if issued.qr else []),
+        *([{"key": "pdf", "type": "url", "value": pdf}] if pdf else []),
     ]
 
 
-def _notes(issued: Issued, known: Mapping[str, Any]) -> str:
+def _notes(issued: Issued, known: Mapping[str, Any], pdf: str) -> str:
     """The list of notes with this one in it, in the order of their numbers."""
     try:
         kept = json.loads(text(known.get(f"{issued.kind.word}s")) or "[]")
@@ -319,5 +325,6 @@ def _notes(issued: Issued, known: Mapping[str, Any]) -> str:
         kept = []
     notes = {text(each.get("uuid")): dict(each) for each in objects(kept)}
     told = {"number": issued.number, "status": issued.status.value, "total": f"{issued.total:.2f}", "uuid": issued.uuid}
-    notes[issued.uuid] = told
+    more = {name: value for name, value in (("qr", issued.qr), ("pdf", pdf)) if value}
+    notes[issued.uuid] = told | more
     return json.dumps(sorted(notes.values(), key=lambda note: text(note.get("number"))), ensure_ascii=False)

@@ -126,8 +126,12 @@ class Store(Mapper, Protocol):
     async def fetch(self, connection: Connection, client: httpx2.AsyncClient, order_id: str) -> dict[str, Any]:
         """The whole order as the shop gives it, refunds too, whatever number of calls it takes."""
 
-    async def report(self, connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
-        """Write what became of the sale to the shop, looking first so that a repeat writes nothing; a short receipt."""
+    async def report(
+        self, connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+    ) -> str:
+        """Write what became of the sale to the shop, looking first so that a repeat writes nothing; a short receipt.
+        `pdf` is the address at which buyers get the document, always the same one; empty where there is none to give.
+        """
 
 
 @runtime_checkable
@@ -151,6 +155,15 @@ class Subscribing(Protocol):
     async def subscribe(self, connection: Connection, client: httpx2.AsyncClient, address: str) -> tuple[str, ...]:
         """See to it that the shop sends its webhooks to `address`: what is missing is made, what was disabled is
         enabled. What had to be done, empty if all was well."""
+
+
+@runtime_checkable
+class Summing(Protocol):
+    """A platform that tells all that was given back of an order as one sum, which grows; `SUM` is the id of the refund
+    that says it."""
+
+    @property
+    def SUM(self) -> str: ...  # noqa: N802
 
 
 @runtime_checkable

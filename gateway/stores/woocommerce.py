@@ -393,7 +393,9 @@ _SENTENCES: Final = {
 }
 
 
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
+async def report(
+    connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+) -> str:
     """Keep the document's facts in the order's meta_data and one private note per status.
 
     Both are looked up first; an update of the order makes the shop send its own notice, so nothing equal is written.
@@ -401,10 +403,10 @@ async def report(connection: Connection, client: httpx2.AsyncClient, order_id: s
     api, path = _api(connection, client), _path(order_id)
     raw = mapping(await api.get(path))
     known = {text(meta.get("key")): meta.get("value") for meta in objects(raw.get("meta_data"))}
-    new = {key: value for key, value in _facts(issued).items() if known.get(key) != value}
+    new = {key: value for key, value in _facts(issued, pdf).items() if known.get(key) != value}
     if new:
         await api.send("PUT", path, {"meta_data": [{"key": key, "value": value} for key, value in new.items()]})
-    note = _note(issued)
+    note = _note(issued, pdf)
     noted = any(text(entry.get("note")) == note for entry in objects(await api.get(f"{path}/notes")))
     if not noted:
         await api.send("POST", f"{path}/notes", {"note": note, "customer_note": False})
@@ -412,7 +414,7 @@ async def report(connection: Connection, client: httpx2.AsyncClient, order_id: s
     return f"woocommerce order {order_id}: {' and '.join(written) + ' written' if written else 'nothing new'}"
 
 
-def _facts(issued: Issued) -> dict[str, str]:
+def _facts(issued: Issued, pdf: str) -> dict[str, str]:
     """What themes and plugins read; a note must not overwrite what belongs to the invoice."""
     prefix = f"_zatca_{issued.kind.word}" if issued.kind.is_note else "_zatca"
     return {
@@ -420,9 +422,11 @@ def _facts(issued: Issued) -> dict[str, str]:
         f"{prefix}_status": issued.status.value,
         f"{prefix}_uuid": issued.uuid,
         f"{prefix}_qr": issued.qr,
+        **({f"{prefix}_pdf": pdf} if pdf else {}),
     }
 
 
-def _note(issued: Issued) -> str:
+def _note(issued: Issued, pdf: str) -> str:
     kind = {Kind.CREDIT_NOTE: "الإشعار الدائن", Kind.DEBIT_NOTE: "الإشعار المدين"}.get(issued.kind, "الفاتورة")
-    return f"ZATCA: {issued.number} {issued.status.value}. {kind} {issued.number}: {_SENTENCES[issued.status]}."
+    said = f"ZATCA: {issued.number} {issued.status.value}. {kind} {issued.number}: {_SENTENCES[issued.status]}."
+    return f"{said} PDF: {pdf}" if pdf else said

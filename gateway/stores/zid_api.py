@@ -5,8 +5,9 @@ after thirty failures in an hour and drops what was due; made anew, it is health
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 import httpx2
@@ -196,17 +197,26 @@ def _path(order_id: str) -> str:
 # -- reporting back -------------------------------------------------------------------------------------------
 
 
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
-    """One comment for each document and status, which is all that Zid lets others write: twenty of a hundred letters an
-    order, for good. The order's history shows whether it is there."""
+async def report(
+    connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+) -> str:
+    """A comment for each document and status and one with its link, which is all that Zid lets others write: twenty of
+    a hundred letters an order, for good, so no QR; it is on the PDF. The order's history shows what is there."""
     api, path, comment = api_of(connection, client), _path(order_id), _comment(issued)
-    order = mapping(mapping(await api.get(f"{path}/view")).get("order"))
-    if any(comment in _said(entry) for entry in objects(order.get("histories"))):
-        return f"zid order {order_id}: nothing new"
     if len(comment) > _LONGEST_COMMENT:
         raise BadInput(f"The comment on {issued.number} has {len(comment)} letters; Zid takes {_LONGEST_COMMENT}.")
-    await api.send("POST", f"{path}/add-order-comment", {"comment": comment})
-    return f"zid order {order_id}: comment written"
+    order = mapping(mapping(await api.get(f"{path}/view")).get("order"))
+    said = [_said(entry) for entry in objects(order.get("histories"))]
+    new = [each for each in (comment, *_linked(issued, pdf)) if not any(each in entry for entry in said)]
+    for each in new:
+        await api.send("POST", f"{path}/add-order-comment", {"comment": each})
+    return f"zid order {order_id}: {'comment written' if new else 'nothing new'}"
+
+
+def _linked(issued: Issued, pdf: str) -> Iterable[str]:
+    """The comment with the link: with the number if there is room for it, none if there is not even for the link."""
+    fitting = (each for each in (f"{issued.number} {pdf}", pdf) if pdf and len(each) <= _LONGEST_COMMENT)
+    return islice(fitting, 1)
 
 
 def _comment(issued: Issued) -> str:

@@ -52,6 +52,7 @@ FOR = {
 OPEN = {
     ("post", "/v1/hooks/{connection}"),
     ("get", "/v1/shared/{ticket}/{name}"),
+    ("get", "/v1/shared/{code}"),
     ("get", "/healthz"),
     ("get", "/readyz"),
     ("get", "/metrics"),

@@ -1,5 +1,6 @@
 """A shop's hint leads to the order, and the order to its document, once it is due; or to a person, with the reason."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from gateway.ledger import NoticeState
 from gateway.pipeline.connect import register
 from gateway.pipeline.intake import take_in
 from gateway.simulator import Fault
+from gateway.stores import woocommerce
 from tests.installation import BUSINESS, OWNER, UNIT
 from tests.pipeline.test_submit import REFUSAL
 
@@ -276,6 +278,16 @@ def test_what_only_a_person_can_mend_is_given_up_with_the_reason(selling, shop, 
     assert waiting.state is NoticeState.FAILED
     assert says in waiting.reason["en"]
     assert waiting.reason["ar"]
+
+
+def test_what_nobody_thought_of_waits_for_a_person_too(selling, monkeypatch):
+    monkeypatch.setattr(woocommerce, "map", lambda connection, raw: raw["no such thing"])
+    selling.hint("46")
+    selling.work()
+    (waiting,) = selling.waiting()
+    assert waiting.reason["en"].startswith("This order of the shop cannot be read here (KeyError).")
+    assert waiting.reason["ar"]
+    assert json.loads(waiting.payload)["id"] == 46
 
 
 def test_a_unit_that_is_not_onboarded_yet_keeps_the_hint(site, shop):

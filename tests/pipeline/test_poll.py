@@ -8,8 +8,9 @@ from gateway.demo.salla import salla_shop
 from gateway.invoice.facts import Kind
 from gateway.pipeline.connect import add_connection
 from gateway.pipeline.poll import WEBHOOKS_EVERY
-from gateway.stores import magento_api, salla_api, zid_api
+from gateway.stores import STORES, magento_api, salla_api, zid_api
 from gateway.stores import shopify_queries as queries
+from gateway.stores.store import Changed, Changes
 from tests.installation import OWNER, UNIT
 from tests.pipeline.test_shops import INTERVAL, enter, later
 from tests.shops.magento import magento_shop
@@ -440,3 +441,34 @@ def test_sallas_pages_are_read_until_the_known_ones_begin(site, salla, monkeypat
     site.work()
     looked = {each.order_id for each in site.ledger.notices(OWNER, "shop")}
     assert looked == set(changed)
+
+
+@pytest.mark.parametrize("page", ["1 1", "x" * 3000, "\0"], ids=["the same again", "a mark without end", "no text"])
+def test_a_list_of_changes_that_leads_nowhere_is_left(site, zid, monkeypatch, page):
+    entered(site, zid)
+    asked = []
+
+    async def changed(connection, client, walk):
+        asked.append(walk.page)
+        return Changes((), None, page)
+
+    monkeypatch.setattr(STORES["zid"], "changed", changed)
+    later(site)
+    assert len(asked) <= 2
+    assert poll_of(site).error == "The shop's list of changes leads nowhere."
+
+
+def test_an_order_with_an_id_that_is_none_stops_no_other(site, zid, monkeypatch):
+    entered(site, zid)
+    order = zid.sell(1, site.clock())
+    odd = ("", "\0", "1\n2", "9" * 500, "\u202e1")
+    found = (*(Changed(each, "1") for each in odd), Changed(order, "\0" * 300))
+
+    async def changed(connection, client, walk):
+        return Changes(found, None)
+
+    monkeypatch.setattr(STORES["zid"], "changed", changed)
+    later(site)
+    later(site)
+    assert len(site.documents()) == 1
+    assert [each.order_id for each in site.ledger.notices(OWNER, "shop")] == [order]

@@ -53,6 +53,7 @@ def order_of(order_id: int, *, placed: datetime, quantity: int = 2) -> dict[str,
 class MagentoShop:
     """Its orders, invoices and credit memos by id, and the comments on its orders."""
 
+    name = "magento"
     sender: httpx2.Client
 
     def __init__(self) -> None:

@@ -112,6 +112,7 @@ def order_of(order_id: int, *, placed: datetime, quantity: int = 2) -> dict[str,
 class ShopifyShop:
     """Its orders by id, its webhook subscriptions and its bucket: `points` are left of a thousand, `rate` a second."""
 
+    name = "shopify"
     sender: httpx2.Client
 
     def __init__(self) -> None:
@@ -259,6 +260,8 @@ class ShopifyShop:
         found = [
             refund for order in self.orders.values() for refund in order["refunds"] if refund["id"] == values["id"]
         ]
+        if not found:
+            return {"refund": None}
         (refund,) = found
         lines = _page(refund["refundLineItems"]["nodes"], 40, values["after"])
         names = ("transactions", "refundShippingLines")

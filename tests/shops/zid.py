@@ -74,6 +74,7 @@ def order_of(order_id: int, *, placed: datetime, quantity: int = 2) -> dict[str,
 class ZidShop:
     """Its orders and credit notes by id, its webhooks, what it was asked; `outage` holds statuses to answer first."""
 
+    name = "zid"
     sender: httpx2.Client
 
     def __init__(self) -> None:

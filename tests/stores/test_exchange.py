@@ -186,7 +186,7 @@ def test_the_echo_of_a_report_is_the_same_order(online: Online, woo: WooCommerce
 
 
 def test_every_status_has_its_sentence(issued: Issue) -> None:
-    notes = {woocommerce._note(issued("46", "1", "0", status=status)) for status in Status}
+    notes = {woocommerce._note(issued("46", "1", "0", status=status), "") for status in Status}
     assert len(notes) == len(Status)
 
 
@@ -195,7 +195,7 @@ def test_every_status_has_its_sentence(issued: Issue) -> None:
 
 def test_figures_are_given_once(online: Online, salla: SallaShop, issued: Issue) -> None:
     document = issued("710000003", "185.00", "24.13")
-    written = "salla order 710000003: tax_invoice RUH1-000001 written"
+    written = "salla order 710000003: tax_invoice RUH1-000001 and note written"
     assert report(online, connection(salla), document) == written
     assert report(online, connection(salla), document) == "salla order 710000003: nothing new"
     (invoice,) = salla.invoices
@@ -210,10 +210,8 @@ def test_the_rounding_is_in_the_total_alone(online: Online, salla: SallaShop, is
     assert (salla.invoices[0]["sub_total"]["amount"], salla.invoices[0]["total"]["amount"]) == ("299.00", 343.86)
 
 
-@pytest.mark.parametrize("status", [Status.ISSUED, Status.UNKNOWN, Status.REJECTED, Status.HELD])
-def test_nothing_is_given_before_it_is_accepted(
-    online: Online, salla: SallaShop, issued: Issue, status: Status
-) -> None:
+@pytest.mark.parametrize("status", [Status.ISSUED, Status.UNKNOWN, Status.HELD])
+def test_nothing_is_given_before_it_is_final(online: Online, salla: SallaShop, issued: Issue, status: Status) -> None:
     receipt = report(online, connection(salla), issued("710000003", "185.00", "24.13", status=status))
     assert status.value in receipt
     assert salla.requests == []
@@ -222,9 +220,36 @@ def test_nothing_is_given_before_it_is_accepted(
 def test_a_credit_note_follows_its_invoice(online: Online, salla: SallaShop, issued: Issue) -> None:
     report(online, connection(salla), issued("710000003", "185.00", "24.13"))
     note = issued("710000003", "149.99", "19.56", kind=Kind.CREDIT_NOTE, number="RUH1-000002")
-    for expected in ("credit_note RUH1-000002 written", "nothing new"):
+    for expected in ("credit_note RUH1-000002 and note written", "nothing new"):
         assert report(online, connection(salla), note).endswith(expected)
     assert salla.invoices[1]["sub_total"]["amount"] == "130.43"
+
+
+def test_of_a_rejected_document_the_history_tells_alone(online: Online, salla: SallaShop, issued: Issue) -> None:
+    report(online, connection(salla), issued("710000003", "185.00", "24.13", status=Status.REJECTED))
+    (entry,) = salla.histories["710000003"]
+    assert "RUH1-000001 rejected" in entry["note"]
+    assert salla.invoices == []
+
+
+def test_two_credit_notes_of_one_amount_are_both_given(online: Online, salla: SallaShop, issued: Issue) -> None:
+    """Salla shows no number of ours; the order's history tells which ones it has."""
+    report(online, connection(salla), issued("710000003", "185.00", "24.13"))
+    for number in ("RUH1-000002", "RUH1-000003"):
+        note = issued("710000003", "10.00", "1.30", kind=Kind.CREDIT_NOTE, number=number)
+        for _ in range(2):
+            report(online, connection(salla), note)
+        salla.histories["710000003"].pop()  # an attempt that was cut off before the note
+        report(online, connection(salla), note)
+    assert [each["invoice_number"] for each in salla.invoices] == ["RUH1-000001", "RUH1-000002", "RUH1-000003"]
+    assert len(salla.histories["710000003"]) == 3
+
+
+def test_a_long_history_is_read_to_its_end(online: Online, salla: SallaShop, issued: Issue) -> None:
+    document = issued("710000003", "185.00", "24.13")
+    report(online, connection(salla), document)
+    salla.histories["710000003"] += [{"note": f"{number}"} for number in range(130)]
+    assert report(online, connection(salla), document).endswith("nothing new")
 
 
 def test_an_invoice_of_someone_else_is_a_conflict(online: Online, salla: SallaShop, issued: Issue) -> None:

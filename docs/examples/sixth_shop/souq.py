@@ -130,9 +130,11 @@ def _backs(raw: Mapping[str, Any]) -> Iterable[Back]:
         yield Back(text(refund.get("id")), None, number(refund.get("money"), f"refunds[{i}].money"), "", tuple(lines))
 
 
-async def report(connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued) -> str:
+async def report(
+    connection: Connection, client: httpx2.AsyncClient, order_id: str, issued: Issued, *, pdf: str = ""
+) -> str:
     """One remark for each document and status; those that are there are read first."""
-    remark = f"ZATCA: {issued.number} {issued.status.value}"
+    remark = " ".join(each for each in ("ZATCA:", issued.number, issued.status.value, pdf) if each)
     if remark in (await fetch(connection, client, order_id)).get("remarks", []):
         return f"souq order {order_id}: nothing new"
     await _api(connection, client).send("POST", f"/orders/{order_id}/remarks", {"remark": remark})
