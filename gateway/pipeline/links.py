@@ -134,7 +134,7 @@ def shops_link(gateway: Gateway, taxpayer_id: str, issued: Issued) -> str:
 
 def note_shops_link(gateway: Gateway, taxpayer_id: str, issued: Issued) -> None:
     """That a shop was given it."""
-    _note(gateway, taxpayer_id, f"shop:{issued.connection}", "link.made", issued.uuid, {"file": File.PDF.value})
+    gateway.note(taxpayer_id, f"shop:{issued.connection}", "link.made", issued.uuid, file=File.PDF.value)
 
 
 def genuine_short(gateway: Gateway, code: str) -> Named:

@@ -98,7 +98,7 @@ def _kept(due: DuePoll, changes: Changes, now: datetime, every: timedelta) -> Po
     newest = max((each for each in (due.newest, changes.newest) if each), default=None)
     orders = tuple((each.order_id, _delivery(each, now)) for each in changes.orders if _ID.fullmatch(each.order_id))
     if changes.page and (changes.page == due.page or len(changes.page) > LONGEST_MARK or "\0" in changes.page):
-        return Look((), due.since, "", None, now + SLOW, "The shop's list of changes leads nowhere.")
+        return Polled((), due.since, "", None, now + SLOW, "The shop's list of changes leads nowhere.")
     if changes.page:
         return Polled(orders, due.since, changes.page, newest, now + timedelta(seconds=changes.pause))
     # Nor must a moment that is yet to come, of a clock that is wrong, keep what happens until then from being seen.
