@@ -3,11 +3,13 @@
 import pytest
 
 from tests.doctor.patient import copy_home, make_books
+from tests.installation import forget_documents
 
 
 @pytest.fixture(scope="session")
 def healthy(_onboarded, tmp_path_factory):
     """Settings of an installation with sound books."""
+    forget_documents(_onboarded.authority)  # and its clock is right again, whatever was tried with it before
     settings = copy_home(_onboarded.settings, tmp_path_factory.mktemp("healthy") / "home")
     make_books(settings)
     return settings

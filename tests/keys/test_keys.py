@@ -171,7 +171,7 @@ def test_health_tries_a_key_and_keeps_none(stamper, store):
 
 def test_there_is_no_way_to_take_a_key_out(stamper):
     names = {name for name in dir(stamper) if not name.startswith("_")}
-    assert names == {"create", "public_key", "sign", "destroy", "health"}
+    assert names == {"create", "public_key", "sign", "destroy", "health", "is_slow"}
 
 
 # Envelopes.

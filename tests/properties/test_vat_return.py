@@ -185,7 +185,7 @@ def expected(shelf, period, by, standing):
     found, whole, loose = defaultdict(lambda: [Fraction(0), Fraction(0)]), Fraction(0), 0
     for row in shelf.rows:
         accepted = row.status in (Status.REPORTED, Status.CLEARED)
-        is_open = row.status in (Status.ISSUED, Status.SENDING, Status.UNKNOWN, Status.HELD)
+        is_open = row.status in (Status.UNSTAMPED, Status.ISSUED, Status.SENDING, Status.UNKNOWN, Status.HELD)
         day = by_law(shelf.xmls[row.uuid], by)
         if str(period.first) <= day <= str(period.last) and (accepted if standing is Standing.COUNTED else is_open):
             fields, vat, several = told(shelf.xmls[row.uuid])
