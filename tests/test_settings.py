@@ -46,6 +46,13 @@ def test_each_setting_is_read_from_its_variable(monkeypatch, tmp_path):
         "AUTHORITY_CA": str(tmp_path / "ca.pem"),
         "AUTHORITY_CRL": "http://lists.example/authority.crl",
         "JOURNAL": str(tmp_path / "heads"),
+        "ARCHIVE": "s3://invoices/gateway",
+        "ARCHIVE_ENDPOINT": "https://s3.example.sa",
+        "RETENTION_YEARS": "10",
+        "RAW_PAYLOADS_DAYS": "90",
+        "CHECKPOINTS": str(tmp_path / "checkpoints"),
+        "DOCTOR_HOUR": "off",
+        "POLL_SECONDS": "60",
         "LOG_FORMAT": "json",
     }
     assert {name.lower() for name in given} == set(Settings.model_fields), "a new setting belongs in here"
@@ -100,3 +107,15 @@ def test_settings_do_not_change_and_do_not_show_the_key(monkeypatch):
     assert "c2VjcmV0" not in f"{settings} {settings!r} {settings.model_dump()}"
     with pytest.raises(ValidationError):
         settings.port = 1
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({"port": 8392}, "http://127.0.0.1:8392"),
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:8000"),  # noqa: S104, nothing is bound
+        ({"public_url": "https://invoices.example/", "port": 8392}, "https://invoices.example"),
+    ],
+)
+def test_links_lead_to_where_it_listens_if_nothing_else_is_said(given, address):
+    assert Settings.given(**given).address == address

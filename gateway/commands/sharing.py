@@ -141,7 +141,7 @@ def make_command(what: str, file: str, days: int | None, as_json: bool, taxpayer
     click.echo(f"Works until {until:%Y-%m-%d %H:%M}.", err=True)
 
 
-@links_command.command("revoke")
+@links_command.command("revoke", short_help="Make every link that was given out worthless.")
 @_taxpayer_option
 def revoke_command(taxpayer: str | None) -> None:
     """Make every link that was given out worthless, at once and for good."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,9 +12,11 @@ from gateway.commands.console import out, table
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation
+from gateway.commands.verdicts import Language, spoken
 from gateway.errors import BadInput
+from gateway.finding import Text
 from gateway.invoice.facts import RIYADH
-from gateway.ledger import DuePoll, Notice
+from gateway.ledger import DuePoll, Notice, NoticeState
 from gateway.pipeline.backfill import Fate, Foreseen, foresee, have_issued
 from gateway.pipeline.gateway import Gateway, online
 
@@ -42,7 +44,12 @@ def shops_command(taxpayer: str | None, as_json: bool) -> None:
         click.echo("No shop is connected.")
     else:
         columns = ("Connection", "Seen until", "Asked again", "Webhooks", "Wrong")
-        table("Shops", columns, [tuple(each.values()) for each in shops])
+        rows = [
+            (each["connection"], *(_minute(each[name]) for name in ("seen_until", "asked_again")), each["webhooks"],
+             each["error"])
+            for each in shops
+        ]  # fmt: skip
+        table("Shops", columns, rows)
     raise SystemExit(1 if any(each["error"] for each in shops) else 0)
 
 
@@ -50,11 +57,15 @@ def _poll(poll: DuePoll, lost: datetime | None) -> dict[str, Any]:
     renewal = f"Its credentials were not renewed on {_shown(lost)}: install the app in the shop again." if lost else ""
     return {
         "connection": poll.connection_id,
-        "seen_until": _shown(poll.since),
-        "asked_again": _shown(poll.next_at) if poll.next_at else "",
+        "seen_until": poll.since.astimezone(RIYADH).isoformat(),
+        "asked_again": poll.next_at.astimezone(RIYADH).isoformat() if poll.next_at else None,
         "webhooks": poll.told,
         "error": " ".join(each for each in (poll.error, renewal) if each),
     }
+
+
+def _minute(moment: str | None) -> str:
+    return _shown(datetime.fromisoformat(moment)) if moment else ""
 
 
 def _shown(at: datetime) -> str:
@@ -67,11 +78,11 @@ def _shown(at: datetime) -> str:
 @click.command("backfill", short_help="Issue what a shop sold before it was connected.")
 @click.argument("connection")
 @click.option(
-    "--from", "since", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DATE",
+    "--from", "since", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DAY",
     help="First day of the orders (Riyadh).",
 )  # fmt: skip
 @click.option(
-    "--to", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day (Riyadh); today if left out."
+    "--to", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Last day (Riyadh); today if left out."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be issued; nothing is.")
 @json_option
@@ -129,12 +140,27 @@ def _print_fates(found: list[Foreseen], issued: int, *, dry_run: bool) -> None:
 
 # -- what waits for a person ----------------------------------------------------------------------------------
 
+_NONE_WAITS: Final = Text("No order waits for a person.", "لا يوجد طلب بانتظار قرار.")
+_WAITING: Final = (
+    Text("Orders that wait for a person", "طلبات بانتظار قرار"),
+    Text("ID", "الرقم"),
+    Text("Order", "الطلب"),
+    Text("Since", "منذ"),
+    Text("State", "الحالة"),
+    Text("Why", "السبب"),
+)
+_STATES: Final = {
+    NoticeState.QUARANTINED: Text("quarantined", "محجوز للمراجعة"),
+    NoticeState.FAILED: Text("failed", "تعذّرت معالجته"),
+}
+
 
 @click.command("quarantine", short_help="Orders that wait for a person, and why.")
 @click.argument("number", metavar="[ID]", required=False, type=int)
 @taxpayer_option
+@click.option("--lang", type=click.Choice(["en", "ar"]), default="en", show_default=True, help="Of the table.")
 @json_option
-def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) -> None:
+def quarantine_command(number: int | None, taxpayer: str | None, lang: Language, as_json: bool) -> None:
     """Orders of shops that could not be issued, each with the reason; with an ID, one of them as the shop gave it.
 
     \b
@@ -153,17 +179,26 @@ def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) 
         for each in waiting:
             print_json(_waiting(each))
     elif not waiting:
-        click.echo("No order waits for a person.")
+        click.echo(spoken(_NONE_WAITS, lang))
     else:
-        rows = [(*list(_waiting(each).values())[:4], each.reason.get("en", "")) for each in waiting]
-        table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
+        title, *columns = (spoken(text, lang) for text in _WAITING)
+        rows = [
+            (each.id, _order(each), _shown(each.received_at), spoken(_STATES[each.state], lang),
+             each.reason.get(lang) or each.reason.get("en", ""))
+            for each in waiting
+        ]  # fmt: skip
+        table(title, columns, rows, right=columns[:1])
+
+
+def _order(notice: Notice) -> str:
+    return f"{notice.connection_id}/{notice.order_id}"
 
 
 def _waiting(notice: Notice) -> dict[str, Any]:
     return {
         "id": notice.id,
-        "order": f"{notice.connection_id}/{notice.order_id}",
-        "received_at": _shown(notice.received_at),
+        "order": _order(notice),
+        "received_at": notice.received_at.astimezone(RIYADH).isoformat(),
         "state": notice.state.value,
         "reason": dict(notice.reason),
     }
@@ -174,8 +209,7 @@ def _print_one(notice: Notice, *, as_json: bool) -> None:
     if as_json:
         print_json({**_waiting(notice), "payload": payload})
         return
-    facts = _waiting(notice)
-    out.print(f"{facts['order']}, {facts['state']} since {facts['received_at']}", markup=False)
+    out.print(f"{_order(notice)}, {notice.state.value} since {_shown(notice.received_at)}", markup=False)
     for language in ("en", "ar"):
         out.print(notice.reason.get(language, ""), markup=False, soft_wrap=True)
     if "declared" in notice.reason:

@@ -21,6 +21,14 @@ from gateway.ledger.tables import CONNECTION
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 
 
+def _not_waiting(notice_id: int) -> Unknown:
+    return Unknown(
+        f"No order waits for a person under the ID {notice_id}.",
+        fix="`gateway quarantine` or GET /v1/quarantine lists those that do.",
+        ar=f"لا يوجد طلب بانتظار قرار برقم {notice_id}.",
+    )
+
+
 _SUPERSEDED = {"en": "The order was looked at again later.", "ar": "جرت معالجة الطلب من جديد لاحقاً."}
 
 
@@ -124,7 +132,7 @@ class Inbox:
         again = {"state": NoticeState.DUE.value, "next_at": now, "changed_at": now}
         with self._database.writing() as transaction:
             if not transaction.execute(update(NOTICE).where(*mine).values(**again)).rowcount:
-                raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+                raise _not_waiting(notice_id)
             note(
                 self._database,
                 transaction,
@@ -148,7 +156,7 @@ class Inbox:
         with self._database.reading() as transaction:
             row = transaction.execute(select(NOTICE).where(*mine)).first()
         if row is None:
-            raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+            raise _not_waiting(notice_id)
         return _notice(row)
 
     def dismiss_notice(
@@ -160,7 +168,7 @@ class Inbox:
         with self._database.writing() as transaction:
             ended = update(NOTICE).where(*mine).values(state=NoticeState.IGNORED.value, changed_at=now, reason=said)
             if not transaction.execute(ended).rowcount:
-                raise Unknown(f"There is no notice {notice_id} that waits for a person.")
+                raise _not_waiting(notice_id)
             note(
                 self._database,
                 transaction,

@@ -99,7 +99,7 @@ def make_link(
         gateway, taxpayer_id, actor, "link.made", uuid,
         {"file": file.value, "until": expires_at.isoformat(), "key": key.version},
     )  # fmt: skip
-    return Link(f"{settings.public_url}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
+    return Link(f"{settings.address}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
 
 
 def genuine(gateway: Gateway, ticket: str, name: str) -> Named:

@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         trusted = fingerprint_of(asked.certificate) if asked.certificate else asked.fingerprint
         report = verify(asked.package, jobs=max(asked.jobs, 1), trusted=trusted)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"Error: {error}\n")
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        sys.stderr.write(f"Error: {said}\n")
         return 2
     shown = json.dumps(report.as_json(), ensure_ascii=False) if asked.json else "\n".join(report.lines())
     sys.stdout.write(shown + "\n")

@@ -369,3 +369,12 @@ def test_a_package_of_an_older_version_still_verifies(golden):
     report = verify(golden)
     assert report.faults == []
     assert report.counts["documents"] == 4
+
+
+def test_it_says_which_libraries_it_misses(tmp_path):
+    (tmp_path / "verify.py").write_bytes(single_file())
+    ended = subprocess.run([sys.executable, "-I", "-S", tmp_path / "verify.py", "x"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "Error: this needs lxml and cryptography: pip install lxml cryptography\n",
+    )
