@@ -10,52 +10,67 @@ from gateway.commands.streams import complain
 from gateway.errors import GatewayError
 
 # Loaded when asked for, so that `gateway hash` does not wait for the web server to import.
-_COMMANDS: Final = {
-    "demo": "gateway.commands.servers",
-    "serve": "gateway.commands.servers",
-    "work": "gateway.commands.servers",
-    "simulate": "gateway.commands.servers",
-    "validate": "gateway.commands.validate",
-    "hash": "gateway.commands.documents",
-    "qr": "gateway.commands.documents",
-    "stamp": "gateway.commands.documents",
-    "csr": "gateway.commands.documents",
-    "map": "gateway.commands.orders",
-    "preview": "gateway.commands.orders",
-    "issue": "gateway.commands.orders",
-    "credit": "gateway.commands.notes",
-    "debit": "gateway.commands.notes",
-    "correct": "gateway.commands.notes",
-    "status": "gateway.commands.orders",
-    "pdf": "gateway.commands.sharing",
-    "looks": "gateway.commands.sharing",
-    "links": "gateway.commands.sharing",
-    "deadlines": "gateway.commands.deadlines",
-    "warnings": "gateway.commands.deadlines",
-    "vat-report": "gateway.commands.vat",
-    "audit": "gateway.commands.audit",
-    "quarantine": "gateway.commands.shops",
-    "retry": "gateway.commands.shops",
-    "dismiss": "gateway.commands.shops",
-    "onboard": "gateway.commands.onboarding",
-    "renew": "gateway.commands.onboarding",
-    "release": "gateway.commands.onboarding",
-    "units": "gateway.commands.onboarding",
-    "connect": "gateway.commands.units",
-    "shops": "gateway.commands.shops",
-    "backfill": "gateway.commands.shops",
-    "keys": "gateway.commands.units",
-    "rules": "gateway.commands.rules",
-    "db": "gateway.commands.database",
-    "settings": "gateway.commands.units",
-    "archive": "gateway.commands.archive",
-    "export": "gateway.commands.proof",
-    "verify": "gateway.commands.proof",
-    "doctor": "gateway.commands.doctor",
-    "seal": "gateway.commands.seal",
-    "backup": "gateway.commands.backup",
-    "restore": "gateway.commands.backup",
+_SECTIONS: Final = {
+    "See it work": {
+        "demo": "gateway.commands.servers",
+        "simulate": "gateway.commands.servers",
+    },
+    "Set it up": {
+        "onboard": "gateway.commands.onboarding",
+        "units": "gateway.commands.onboarding",
+        "renew": "gateway.commands.onboarding",
+        "release": "gateway.commands.onboarding",
+        "connect": "gateway.commands.units",
+        "backfill": "gateway.commands.shops",
+        "keys": "gateway.commands.units",
+        "rules": "gateway.commands.rules",
+        "looks": "gateway.commands.sharing",
+        "settings": "gateway.commands.units",
+    },
+    "Run it": {
+        "serve": "gateway.commands.servers",
+        "work": "gateway.commands.servers",
+        "shops": "gateway.commands.shops",
+        "doctor": "gateway.commands.doctor",
+        "backup": "gateway.commands.backup",
+        "restore": "gateway.commands.backup",
+        "db": "gateway.commands.database",
+    },
+    "Orders and their documents": {
+        "map": "gateway.commands.orders",
+        "preview": "gateway.commands.orders",
+        "issue": "gateway.commands.orders",
+        "credit": "gateway.commands.notes",
+        "debit": "gateway.commands.notes",
+        "correct": "gateway.commands.notes",
+        "status": "gateway.commands.orders",
+        "pdf": "gateway.commands.sharing",
+        "links": "gateway.commands.sharing",
+    },
+    "What waits, and the return": {
+        "quarantine": "gateway.commands.shops",
+        "retry": "gateway.commands.shops",
+        "dismiss": "gateway.commands.shops",
+        "deadlines": "gateway.commands.deadlines",
+        "warnings": "gateway.commands.deadlines",
+        "vat-report": "gateway.commands.vat",
+    },
+    "Proof": {
+        "audit": "gateway.commands.audit",
+        "archive": "gateway.commands.archive",
+        "export": "gateway.commands.proof",
+        "verify": "gateway.commands.proof",
+        "seal": "gateway.commands.seal",
+    },
+    "Any UBL invoice, without a ledger": {
+        "validate": "gateway.commands.validate",
+        "hash": "gateway.commands.documents",
+        "qr": "gateway.commands.documents",
+        "stamp": "gateway.commands.documents",
+        "csr": "gateway.commands.documents",
+    },
 }
+_COMMANDS: Final = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
 EXIT_UNUSABLE: Final = 2
 
@@ -72,6 +87,14 @@ class _Commands(click.Group):
         module = importlib.import_module(_COMMANDS[cmd_name])
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """By what somebody has come for."""
+        room = formatter.width - max(map(len, _COMMANDS)) - 6
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                found = ((name, self.get_command(ctx, name)) for name in names)
+                formatter.write_dl([(name, each.get_short_help_str(room)) for name, each in found if each])
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -36,9 +36,9 @@ class Settings(BaseSettings):
     ] = ""
     host: Annotated[str, Field(description="Address the API listens on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535, description="Port the API listens on.")] = 8000
-    public_url: Annotated[str, Field(description="How buyers and shops reach this gateway; used in links.")] = (
-        "http://127.0.0.1:8000"
-    )
+    public_url: Annotated[
+        str, Field(description="How buyers and shops reach this gateway; used in links; empty: host and port.")
+    ] = ""
     link_days: Annotated[
         int, Field(gt=0, le=3660, description="Days that a link to a document works if nothing else is said.")
     ] = 7
@@ -139,8 +139,14 @@ class Settings(BaseSettings):
         """Where buyers reach this gateway, as far as that was said; empty where a link would lead them nowhere, or over
         plain http, where everyone on the way could read it."""
         said = self.public_url.rstrip("/")
-        usable = said.startswith("https://") or (self.allow_private_shops and "public_url" in self.model_fields_set)
+        usable = said.startswith("https://") or (said != "" and self.allow_private_shops)
         return said if usable else ""
+
+    @property
+    def address(self) -> str:
+        """Where buyers and shops reach this gateway, without a slash at the end; on this machine if nothing is said."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104, it is compared with
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
 
     @property
     def ledger_url(self) -> str:

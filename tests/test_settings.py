@@ -123,3 +123,15 @@ def test_settings_do_not_change_and_do_not_show_the_key(monkeypatch):
 )
 def test_buyers_are_led_only_where_they_can_go(given, address):
     assert Settings.given(**given).buyers_address == address
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({"port": 8392}, "http://127.0.0.1:8392"),
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:8000"),  # noqa: S104, nothing is bound
+        ({"public_url": "https://invoices.example/", "port": 8392}, "https://invoices.example"),
+    ],
+)
+def test_links_lead_to_where_it_listens_if_nothing_else_is_said(given, address):
+    assert Settings.given(**given).address == address

@@ -63,14 +63,14 @@ async def list_invoices(
         unit=scope.unit,
     )
     found = await gateway.offload(gateway.ledger.invoices, who.taxpayer_id, wanted, cursor=cursor, limit=limit)
-    return page((answer(each, base_url=gateway.settings.public_url) for each in found.items), found.next)
+    return page((answer(each, base_url=gateway.settings.address) for each in found.items), found.next)
 
 
 @router.get("/v1/invoices/{uuid}", summary="One document as it stands")
 async def get_invoice(uuid: str, gateway: Served, who: Reader) -> dict[str, Any]:
     """Number, status, sums, QR and what the authority found."""
     issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
-    return answer(issued, base_url=gateway.settings.public_url)
+    return answer(issued, base_url=gateway.settings.address)
 
 
 class Form(StrEnum):
@@ -156,7 +156,7 @@ async def get_order(connection: str, order_id: str, gateway: Served, who: Reader
         )
     uuids = [each.uuid for each in documents]
     links = await gateway.offload(gateway.ledger.links_of_order, who.taxpayer_id, connection, uuids)
-    shown = [answer(each, base_url=gateway.settings.public_url) for each in documents]
+    shown = [answer(each, base_url=gateway.settings.address) for each in documents]
     return {"items": [each | {"written_back": _links(links, each["uuid"])} for each in shown]}
 
 

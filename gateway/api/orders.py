@@ -93,7 +93,7 @@ async def answered(request: Request, taxpayer_id: str, appended: Appended, prefe
     if (waited and not issued.status.is_final) or issued.status is Status.UNSTAMPED:
         status = 202
     headers = {"Location": f"/v1/invoices/{issued.uuid}"}
-    return JSONResponse(answer(issued, base_url=gateway.settings.public_url), status, headers)
+    return JSONResponse(answer(issued, base_url=gateway.settings.address), status, headers)
 
 
 async def _verdict(gateway: Gateway, taxpayer_id: str, issued: Issued, seconds: float) -> Issued:

@@ -36,7 +36,7 @@ STATUS: Final[tuple[tuple[type[GatewayError], int, str], ...]] = (
     (BadInput, 400, "The request cannot be used"),
     (NotCleared, 409, "Not cleared yet"),
     (NotStamped, 409, "Not stamped yet"),
-    (Conflict, 409, "The same thing with other content"),
+    (Conflict, 409, "In conflict with what is there"),
     (Unknown, 404, "Not found"),
     (Unauthorised, 401, "Who are you?"),
     (Forbidden, 403, "Not allowed"),
@@ -102,9 +102,12 @@ def install(app: FastAPI) -> None:
         return Problem(422, "The parameters cannot be used", detail=shown, fix=fix, problems=fields)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Problem:
+    async def http(request: Request, error: HTTPException) -> Problem:
         title = _TITLES.get(error.status_code, str(error.detail))
-        return Problem(error.status_code, title, detail=str(error.detail), headers=dict(error.headers or {}))
+        detail, fix = str(error.detail), ""
+        if error.status_code in (404, 405):
+            detail, fix = f"There is no {request.method} {_without_ticket(request.url.path)}.", "See /openapi.json."
+        return Problem(error.status_code, title, detail=detail, fix=fix, headers=dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def unforeseen(_: Request, __: Exception) -> Problem:

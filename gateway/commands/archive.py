@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from gateway.commands.console import table
+from gateway.commands.console import records, table
 from gateway.commands.moment import day_of, iso_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json, read_input
@@ -42,7 +42,7 @@ def archive_command() -> None:
     """
 
 
-@archive_command.command("status")
+@archive_command.command("status", short_help="How many files there are, what waits, which holds stand.")
 @_JSON
 @_OWNER
 def status_command(as_json: bool, taxpayer: str | None) -> None:
@@ -62,13 +62,13 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         ("waiting to be archived", f"{counts.waiting:,}" + (f", failing: {counts.error}" if counts.failing else "")),
         ("deleted after their time", f"{counts.disposed:,}"),
         ("kept after the tax period", f"{years} years"),
-        ("first end of a file's time", day_of(counts.first_end)),
+        ("the first file's time ends", day_of(counts.first_end)),
         ("holds that stand", standing),
     )
-    table("Archive", ("", " "), rows)
+    records("Archive", [rows])
 
 
-@archive_command.command("files")
+@archive_command.command("files", short_help="The archived files of one document, each read.")
 @click.argument("uuid")
 @_JSON
 @_OWNER
@@ -102,7 +102,7 @@ def _state(gateway: Gateway, file: ArchivedFile) -> str:
     return "whole"
 
 
-@archive_command.command("again")
+@archive_command.command("again", short_help="Write files of a document anew that were lost.")
 @click.argument("uuid")
 @_OWNER
 def again_command(uuid: str, taxpayer: str | None) -> None:
@@ -112,7 +112,7 @@ def again_command(uuid: str, taxpayer: str | None) -> None:
     click.echo(f"Files written anew: {len(written)}.")
 
 
-@archive_command.command("hold")
+@archive_command.command("hold", short_help="Keep files until the hold is lifted.")
 @click.argument("uuid", required=False)
 @click.option("--reason", required=True, help="Why; it stands in the audit log.")
 @_OWNER
@@ -158,6 +158,9 @@ def holds_command(as_json: bool, taxpayer: str | None) -> None:
         )
         for each in found
     ]
+    if not rows:
+        click.echo("No file is held or kept longer than the rest.")
+        return
     table("Holds", ("Id", "Document", "Why", "Since", "Until"), rows)
 
 
@@ -172,7 +175,7 @@ def lift_command(hold_id: str, taxpayer: str | None) -> None:
     click.echo(f"Hold {hold_id} is lifted.")
 
 
-@archive_command.group("purge")
+@archive_command.group("purge", short_help="Delete files whose lawful time is over, two people together.")
 def purge_command() -> None:
     """Delete files whose lawful time is over: one person proposes, another confirms.
 
@@ -182,7 +185,7 @@ def purge_command() -> None:
     """
 
 
-@purge_command.command("propose")
+@purge_command.command("propose", short_help="Propose to delete every file whose time is over.")
 @_AS
 @click.option("--reason", required=True, help="Why; it stands in the audit log.")
 def propose_command(key_file: str, reason: str) -> None:
@@ -231,6 +234,9 @@ def list_command(as_json: bool, taxpayer: str | None) -> None:
         (each.id, each.reason, each.proposed_by, day_of(each.proposed_at), each.confirmed_by or "nobody yet")
         for each in plans
     ]
+    if not rows:
+        click.echo("Nothing was ever proposed for deletion.")
+        return
     table("Disposals", ("Id", "Why", "Proposed by", "On", "Confirmed by"), rows)
 
 

@@ -1,5 +1,6 @@
 """The command that shows the audit log."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -12,7 +13,7 @@ from gateway.commands.streams import print_json
 from gateway.commands.units import choose_taxpayer, installation, taxpayer_option
 from gateway.commands.verdicts import printable
 from gateway.invoice.facts import RIYADH
-from gateway.ledger import AuditEntry, AuditFilter, Ledger, canonical_json
+from gateway.ledger import AuditEntry, AuditFilter, Ledger
 from gateway.pipeline.audit_json import entry_json
 
 _PAGE: Final = 200
@@ -49,6 +50,9 @@ def audit_command(
         for each in found:
             print_json(entry_json(each))
         return
+    if not found:
+        click.echo("The audit log has no such entry.")
+        return
     rows = [
         (
             "" if each.seq is None else each.seq,
@@ -56,7 +60,7 @@ def audit_command(
             printable(each.actor),
             each.action,
             printable(each.object),
-            printable(canonical_json(dict(each.detail))),
+            printable(json.dumps(each.detail, ensure_ascii=False)),  # with spaces, where it may wrap,
         )
         for each in found
     ]

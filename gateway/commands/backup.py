@@ -22,7 +22,8 @@ def backup_command(file: Path) -> None:
     """Copy the ledger to a new FILE, while the gateway runs.
 
     Keys and secrets are in it as sealed envelopes. The master key is not: keep it elsewhere, for without it they do not
-    open. Of PostgreSQL the copy is made by pg_dump, in its custom format.
+    open. Nor is the archive (GATEWAY_ARCHIVE): copy it too. Of PostgreSQL the copy is made by pg_dump, in its custom
+    format.
     """
     settings = read_settings()
     url = make_url(settings.ledger_url)

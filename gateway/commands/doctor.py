@@ -25,7 +25,7 @@ _WORTH_A_PROCESS: Final = 3000
 
 @click.command("doctor", short_help="Examine the books: chains, documents, stamps, audit log.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each thing that is wrong, and a summary.")
-@click.option("--since", metavar="last|DATE", help="Only documents made since then, or since the last look.")
+@click.option("--since", metavar="last|DAY", help="Only documents made since then, or since the last look.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes at work; left out: one for each core, if it pays.")
 @click.option("--last", "show_last", is_flag=True, help="Show what the last night's examination found.")
 @click.option("--night", metavar="DATE", hidden=True, help="Examine the books for a night, as a worker has it done.")
@@ -63,7 +63,8 @@ def _show_last(settings: Settings, *, as_json: bool) -> NoReturn:
     if result is None:
         raise Unknown(
             "No night's examination has ended here yet.",
-            fix="They begin the night after `gateway serve` or `gateway work` was started first.",
+            fix="They are examined every night (GATEWAY_DOCTOR_HOUR) while `gateway serve` or `gateway work` runs. To"
+            " examine them now: gateway doctor",
         )
     if as_json:
         print_json(result.as_json())

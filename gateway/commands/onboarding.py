@@ -187,7 +187,7 @@ async def _renew(gateway: Gateway, unit: Unit, otp: str | None, *, restart: bool
 # -- how they stand --------------------------------------------------------------------------------------------------
 
 
-@click.command("units")
+@click.command("units", short_help="The units, their certificates and their chains.")
 @click.option(
     "--check", is_flag=True, help="Look their certificates up in the authority's lists of revoked ones first."
 )

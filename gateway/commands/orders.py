@@ -240,7 +240,7 @@ def show(documents: list[Issued], gateway: Gateway, *, as_json: bool) -> None:
     """A table, or one JSON object a line."""
     if as_json:
         for issued in documents:
-            print_json(answer(issued, base_url=gateway.settings.public_url))
+            print_json(answer(issued, base_url=gateway.settings.address))
         return
     columns = ("Number", "ICV", "Kind", "Issued", "Total", "VAT", "Status", "Order")
     table("Documents", columns, [_row(issued) for issued in documents], right=("ICV", "Total", "VAT"))

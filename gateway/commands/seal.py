@@ -25,13 +25,12 @@ def certificate_command(as_json: bool) -> None:
     if as_json:
         print_json({"fingerprint": key.fingerprint, "not_after": until.isoformat(), "certificate": key.pem})
         return
-    spelled = ":".join(key.fingerprint[at : at + 2].upper() for at in range(0, len(key.fingerprint), 2))
-    click.echo(f"SHA-256 fingerprint: {spelled}")
+    click.echo(f"SHA-256 fingerprint: {key.fingerprint}")  # as a verifier prints it: people compare by eye
     click.echo(f"Valid until: {until:%Y-%m-%d}")
     click.echo(key.pem, nl=False)
 
 
-@seal_command.command("files-lost")
+@seal_command.command("files-lost", short_help="Say that files of checkpoints are lost for good.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def files_lost_command(yes: bool) -> None:
     """Say that earlier files of checkpoints are lost for good, so that the doctor misses them no longer.

@@ -130,7 +130,7 @@ def make_command(what: str, file: str, days: int | None, as_json: bool, taxpayer
     click.echo(f"Works until {minute_of(link.expires_at)}.", err=True)
 
 
-@links_command.command("revoke")
+@links_command.command("revoke", short_help="Make every link that was given out worthless.")
 @_OWNER
 def revoke_command(taxpayer: str | None) -> None:
     """Make every link that was given out worthless, at once and for good."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,9 +13,11 @@ from gateway.commands.moment import iso_of, minute_of
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
+from gateway.commands.verdicts import Language, spoken
 from gateway.errors import BadInput
+from gateway.finding import Text
 from gateway.invoice.period import day_begins, day_ends
-from gateway.ledger import DuePoll, Notice
+from gateway.ledger import DuePoll, Notice, NoticeState
 from gateway.pipeline.backfill import Fate, Foreseen, foresee, have_issued
 from gateway.pipeline.gateway import Gateway, online
 
@@ -64,11 +66,11 @@ def _wrong(poll: DuePoll, lost: datetime | None) -> str:
 @click.command("backfill", short_help="Issue what a shop sold before it was connected.")
 @click.argument("connection")
 @click.option(
-    "--from", "since", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DATE",
+    "--from", "since", type=click.DateTime(["%Y-%m-%d"]), required=True, metavar="DAY",
     help="First day of the orders (Riyadh).",
 )  # fmt: skip
 @click.option(
-    "--to", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Last day (Riyadh); today if left out."
+    "--to", "until", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Last day (Riyadh); today if left out."
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be issued; nothing is.")
 @_JSON
@@ -126,12 +128,27 @@ def _print_fates(found: list[Foreseen], issued: int, *, dry_run: bool) -> None:
 
 # -- what waits for a person ----------------------------------------------------------------------------------
 
+_NONE_WAITS: Final = Text("No order waits for a person.", "لا يوجد طلب بانتظار قرار.")
+_WAITING: Final = (
+    Text("Orders that wait for a person", "طلبات بانتظار قرار"),
+    Text("ID", "الرقم"),
+    Text("Order", "الطلب"),
+    Text("Since", "منذ"),
+    Text("State", "الحالة"),
+    Text("Why", "السبب"),
+)
+_STATES: Final = {
+    NoticeState.QUARANTINED: Text("quarantined", "محجوز للمراجعة"),
+    NoticeState.FAILED: Text("failed", "تعذّرت معالجته"),
+}
+
 
 @click.command("quarantine", short_help="Orders that wait for a person, and why.")
 @click.argument("number", metavar="[ID]", required=False, type=int)
 @_OWNER
+@click.option("--lang", type=click.Choice(["en", "ar"]), default="en", show_default=True, help="Of the table.")
 @_JSON
-def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) -> None:
+def quarantine_command(number: int | None, taxpayer: str | None, lang: Language, as_json: bool) -> None:
     """Orders of shops that could not be issued, each with the reason; with an ID, one of them as the shop gave it.
 
     \b
@@ -150,13 +167,15 @@ def quarantine_command(number: int | None, taxpayer: str | None, as_json: bool) 
         for each in waiting:
             print_json(_waiting(each))
     elif not waiting:
-        click.echo("No order waits for a person.")
+        click.echo(spoken(_NONE_WAITS, lang))
     else:
+        title, *columns = (spoken(text, lang) for text in _WAITING)
         rows = [
-            (each.id, _order(each), minute_of(each.received_at), each.state.value, each.reason.get("en", ""))
+            (each.id, _order(each), minute_of(each.received_at), spoken(_STATES[each.state], lang),
+             each.reason.get(lang) or each.reason.get("en", ""))
             for each in waiting
-        ]
-        table("Orders that wait for a person", ("ID", "Order", "Since", "State", "Why"), rows, right=("ID",))
+        ]  # fmt: skip
+        table(title, columns, rows, right=columns[:1])
 
 
 def _order(notice: Notice) -> str:

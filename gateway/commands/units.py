@@ -132,7 +132,7 @@ def connect_command(
             cutover=cutover,
         )
         made = asyncio.run(_connect(gateway, connection, change=change, unchecked_issuer=unchecked_issuer))
-        public = gateway.settings.public_url
+        public = gateway.settings.address
     out.print(f"Connection {name} is open.")
     for each in made.look_at:
         out.print(each.en, soft_wrap=True, markup=False)
@@ -194,7 +194,8 @@ def add_key_command(
 
 @keys_command.command("list")
 @taxpayer_option("Whose keys")
-def list_keys_command(taxpayer: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a key, one a line.")
+def list_keys_command(taxpayer: str | None, as_json: bool) -> None:
     """The keys there are, without their secrets."""
     with installation() as gateway:
         keys, now = gateway.ledger.api_keys(choose_taxpayer(gateway, taxpayer)), gateway.now()
@@ -202,7 +203,14 @@ def list_keys_command(taxpayer: str | None) -> None:
         (each.id, each.role, each.label, day_of(each.created_at), _until(each), _sees(each), _state(each, now))
         for each in keys
     ]
-    table("API keys", ("Id", "Role", "Label", "Made", "Until", "Sees", "State"), rows)
+    columns = ("Id", "Role", "Label", "Made", "Until", "Sees", "State")
+    if as_json:
+        for row in rows:
+            print_json(dict(zip(map(str.lower, columns), row, strict=True)))
+    elif rows:
+        table("API keys", columns, rows)
+    else:
+        click.echo("There is no key yet. Make one with `gateway keys add`.")
 
 
 def _until(key: ApiKey) -> str:

@@ -11,7 +11,7 @@ from gateway.commands.console import out, table
 from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json
 from gateway.commands.units import choose_taxpayer, installation, taxpayer_option
-from gateway.commands.vat_files import COLUMNS, TOTAL, WORDS, DocumentsCsv, Workbook, sentences, word
+from gateway.commands.vat_files import COLUMNS, TITLE, TOTAL, WORDS, DocumentsCsv, Workbook, sentences, word
 from gateway.commands.verdicts import Language, spoken
 from gateway.finding import Text
 from gateway.invoice.period import read_period
@@ -86,8 +86,7 @@ def _made(gateway: Gateway, question: Question, sinks: list[Any], *, prove: bool
 
 def _print(report: VatReport, lang: Language) -> None:
     shown = report_json(report)
-    title = Text("VAT return, sales", "الإقرار الضريبي: المبيعات")
-    heading = f"{spoken(title, lang)}  {shown['taxpayer']}  {shown['from']} .. {shown['to']}"
+    heading = f"{spoken(TITLE, lang)}  {shown['taxpayer']}  {shown['from']} .. {shown['to']}"
     total = {"box": None, "rate": "", "documents": "", **shown["total"]}
     _print_fields(heading, [*shown["boxes"], total], lang)
     if shown["open"]:

@@ -71,6 +71,7 @@ WORDS: Final[dict[str, Text]] = {
 }
 """The words of the report's values that have others in Arabic."""
 
+TITLE: Final = Text("VAT return, sales", "الإقرار الضريبي: المبيعات")
 TOTAL: Final = Text("All fields", "إجمالي الحقول")
 _NUMBERS: Final = frozenset("rate taxable vat taxable_in_currency vat_in_currency amount adjustment documents".split())
 _DOCUMENT: Final = tuple(list(COLUMNS)[: list(COLUMNS).index("name")])
@@ -79,6 +80,8 @@ _GROUP: Final = (
     " vat taxable_in_currency vat_in_currency"
 ).split()
 _BOX: Final = "name rate amount adjustment vat documents".split()
+_WIDE: Final = 60
+"""Of the return's first column, in characters: the names of its fields, and sentences."""
 _MOST_ROWS: Final = 1_000_000
 """Of one sheet; the form of a workbook holds 1,048,576."""
 
@@ -133,7 +136,9 @@ class Workbook:
         self._book = xlsxwriter.Workbook(path, options)
         self._money = self._book.add_format({"num_format": "#,##0.00;[Red]-#,##0.00"})
         self._bold = self._book.add_format({"bold": True})
+        self._wrapped = self._book.add_format({"text_wrap": True, "valign": "top"})
         self._return = self._sheet(Text("Return", "الإقرار"))
+        self._return.set_column(0, 0, _WIDE)
         self._groups = self._sheet(Text("Groups", "التفصيل"), _GROUP)
         self._look_at = self._sheet(Text("To look at", "للمراجعة"), ("number", "uuid", "why"))
         self._documents = self._sheet(Text("Documents", "المستندات"), _DOCUMENT)
@@ -160,13 +165,14 @@ class Workbook:
         """What all documents come to."""
         shown = report_json(report)
         rows = [{**each, "name": each["box"]} for each in shown["boxes"]]
-        row = self._fields(0, f"{shown['taxpayer']}  {shown['from']} .. {shown['to']}", rows)
+        title = f"{spoken(TITLE, self._language)}  {shown['taxpayer']}  {shown['from']} .. {shown['to']}"
+        row = self._fields(0, title, rows)
         row = self._total(row, shown["total"])
         if shown["open"]:
             rows = [{**each, "name": each["box"]} for each in shown["open"]]
             row = self._fields(row + 1, spoken(WORDS[Standing.OPEN.value], self._language), rows)
         for text in sentences(report, self._language):
-            self._return.write_string(row + 1, 0, text)
+            self._return.write_string(row + 1, 0, text, self._wrapped)
             row += 1
         for place, group in enumerate(shown["groups"], 1):
             self._write(self._groups, place, _GROUP, group)

@@ -22,7 +22,7 @@ from gateway.csid import read_certificate
 from gateway.errors import BadInput
 from gateway.issued import Status
 from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CheckpointFiles, ExportAnswer, ExportLink
-from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal
+from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal, spoken
 from gateway.pipeline.archive import PDF, ending_of, read_archived
 from gateway.pipeline.export_facts import (
     Scope,
@@ -317,21 +317,29 @@ class _Export:
         if self.counted.phase > 4:
             return
         self._writer.add_rows("index.csv")
-        title = f"{self._taxpayer.name} {self._taxpayer.vat}"
-        self._writer.add("index.html", index_page(title, self._facts(), self.counted.pages))
+        self._writer.add("index.html", index_page(self._taxpayer.name, self._facts(), self.counted.pages))
         self._mark(phase=5)
 
     def _facts(self) -> Iterator[tuple[str, str, object]]:
         asked = [f"{name} {value}" for name, value in self._scope.as_json().items() if value]
         counted = self.counted
+        yield "VAT number", "الرقم الضريبي", self._taxpayer.vat
         yield "Made", "أُعدّت", riyadh(self._writer.head["made_at"])
         yield "What was asked for", "النطاق", ", ".join(asked) or "everything / الكل"
         yield "Documents", "المستندات", counted.documents
         for status, count in sorted(counted.statuses.items()):
-            yield status, f"الحالة {status}", count
+            arabic, _, english = spoken("status", status).partition(" / ")
+            yield f"of these {english or status}", f"منها {arabic}", count
         for chain in self._chains:
             left = sum(counted.left_out.get(chain["id"], {}).values())
-            yield f"Chain of {chain['unit']}", f"سلسلة {chain['unit']}", f"1–{chain['head']['icv']} (−{left})"
+            yield (
+                f"Chain of {chain['unit']}",
+                f"سلسلة {chain['unit']}",
+                (
+                    f"1–{chain['head']['icv']}"
+                    + (f"; {left} ليست هنا وبصماتها هنا / not here, their hashes are" if left else "")
+                ),
+            )
         for gap in counted.gaps:
             yield "Numbers skipped", "أرقام متجاوزة", f"{gap['missing']} before {gap['before']}"
 

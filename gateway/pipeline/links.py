@@ -115,7 +115,7 @@ def make_link(
     ticket = f"{taxpayer_id}.{named.version}.{named.until}.{named.signature(key.key)}"
     until = expires_at.isoformat()
     gateway.note(taxpayer_id, actor, "link.made", uuid, file=file.value, until=until, key=key.version)
-    return Link(f"{settings.public_url}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
+    return Link(f"{settings.address}/v1/shared/{ticket}/{uuid}.{file}", file, expires_at)
 
 
 def shops_link(gateway: Gateway, taxpayer_id: str, issued: Issued) -> str:

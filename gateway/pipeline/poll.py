@@ -132,6 +132,6 @@ async def _see_to_webhooks(gateway: Gateway, lines: Lines, connection: Connectio
 
 def hook_address(gateway: Gateway, connection: Connection) -> str:
     """Where a shop is to send its webhooks; empty where no shop could reach it."""
-    public = gateway.settings.public_url
+    public = gateway.settings.address
     reachable = public.startswith("https://") or gateway.settings.allow_private_shops
     return f"{public}/v1/hooks/{connection.id}" if reachable else ""

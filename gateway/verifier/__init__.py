@@ -18,6 +18,14 @@ _HEAD = '''#!/usr/bin/env python3
 """Verifies a package of e-invoices: python3 verify.py PACKAGE. It needs Python 3.11 or newer with the libraries lxml
 and cryptography; coincurve makes it faster. No network, no database, and nothing of the system that made the package.
 """
+
+import sys
+from importlib.util import find_spec
+
+if missing := [name for name in ("lxml", "cryptography") if find_spec(name) is None]:
+    sys.stderr.write(f"Error: this needs {' and '.join(missing)}: pip install {' '.join(missing)}\\n")
+    sys.exit(2)
+
 '''
 
 

@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         trusted = fingerprint_of(asked.certificate) if asked.certificate else asked.fingerprint or ""
         report = verify(asked.package, jobs=max(asked.jobs, 1), trusted=trusted)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"Error: {error}\n")
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
+        sys.stderr.write(f"Error: {said}\n")
         return 2
     said = json.dumps(report.as_json()) if asked.json else "\n".join(report.lines())
     if isinstance(sys.stdout, io.TextIOWrapper):  # names are in Arabic, and not every terminal has the letters

@@ -21,13 +21,13 @@ def link_of(api, uuid, **wanted):
 def follow(api, link):
     """As a buyer does: without a key, at whatever address this server has."""
     nobody = api.with_key("")
-    return nobody.get(link["url"].removeprefix(api.gateway.settings.public_url))
+    return nobody.get(link["url"].removeprefix(api.gateway.settings.address))
 
 
 def test_the_pdf_of_a_document(api):
     uuid = api.settled(api.issue(1, buyer=BUSINESS)["uuid"])["uuid"]
     shown = api.get(f"/v1/invoices/{uuid}").json()
-    where = shown["links"]["pdf"].removeprefix(api.gateway.settings.public_url)
+    where = shown["links"]["pdf"].removeprefix(api.gateway.settings.address)
     answer = api.get(where)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
     assert answer.headers["cache-control"] == "no-store"

@@ -1,5 +1,7 @@
 """Every command says what it does, and nothing unknown is taken for one."""
 
+import re
+
 import click
 import pytest
 
@@ -39,6 +41,12 @@ def test_the_command_explains_itself(words):
     for option in ALL[words].params:
         if isinstance(option, click.Option) and option.name not in ("help", "host"):
             assert option.help, f"{option.name} says what it is for"
+
+
+@pytest.mark.parametrize("words", [(), *(each for each in ALL if isinstance(ALL[each], click.Group))], ids=" ".join)
+def test_an_overview_cuts_no_sentence_short(words):
+    overview = run(*words, "--help").out
+    assert not re.search(r"\.\.\.$", overview.split("\nOptions:")[1], re.M)
 
 
 def test_the_overview_names_every_command():

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,20 @@ def test_what_cannot_be_looked_back_at(installed, shop, arguments, says):
 def test_one_that_waits_is_shown_whole_and_set_aside(installed, shop):
     announced(installed, WRONG)
     (row,) = run("quarantine", "--json").rows
+    assert datetime.fromisoformat(row["received_at"]).tzinfo, "programs are told a moment with its zone"
+    listed = run("quarantine", "--lang", "ar").out
+    assert "محجوز" in listed
+    assert "395.49" in listed
     shown = run("quarantine", row["id"]).out
     assert "The shop says 395.49, its parts come to 388.59." in shown
     assert '"total": "395.49"' in shown
     whole = json.loads(run("quarantine", row["id"], "--json").out)
     assert whole["payload"]["id"] == int(WRONG)
-    complaint(run("quarantine", "12345"), "12345")
+    complaint(run("quarantine", "12345"), "`gateway quarantine` or GET /v1/quarantine lists those that do")
     complaint(run("dismiss", row["id"]), "--reason")
     assert "Set aside" in run("dismiss", row["id"], "--reason", "a gift").out
     assert "No order waits" in run("quarantine").out
+    assert "لا يوجد طلب" in run("quarantine", "--lang", "ar").out
     complaint(run("dismiss", row["id"], "--reason", "again"), str(row["id"]))
 
 

@@ -119,6 +119,9 @@ def test_a_key_is_shown_once(installed):
     assert secret not in listed
     assert run("keys", "revoke", key_id).code == 0
     assert "revoked" in run("keys", "list").out
+    assert {"id": key_id, "role": "auditor", "state": "revoked"}.items() <= run("keys", "list", "--json").rows[
+        -1
+    ].items()
     complaint(run("keys", "revoke", "0000000000"), "0000000000")
 
 

@@ -61,6 +61,8 @@ def test_the_files(sold, tmp_path, lang):
     assert all(bool(sheet.findall(".//{*}sheetView[@rightToLeft='1']")) == (lang == "ar") for sheet in sheets)
     assert ["200", "0", "30", "2"] in [numbers(row)[-4:] for row in sheets[0].iter("{*}row")]
     assert NAME in "".join(sheets[3].itertext())
+    assert ("الإقرار الضريبي" if lang == "ar" else "VAT return") in next(sheets[0].iter("{*}row")).findtext(".//{*}t")
+    assert float(sheets[0].find(".//{*}col[@min='1']").get("width")) > 50, "the names of the fields can be read"
 
 
 def sheets_of(book):

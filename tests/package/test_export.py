@@ -72,6 +72,11 @@ def test_a_package_is_an_ordinary_zip_and_sound(made, books):
         assert [found[each["path"]] for each in said["answers"]] == bodies
     rows = list(csv.DictReader(io.StringIO(found["index.csv"].decode("utf-8-sig"))))
     assert [row["File"] in found for row in rows] == [True] * 8
+    page, overview = found["index/000001.html"].decode(), found["index.html"].decode()
+    assert "مُبلّغ عنها / reported" in page
+    assert "مبسطة / simplified" in page
+    assert OWNER in overview
+    assert 'href="README.txt"' in overview
     assert package.stat().st_mode & 0o077 == 0
 
 

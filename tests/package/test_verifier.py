@@ -379,3 +379,12 @@ def test_no_name_stands_twice_in_the_single_file():
     named += [target.id for each in tree.body if isinstance(each, ast.Assign) for target in each.targets
               if isinstance(target, ast.Name)]  # fmt: skip
     assert [name for name, count in Counter(named).items() if count > 1] == []
+
+
+def test_it_says_which_libraries_it_misses(tmp_path):
+    (tmp_path / "verify.py").write_bytes(single_file())
+    ended = subprocess.run([sys.executable, "-I", "-S", tmp_path / "verify.py", "x"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        "Error: this needs lxml and cryptography: pip install lxml cryptography\n",
+    )

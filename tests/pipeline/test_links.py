@@ -35,7 +35,7 @@ def refused(site, ticket, name):
 def test_a_link_gives_the_file_it_names(site):
     issued = site.issue(1)
     link = link_to(site, issued)
-    assert link.url.startswith(f"{site.gateway.settings.public_url}/v1/shared/{OWNER}.1.")
+    assert link.url.startswith(f"{site.gateway.settings.address}/v1/shared/{OWNER}.1.")
     file, given = follow(site, *parts(link))
     assert (file, given.content) == (File.XML, site.ledger.stamped_xml(OWNER, issued.uuid))
     heading = ubl.read(given.content).heading
