@@ -73,7 +73,7 @@ def test_one_that_waits_is_shown_whole_and_set_aside(installed, shop):
     assert '"total": "395.49"' in shown
     whole = json.loads(run("quarantine", row["id"], "--json").out)
     assert whole["payload"]["id"] == int(WRONG)
-    complaint(run("quarantine", "12345"), "`gateway quarantine` or GET /v1/quarantine lists those that do")
+    complaint(run("quarantine", "12345"), "`gateway quarantine` and GET /v1/quarantine list those that do")
     complaint(run("dismiss", row["id"]), "--reason")
     assert "Set aside" in run("dismiss", row["id"], "--reason", "a gift").out
     assert "No order waits" in run("quarantine").out

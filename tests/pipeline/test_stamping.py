@@ -13,7 +13,7 @@ from gateway.issued import Status
 from gateway.keys import throw_away_signer
 from gateway.ledger import Ledger
 from gateway.order import Refund
-from gateway.pipeline.doctor import Look
+from gateway.pipeline.doctor import Examination
 from gateway.pipeline.notes import NoteRequest, credit
 from gateway.pipeline.share import buyers_copy
 from tests.installation import OWNER, UNIT
@@ -80,7 +80,7 @@ def test_nothing_is_sent_or_shown_while_the_signer_is_down_for_an_hour(far, inst
 
 def test_the_doctor_finds_books_sound_before_and_after_a_stamp_follows(far, installation):
     def symptoms():
-        found = Look(far.ledger, far.gateway.settings, now=far.clock).symptoms()
+        found = Examination(far.ledger, far.gateway.settings, now=far.clock).symptoms()
         return {each.code for each in found} - {"sqlite.version", "audit.unsealed"}
 
     far.issue(1)
