@@ -19,23 +19,8 @@ from fastapi.routing import APIRoute
 
 from gateway import errors, simulator
 from gateway.__main__ import gateway
-from gateway.api import (
-    audit,
-    deadlines,
-    exports,
-    health,
-    hooks,
-    invoices,
-    metrics,
-    notes,
-    orders,
-    quarantine,
-    sharing,
-    units,
-    validate,
-    vat,
-)
 from gateway.api.access import RIGHTS
+from gateway.api.app import ROOMS
 from gateway.api.problems import STATUS
 from gateway.finding import RuleSet
 from gateway.order import Order
@@ -198,23 +183,7 @@ def _status(error: type[errors.GatewayError]) -> str:
 
 def routes() -> list[Row]:
     """Every route with the roles that may call it."""
-    rooms = (
-        orders,
-        notes,
-        invoices,
-        sharing,
-        deadlines,
-        vat,
-        audit,
-        exports,
-        validate,
-        units,
-        hooks,
-        quarantine,
-        health,
-        metrics,
-    )
-    found = (route for room in rooms for route in room.router.routes if isinstance(route, APIRoute))
+    found = (route for room in ROOMS for route in room.router.routes if isinstance(route, APIRoute))
     return [{"route": f"`{min(each.methods)} {each.path_format}`", "*roles*": _roles(each)} for each in found]
 
 

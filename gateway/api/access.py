@@ -14,8 +14,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from gateway.errors import Forbidden, Unauthorised, Unknown
 from gateway.ledger import is_to_be_touched
 from gateway.pipeline.api_keys import EVERYTHING, KnownKey, Role, Scope, authenticate, known, recognise
+from gateway.pipeline.auditor import log_look
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.looks import log_look
 
 
 class Caller(NamedTuple):

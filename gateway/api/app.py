@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -33,6 +34,24 @@ from gateway.worker import Worker
 
 NAME = "serve"
 """The worker inside the API process where there is one such process."""
+
+ROOMS: Final = (
+    orders,
+    notes,
+    invoices,
+    sharing,
+    deadlines,
+    vat,
+    audit,
+    exports,
+    validate,
+    units,
+    hooks,
+    quarantine,
+    health,
+    metrics,
+)
+"""Modules with routes, in the order in which the description and the reference show them."""
 
 _DESCRIPTION = """Saudi e-invoicing for online shops. Send an order, get its legal document and what became of it.
 
@@ -89,22 +108,7 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     app.state.strikes = hooks.Strikes()
     problems.install(app)
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
-    for room in (
-        orders,
-        notes,
-        invoices,
-        sharing,
-        deadlines,
-        vat,
-        audit,
-        exports,
-        validate,
-        units,
-        hooks,
-        quarantine,
-        health,
-        metrics,
-    ):
+    for room in ROOMS:
         app.include_router(room.router)
     openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES)
     return app

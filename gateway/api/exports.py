@@ -84,7 +84,7 @@ async def get_package(id: str, request: Request, gateway: Served, who: Examiner)
 @router.delete("/v1/exports/{id}", status_code=204, summary="Remove a package", responses=_CONFLICT)
 async def delete_export(id: str, request: Request, gateway: Served, who: Remover) -> Response:  # noqa: A002
     """The documents stay where they are; another package can be made of them."""
-    await gateway.offload(_jobs(request).delete, who.taxpayer_id, id)
+    await gateway.offload(_jobs(request).delete, who.taxpayer_id, id, actor=who.actor)
     return Response(status_code=204)
 
 

@@ -65,6 +65,10 @@ def export_command(
         return
     went_on = "It went on where it had stopped. " if done.went_on else ""
     click.echo(f"{went_on}Documents in {package}: {done.documents}; files: {done.files}.")
+    if not done.documents:
+        click.echo(
+            "Nothing that was issued is of this kind: look at the days, units, statuses and the buyer.", err=True
+        )
     click.echo(f"It is sealed by the certificate with the SHA-256 fingerprint\n  {fingerprint}")
     click.echo("Give the fingerprint to the auditor by another way than the package: `gateway seal certificate`.")
 

@@ -13,7 +13,7 @@ from gateway.commands.streams import print_json, read_input
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.ledger import EVERY_UNIT
 from gateway.looks import ACCENT, COLOUR, MAX_LOGO, Looks, logo_of
-from gateway.pdf import render
+from gateway.pdf import must_be_drawable, render
 from gateway.pipeline.links import File, make_link, revoke_links
 from gateway.pipeline.readable import readable
 
@@ -67,6 +67,8 @@ def set_command(
     given: dict[str, str] = {}
     if logo is not None:
         given["logo"] = "" if logo == "none" else logo_of(read_input(logo, limit=MAX_LOGO))
+        if given["logo"]:
+            must_be_drawable(given["logo"])
     given |= {name: value.lower() for name, value in (("colour", colour), ("accent", accent)) if value}
     if footer is not None:
         given["footer"] = footer

@@ -105,7 +105,6 @@ class Access:
         detail: Mapping[str, Any],
     ) -> None:
         note(
-            self._database,
             connection,
             taxpayer_id=taxpayer_id,
             actor=actor,

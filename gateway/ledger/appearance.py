@@ -31,7 +31,6 @@ class Appearance:
             connection.execute(insert(LOOKS), row)
             detail = {"colour": looks.colour, "accent": looks.accent, "footer": looks.footer, "logo": bool(looks.logo)}
             note(
-                self._database,
                 connection,
                 taxpayer_id=taxpayer_id,
                 actor=actor,
@@ -47,7 +46,6 @@ class Appearance:
             if connection.execute(delete(LOOKS).where(*_of(taxpayer_id, unit_id))).rowcount == 0:
                 raise Unknown(f"No looks are set for {unit_id or taxpayer_id}.", fix="There is nothing to take back.")
             note(
-                self._database,
                 connection,
                 taxpayer_id=taxpayer_id,
                 actor=actor,

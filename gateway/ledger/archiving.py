@@ -338,7 +338,6 @@ class Archiving:
         self, connection: Connection, owner: str, actor: str, action: str, target: str, now: datetime, detail: Any
     ) -> None:
         note(
-            self._database,
             connection,
             taxpayer_id=owner,
             actor=actor,

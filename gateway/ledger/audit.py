@@ -41,7 +41,6 @@ class Auditing:
         """Note that `actor` did `action` to `target`; `detail` is JSON and never holds a secret."""
         with self._database.writing() as connection:
             note(
-                self._database,
                 connection,
                 taxpayer_id=taxpayer_id,
                 actor=actor,
@@ -87,7 +86,6 @@ def _waiting(mine: Select[Any]) -> Select[Any]:
 
 
 def note(
-    database: Database,
     connection: Connection,
     *,
     taxpayer_id: str,

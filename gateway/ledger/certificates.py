@@ -102,7 +102,6 @@ def insert_csid(
     if chain_id == csid.id:
         connection.execute(insert(CHAIN), _new_chain(csid, now))
     note(
-        database,
         connection,
         taxpayer_id=csid.taxpayer_id,
         actor=actor,

@@ -133,7 +133,6 @@ class Deadlines:
             found = tuple(crossing for band in bands for crossing in _mark(connection, band))
             for (owner, profile, level), crossings in _by_owner(found).items():
                 note(
-                    self._database,
                     connection,
                     taxpayer_id=owner,
                     actor=actor,

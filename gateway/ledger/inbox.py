@@ -101,7 +101,6 @@ class Inbox:
         wanted = select(NOTICE.c.taxpayer_id, NOTICE.c.connection_id, NOTICE.c.order_id)
         row = transaction.execute(wanted.where(NOTICE.c.id == notice_id)).one()
         note(
-            self._database,
             transaction,
             taxpayer_id=row.taxpayer_id,
             actor=SYSTEM,
@@ -128,7 +127,6 @@ class Inbox:
             if not transaction.execute(update(NOTICE).where(*mine).values(**again)).rowcount:
                 raise _none_waits(notice_id)
             note(
-                self._database,
                 transaction,
                 taxpayer_id=taxpayer_id,
                 actor=actor,
@@ -163,7 +161,6 @@ class Inbox:
             if not transaction.execute(ended).rowcount:
                 raise _none_waits(notice_id)
             note(
-                self._database,
                 transaction,
                 taxpayer_id=taxpayer_id,
                 actor=actor,

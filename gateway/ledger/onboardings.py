@@ -148,7 +148,6 @@ class Onboardings:
         detail: Mapping[str, Any],
     ) -> None:
         note(
-            self._database,
             connection,
             taxpayer_id=run.taxpayer_id,
             actor=actor,

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from gateway.errors import Unknown
 from gateway.ledger.database import Database
 from gateway.ledger.inbox import add_orders
 from gateway.ledger.leases import FREE, lease
@@ -90,13 +89,6 @@ class Polls:
         wanted = select(POLL).where(POLL.c.taxpayer_id == taxpayer_id).order_by(POLL.c.connection_id)
         with self._database.reading() as transaction:
             return tuple(_due(row) for row in transaction.execute(wanted).all())
-
-    def ask_now(self, taxpayer_id: str, connection_id: str, *, now: datetime) -> None:
-        """Have a shop asked at once; Unknown if it is not one that is asked."""
-        mine = (POLL.c.taxpayer_id == taxpayer_id, POLL.c.connection_id == connection_id)
-        with self._database.writing() as transaction:
-            if not transaction.execute(update(POLL).where(*mine).values(next_at=now)).rowcount:
-                raise Unknown(f"Connection {connection_id} is not a shop that is asked for changes.")
 
 
 class Renewals:

@@ -180,7 +180,6 @@ class Registry:
         detail: Mapping[str, Any],
     ) -> None:
         note(
-            self._database,
             transaction,
             taxpayer_id=taxpayer_id,
             actor=actor,

@@ -48,7 +48,6 @@ class Revocations:
             if connection.execute(update(CSID).where(*here).values(revoked_at=now)).rowcount == 0:
                 return False
             note(
-                self._database,
                 connection,
                 taxpayer_id=csid.taxpayer_id,
                 actor=actor,

@@ -147,7 +147,6 @@ class Sending:
             count = connection.execute(waiting).rowcount
             if count:
                 note(
-                    self._database,
                     connection,
                     taxpayer_id=connection.execute(owner).scalar_one(),
                     actor=SYSTEM,

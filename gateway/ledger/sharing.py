@@ -30,7 +30,6 @@ class Sharing:
             if connection.execute(first.values(shared_at=now)).rowcount == 0:
                 return False
             note(
-                self._database,
                 connection,
                 taxpayer_id=taxpayer_id,
                 actor=actor,

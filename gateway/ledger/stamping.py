@@ -75,10 +75,11 @@ class Stamping:
             values = {"next_at": next_at, "error": error, "attempts": _MINE.attempts + 1, **FREE}
             connection.execute(mine.values(**values))
 
-    def unstamped(self) -> tuple[int, str]:
-        """How many documents wait for their stamp, and what the last attempts said."""
+    def unstamped(self, taxpayer_id: str) -> tuple[int, str]:
+        """How many of the taxpayer's documents wait for their stamp, and what the last attempt at one said."""
+        waiting = select(_MINE.error).where(_MINE.taxpayer_id == taxpayer_id, _MINE.next_at.is_not(None))
         with self._database.reading() as connection:
-            errors = connection.execute(select(_MINE.error).where(_MINE.next_at.is_not(None))).scalars().all()
+            errors = connection.execute(waiting).scalars().all()
         return len(errors), next((each for each in errors if each), "")
 
 

@@ -33,7 +33,6 @@ class Strictness:
                 {"taxpayer_id": taxpayer_id, "rule": rule, "reason": reason, "actor": actor, "at": now},
             )
             note(
-                self._database,
                 connection,
                 taxpayer_id=taxpayer_id,
                 actor=actor,
@@ -49,7 +48,6 @@ class Strictness:
             if connection.execute(delete(ALLOWED_WARNING).where(*_is(taxpayer_id, rule))).rowcount == 0:
                 raise Unknown(f"{rule} is not allowed here.", fix="`gateway rules list` shows the warnings that are.")
             note(
-                self._database,
                 connection,
                 taxpayer_id=taxpayer_id,
                 actor=actor,

@@ -30,3 +30,10 @@ def render(xml: bytes, looks: Looks | None = None, *, timestamp: datetime | None
     attached = Attached(file_name(content, "xml"), text)
     code = qr_of(parse(xml))
     return typeset(page_of(content), code, attached, looks or Looks(), timestamp=timestamp or content.heading.issued_at)
+
+
+def must_be_drawable(logo: str) -> None:
+    """BadInput if a logo (see gateway.looks.logo_of) cannot be set: known when it is given, not on a buyer's PDF."""
+    from gateway.pdf.typeset import draw
+
+    draw(logo)

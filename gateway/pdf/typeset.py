@@ -72,6 +72,18 @@ def typeset(page: dict[str, Any], code: str, attached: Attached, looks: Looks, *
     return _compiler().compile(inputs, timestamp, is_long=len(page["lines"]["rows"]) > _LONG)
 
 
+def draw(logo: str) -> None:
+    """Set a logo alone; BadInput if it cannot be, though it is harmless."""
+    try:
+        _compiler().draw(logo)
+    except typst.TypstError as error:
+        raise BadInput(
+            f"The logo cannot be drawn: {error.message}.",
+            fix="Save it as PNG, or as a plainer SVG with a width and a height.",
+            ar="لا يمكن رسم الشعار. احفظه بصيغة PNG أو بصيغة SVG أبسط.",
+        ) from None
+
+
 def _looks(looks: Looks, footer: list[str]) -> dict[str, Any]:
     return {"colour": looks.colour, "accent": looks.accent, "is_dark": looks.is_dark, "footer": footer}
 
@@ -100,6 +112,14 @@ class _Compiler:
                     self._forget()
         assert isinstance(made, bytes), "a PDF is one file"
         return made
+
+    def draw(self, logo: str) -> None:
+        """Set a picture alone, as the head of a page does. TypstError if that cannot be done."""
+        source = (
+            b'#image(bytes(sys.inputs.logo), format: "svg", alt: "Logo", height: 17mm, width: 60mm, fit: "contain")'
+        )
+        with self._turn:
+            self._compiler.compile(source, format="pdf", sys_inputs={"logo": logo}, pdf_standards=STANDARD)
 
     def _forget(self) -> None:
         """Have typst let go of what it laid out, which it keeps for its next ten compilations: of a thousand lines

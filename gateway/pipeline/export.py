@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.archive import legal_name
 from gateway.crl import read_issuers
 from gateway.csid import read_certificate
-from gateway.errors import BadInput
+from gateway.errors import BadInput, Unavailable
 from gateway.issued import Status
 from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CheckpointFiles, ExportAnswer, ExportLink
 from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal, spoken
@@ -118,6 +118,13 @@ def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
         raise BadInput(f"There is no unit {min(unknown)}.", fix="`gateway units` lists them.")
     if unknown := set(scope.statuses) - {each.value for each in Status}:
         raise BadInput(f"There is no status {min(unknown)}.", fix=f"One of: {', '.join(Status)}.")
+    waiting, said = ledger.unstamped(taxpayer_id)
+    if waiting:
+        raise Unavailable(
+            f"Documents that wait for their stamp: {waiting}. Without them a chain would not be whole. {said}".rstrip(),
+            fix="Ask again when the signer has answered.",
+            ar="توجد مستندات بانتظار الختم، ولا تكتمل السلسلة بدونها. أعد المحاولة بعد ختمها.",
+        )
     made_at, sealer = gateway.now().astimezone(UTC).isoformat(), Sealer(gateway)
     sealer.finish()  # with a checkpoint, which is then not ahead of these heads
     checkpoint = _checkpoint(gateway, taxpayer_id)

@@ -124,7 +124,7 @@ class ExportJobs:
             )
         return self._path(taxpayer_id, key, "zip")
 
-    def delete(self, taxpayer_id: str, key: str) -> None:
+    def delete(self, taxpayer_id: str, key: str, *, actor: str) -> None:
         """Remove a package; what it was made of stays. Conflict while it is being made."""
         if self.package(taxpayer_id, key).state is State.MAKING:
             raise Conflict(
@@ -132,6 +132,7 @@ class ExportJobs:
                 fix="Delete it when it is ready.",
                 ar="يجري إعداد الحزمة. احذفها بعد اكتمالها.",
             )
+        self._gateway.note(taxpayer_id, actor, "package.removed", key)
         for file in self._folder(taxpayer_id).glob(f"{key}.*"):
             file.unlink(missing_ok=True)
 

@@ -43,6 +43,8 @@ def test_an_auditor_carries_a_package_away(auditor, quiet, tmp_path):
     assert [each["id"] for each in auditor.get("/v1/exports").json()["items"]] == [shown["id"]]
     problem(auditor.request("DELETE", f"/v1/exports/{shown['id']}"), 403)
     assert quiet.as_role("accountant").request("DELETE", f"/v1/exports/{shown['id']}").status_code == 204
+    last = list(auditor.ledger.audit_log(auditor.ledger.taxpayers()[0].id))
+    assert [each.object for each in last if each.action == "package.removed"] == [shown["id"]]
     problem(auditor.get(shown["package"]), 404)
     assert auditor.get("/v1/exports").json() == {"items": []}
 

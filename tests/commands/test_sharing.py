@@ -55,6 +55,8 @@ def test_looks_are_set_shown_and_taken_back(installed, written, tmp_path):
     assert run("pdf", document["number"], "-o", "-").raw == printed, "what was given out stays as it is"
     complaint(run("looks", "set", "--colour", "red"), "no colour")
     complaint(run("looks", "set", "--logo", "missing.png"), "cannot be read")
+    (tmp_path / "flat.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="0" height="5"/>')
+    complaint(run("looks", "set", "--logo", "flat.svg"), "cannot be drawn")
     complaint(run("looks", "set", "--unit", "nobodys", "--footer", "x"), "nobodys")
 
 

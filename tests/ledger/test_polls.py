@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.errors import Unknown
 from gateway.ledger import NoticeState, Polled
 from tests.ledger.books import NOW
 
@@ -58,14 +57,10 @@ def test_failed_attempts_are_counted_until_one_succeeds(polled):
     assert [(each.attempts, each.error) for each in polled.polls("tp")] == [(0, "")]
 
 
-def test_a_shop_begins_once_and_can_be_asked_at_once(polled):
+def test_a_shop_begins_once(polled):
     polled.begin_polling("tp", "shop", since=NOW, next_at=NOW + MINUTE)
     (due,) = claim(polled)
-    polled.end_poll(due, brought(next_at=NOW + 60 * MINUTE), now=NOW)
-    polled.ask_now("tp", "shop", now=NOW)
-    assert len(claim(polled)) == 1
-    with pytest.raises(Unknown):
-        polled.ask_now("tp", "nobody", now=NOW)
+    assert due.since == NOW - MINUTE
 
 
 def test_a_worker_that_starts_anew_lets_go_of_its_shops(polled):

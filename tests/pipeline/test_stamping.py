@@ -8,14 +8,17 @@ import pytest
 from gateway import rules
 from gateway.chain import FIRST_PIH, walk
 from gateway.csid import read_certificate
-from gateway.errors import NotCompliant, NotStamped
+from gateway.errors import NotCompliant, NotStamped, Unavailable
 from gateway.issued import Status
 from gateway.keys import throw_away_signer
 from gateway.ledger import Ledger
 from gateway.order import Refund
 from gateway.pipeline.doctor import Examination
+from gateway.pipeline.export import export
+from gateway.pipeline.export_facts import Scope
 from gateway.pipeline.notes import NoteRequest, credit
 from gateway.pipeline.share import buyers_copy
+from gateway.verifier import verify
 from tests.installation import OWNER, UNIT
 from tests.slow_signer import FarStamper, signer
 
@@ -61,7 +64,7 @@ def test_nothing_is_sent_or_shown_while_the_signer_is_down_for_an_hour(far, inst
         far.work_later(minutes=5)
     assert [far.now(each).status for each in made] == [Status.UNSTAMPED] * 3
     assert far.accepted() == []
-    count, said = far.ledger.unstamped()
+    count, said = far.ledger.unstamped(OWNER)
     assert (count, "signer" in said) == (3, True)
     for ask in (
         lambda: far.ledger.xml(OWNER, made[0].uuid),
@@ -75,7 +78,7 @@ def test_nothing_is_sent_or_shown_while_the_signer_is_down_for_an_hour(far, inst
         far.work_later(minutes=6)
     assert [far.now(each).status for each in made] == [Status.REPORTED] * 3
     assert sorted(far.accepted()) == sorted(each.hash for each in made)
-    assert far.ledger.unstamped() == (0, "")
+    assert far.ledger.unstamped(OWNER) == (0, "")
 
 
 def test_the_doctor_finds_books_sound_before_and_after_a_stamp_follows(far, installation):
@@ -90,6 +93,20 @@ def test_the_doctor_finds_books_sound_before_and_after_a_stamp_follows(far, inst
     assert symptoms() == set()
 
 
+def test_no_package_is_made_while_a_stamp_is_to_follow(far, installation, tmp_path):
+    far.issue(1)
+    package = tmp_path / "package.zip"
+    with pytest.raises(Unavailable, match="wait for their stamp: 1") as caught:
+        export(far.gateway, OWNER, Scope(), package, actor="tests")
+    assert caught.value.ar
+    assert list(tmp_path.glob("package*")) == []
+    with signer(installation.settings, far.socket):
+        far.work_later(minutes=1)
+    export(far.gateway, OWNER, Scope(), package, actor="tests")
+    report = verify(package)
+    assert (report.faults, report.counts["documents"]) == ([], 1)
+
+
 def test_the_same_order_again_is_the_same_waiting_document(far):
     assert far.issue(1) == far.now(far.issue(1))
     assert far.head().icv == 2
@@ -98,7 +115,7 @@ def test_the_same_order_again_is_the_same_waiting_document(far):
 def test_what_breaks_a_rule_is_refused_before_its_link(far):
     with pytest.raises(NotCompliant):
         far.issue(1, flags=["summary"])
-    assert (far.head().icv, far.ledger.unstamped()) == (1, (0, ""))
+    assert (far.head().icv, far.ledger.unstamped(OWNER)) == (1, (0, ""))
 
 
 def test_a_wrong_signature_is_refused_and_the_right_one_taken_later(far, installation):
@@ -106,7 +123,7 @@ def test_a_wrong_signature_is_refused_and_the_right_one_taken_later(far, install
     right, far.gateway.stamper.sign = far.gateway.stamper.sign, lambda _, message: throw_away_signer()(message)
     far.work()
     assert (far.now(made).status, far.accepted()) == (Status.UNSTAMPED, [])
-    assert "signatureValue" in far.ledger.unstamped()[1]
+    assert "signatureValue" in far.ledger.unstamped(OWNER)[1]
     far.gateway.stamper.sign = right
     with signer(installation.settings, far.socket):
         far.work_later(minutes=1)
