@@ -14,6 +14,7 @@ from gateway.commands.console import configure_log, out, table
 from gateway.commands.moment import day_of
 from gateway.commands.streams import print_json, read_json
 from gateway.connection import Connection
+from gateway.erps import ERPS
 from gateway.errors import BadInput, Misconfigured, Unknown
 from gateway.invoice.period import day_ends
 from gateway.ledger import ApiKey
@@ -73,7 +74,7 @@ def taxpayer_option(whose: str) -> Callable[[Decorated], Decorated]:
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
 @click.option(
     "--platform",
-    type=click.Choice(["api", *sorted(STORES)]),
+    type=click.Choice(["api", *sorted(ERPS), *sorted(STORES)]),
     default="api",
     show_default=True,
     help="What is connected.",
@@ -138,7 +139,7 @@ def connect_command(
         out.print(each.en, soft_wrap=True, markup=False)
     for done in made.webhooks:
         out.print(f"Webhooks: {done}.", soft_wrap=True, markup=False)
-    if platform != "api":
+    if platform in STORES:
         out.print(f"Webhooks are expected at {public}/v1/hooks/{name}", soft_wrap=True)
 
 

@@ -196,7 +196,7 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
         connection.execute(_NEW_DEDUCTION, entries.deduction_values(sale, made, each))
     if sale.replaces:
         _replace(connection, sale.replaces, by=made.uuid, sale_id=sale_id)
-        ring_postings(connection, sale.replaces, slot.at)
+        ring_postings(connection, sale.replaces, slot.at, replaced=True)
     held_for = "original" if _must_wait(connection, sale) else "unit" if held else ""
     submission = entries.submission_values(sale, slot, made, held_for=held_for)
     connection.execute(_NEW_SUBMISSION, submission)

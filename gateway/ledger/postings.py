@@ -20,7 +20,7 @@ from gateway.ledger.database import Database
 from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.rows import NewPosting, PostingMode
-from gateway.ledger.tables import DOCUMENT, SUBMISSION
+from gateway.ledger.tables import DOCUMENT, SALE, SUBMISSION
 
 _MINE: Final = POSTING.c
 
@@ -200,6 +200,13 @@ class Postings:
         wanted += [_MINE.id < before] if before is not None else []
         return self._found(*wanted, newest_first=True, limit=limit)
 
+    def current_of(self, taxpayer_id: str, uuid: str) -> str:
+        """The document that stands for the same sale now: this one, or what has replaced it."""
+        this = (DOCUMENT.c.taxpayer_id == taxpayer_id, DOCUMENT.c.uuid == uuid)
+        wanted = select(SALE.c.document_uuid).join_from(SALE, DOCUMENT, DOCUMENT.c.sale_id == SALE.c.id).where(*this)
+        with self._database.reading() as connection:
+            return str(connection.execute(wanted).scalar_one_or_none() or uuid)
+
     def _found(
         self, *wanted: ColumnElement[bool], newest_first: bool = False, limit: int | None = None
     ) -> tuple[Posting, ...]:
@@ -236,9 +243,11 @@ def posting_values(
     }
 
 
-def ring_postings(connection: Connection, uuid: str, now: datetime) -> None:
-    """A document's status is another one: its ERPs are to be told. What waits for a person goes on waiting."""
-    mine = (_MINE.document_uuid == uuid, _MINE.state.in_((PostingState.DUE.value, PostingState.DONE.value)))
+def ring_postings(connection: Connection, uuid: str, now: datetime, *, replaced: bool = False) -> None:
+    """A document's status is another one: its ERPs are to be told. What waits for a person goes on waiting, unless the
+    document was `replaced`, for then there is nothing to decide any more."""
+    states = (PostingState.DUE, PostingState.DONE, *(FOR_A_PERSON if replaced else ()))
+    mine = (_MINE.document_uuid == uuid, _MINE.state.in_([each.value for each in states]))
     rung = {"state": PostingState.DUE.value, "next_at": now, "attempts": 0, "changed_at": now}
     connection.execute(update(POSTING).where(*mine).values(**rung))
 

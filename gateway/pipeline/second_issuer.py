@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway.connection import Connection
-from gateway.erps import odoo
+from gateway.erps import ERPS, odoo
 from gateway.errors import BadInput, GatewayError
 from gateway.finding import Text
 from gateway.pipeline.credentials import connection_secrets
@@ -25,7 +25,7 @@ def _asked(connection: Connection) -> Issuing | None:
     """What can be asked whether it issues itself; None where nothing can."""
     if _name_of(connection) == "odoo":
         return odoo
-    store = STORES.get(connection.platform)
+    store = STORES.get(connection.platform) or ERPS.get(connection.platform)
     return store if isinstance(store, Issuing) else None
 
 
