@@ -8,7 +8,7 @@ from gateway.erps import odoo
 from gateway.erps.erp import Erp
 from gateway.errors import Misconfigured
 
-ERPS: Final[dict[str, Erp]] = {}
+ERPS: Final[dict[str, Erp]] = {"odoo": odoo}
 """Every ERP whose books are written, by its name."""
 
 
