@@ -35,7 +35,7 @@ SHELL = {
 ABOVE = {
     "pipeline": CORE | SHELL.keys() - {"listener", "disk", "simulator", "answer", "official"},
     "worker": CORE | {"settings", "ledger", "pipeline"},
-    "api": CORE | {"settings", "answer", "ledger", "pipeline", "worker"},
+    "api": CORE | {"settings", "answer", "ledger", "erps", "pipeline", "worker"},
     "demo": CORE | {"settings", "listener", "ledger", "pipeline", "api", "simulator"},
     "commands": CORE | set(SHELL) | {"pipeline", "worker", "api", "demo"},
     "__main__": frozenset({"errors", "commands"}),

@@ -13,6 +13,7 @@ from gateway import __version__
 from gateway.api import (
     audit,
     deadlines,
+    erps,
     exports,
     health,
     hooks,
@@ -48,6 +49,7 @@ ROOMS: Final = (
     units,
     hooks,
     quarantine,
+    erps,
     health,
     metrics,
 )

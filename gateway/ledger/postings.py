@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from gateway.errors import Unknown
 from gateway.issued import Status
@@ -199,6 +199,13 @@ class Postings:
         wanted += [_MINE.state.in_([each.value for each in states])] if states else []
         wanted += [_MINE.id < before] if before is not None else []
         return self._found(*wanted, newest_first=True, limit=limit)
+
+    def posting_counts(self, taxpayer_id: str) -> dict[tuple[str, PostingState], int]:
+        """How many of each ERP's postings stand how."""
+        wanted = select(_MINE.connection_id, _MINE.state, func.count()).where(_MINE.taxpayer_id == taxpayer_id)
+        with self._database.reading() as connection:
+            rows = connection.execute(wanted.group_by(_MINE.connection_id, _MINE.state)).all()
+        return {(row[0], PostingState(row[1])): row[2] for row in rows}
 
     def current_of(self, taxpayer_id: str, uuid: str) -> str:
         """The document that stands for the same sale now: this one, or what has replaced it."""
