@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from gateway.erps.erp import Booking
-from gateway.invoice.facts import RIYADH, ZERO, Category, Invoice, Kind, Line, Party, Profile, Tax
+from gateway.invoice.facts import RIYADH, ZERO, Category, Invoice, Kind, Line, Party, Profile, Tax, round_half_up
 
 TaxIds = Callable[[Tax], list[int]]
 """Odoo's taxes for one of ours."""
@@ -63,7 +63,7 @@ def move_values(booking: Booking, accounts: Accounts, tax_ids: TaxIds, partner: 
         "name": issued.number,
         "ref": issued.uuid,
         "invoice_origin": f"{booking.origin}:{booking.order_name}",
-        "invoice_line_ids": [[0, 0, each] for each in _lines(booking.invoice, accounts, tax_ids)],
+        "invoice_line_ids": [[0, 0, each] for each in _lines(booking, accounts, tax_ids)],
     }
     if booking.corrects and issued.kind is Kind.CREDIT_NOTE:
         values["reversed_entry_id"] = int(booking.corrects)
@@ -72,7 +72,8 @@ def move_values(booking: Booking, accounts: Accounts, tax_ids: TaxIds, partner: 
     return values
 
 
-def _lines(invoice: Invoice, accounts: Accounts, tax_ids: TaxIds) -> Iterator[dict[str, Any]]:
+def _lines(booking: Booking, accounts: Accounts, tax_ids: TaxIds) -> Iterator[dict[str, Any]]:
+    invoice = booking.invoice
     for line in invoice.lines:
         yield _written(*_spelled(line, accounts.digits), line.tax, accounts.account, tax_ids)
     for allowance in invoice.allowances:
@@ -82,8 +83,20 @@ def _lines(invoice: Invoice, accounts: Accounts, tax_ids: TaxIds) -> Iterator[di
     for paid in invoice.deductions:
         name = f"{paid.name} {paid.number}"
         yield _written(name, Decimal(1), -paid.taxable, paid.tax, accounts.account, tax_ids)
-    if invoice.rounding != ZERO:
-        yield _written(_ROUNDING, Decimal(1), invoice.rounding, None, accounts.rounding or accounts.account, tax_ids)
+    if rounding := booking.issued.total - _computed(invoice):
+        yield _written(_ROUNDING, Decimal(1), rounding, None, accounts.rounding or accounts.account, tax_ids)
+
+
+def _computed(invoice: Invoice) -> Decimal:
+    """What Odoo comes to with these lines, VAT rounded once for each tax. A document differs from it by the halala that
+    a price with VAT cannot reach, and by those of the VAT of prepayments, which was rounded when they were issued."""
+    nets = {group.tax: group.taxable for group in invoice.vat_groups}
+    for paid in invoice.deductions:
+        nets[paid.tax] = nets.get(paid.tax, ZERO) - paid.taxable
+    by_rate: dict[tuple[Category, Decimal], Decimal] = {}
+    for tax, net in nets.items():
+        by_rate[tax.category, tax.rate] = by_rate.get((tax.category, tax.rate), ZERO) + net
+    return sum((net + round_half_up(net * rate / 100) for (_, rate), net in by_rate.items()), ZERO)
 
 
 def _written(
