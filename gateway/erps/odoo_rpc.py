@@ -27,6 +27,8 @@ LANGUAGE: Final = {"lang": "en_US", "tz": "Asia/Riyadh"}
 
 _JSON_2_SINCE: Final = 19
 _KIND: Final = re.compile(r"[A-Za-z0-9_.]{1,80}")
+_LAST_LINE: Final = re.compile(r"([A-Za-z0-9_.]{0,70}(?:Error|Exception|Failure|Denied|Warning))(?::|$)")
+"""How a traceback ends."""
 _LONGEST_SENTENCE: Final = 200
 _DENIED: Final = frozenset({"AccessDenied", "AccessError", "Unauthorized", "Forbidden"})
 _FOR_A_PERSON: Final = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
@@ -365,8 +367,8 @@ def _xml_fault(fault: xmlrpc.client.Fault) -> Fault:
     known = _XML_FAULTS.get(fault.faultCode) if isinstance(fault.faultCode, int) else str(fault.faultCode)
     if known and known.rpartition(".")[2] in (_DENIED | _FOR_A_PERSON):
         return _fault(known, text)
-    last = text.strip().rpartition("\n")[2].partition(":")[0]
-    return _fault(known or last, None)
+    last = _LAST_LINE.match(text.strip().rpartition("\n")[2])
+    return _fault(known or (last and last[1]), None)
 
 
 def _json_2_fault(reply: Reply) -> Exception:
