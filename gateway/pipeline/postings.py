@@ -5,6 +5,7 @@ Of what an ERP ordered itself the gateway makes no entry; status, XML and PDF go
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -177,6 +178,8 @@ def _files(gateway: Gateway, due: DuePosting) -> tuple[File, ...]:
 
 def _booking(gateway: Gateway, connection: Connection, due: DuePosting) -> Booking:
     issued = gateway.ledger.invoice(due.taxpayer_id, due.uuid)
+    if not issued.status.is_final:  # on its way: how far is nothing to the books
+        issued = replace(issued, status=Status.ISSUED)
     invoice = ubl.read(gateway.ledger.stamped_xml(due.taxpayer_id, due.uuid)).invoice
     order = _order_behind(gateway, due.taxpayer_id, issued)
     ordered_here = due.mode is PostingMode.ATTACH

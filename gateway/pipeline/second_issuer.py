@@ -85,7 +85,7 @@ def _name_of(connection: Connection) -> str:
 async def _ask(platform: Issuing, connection: Connection, lines: Lines) -> tuple[bool | None, str]:
     """The shop's answer, None with the reason if it gives none."""
     try:
-        answer = await platform.issues_itself(connection, lines.outside)
+        answer = await platform.issues_itself(replace(connection, platform=_name_of(connection)), lines.outside)
     except GatewayError as error:
         return None, str(error)
     return answer, "" if answer is not None else "Its answer does not say who issues."
