@@ -13,6 +13,7 @@ from gateway import __version__
 from gateway.api import (
     audit,
     deadlines,
+    documents,
     erps,
     exports,
     health,
@@ -38,6 +39,7 @@ NAME = "serve"
 
 ROOMS: Final = (
     orders,
+    documents,
     notes,
     invoices,
     sharing,

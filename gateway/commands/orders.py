@@ -5,7 +5,7 @@ import os
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.resources import files
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -22,6 +22,7 @@ from gateway.invoice.policy import Decision, read_policy
 from gateway.issued import Issued, Status
 from gateway.ledger import Filter, Posting
 from gateway.order import Order, read_order
+from gateway.pipeline.documents import Handed, Judged, hand_in, judge
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
 from gateway.pipeline.issue import Request
@@ -137,21 +138,56 @@ def _named(decision: Decision) -> str:
     return decision.value.word if isinstance(decision.value, Kind | Profile) else decision.value
 
 
-@click.command("issue", short_help="Issue the document of an order.")
-@click.argument("file", metavar="ORDER.json")
+@click.command("issue", short_help="Issue the document of an order, or an ERP's own.")
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--document",
+    "connection",
+    metavar="CONNECTION",
+    help="FILE is an unsigned UBL document that the ERP of this connection wrote itself.",
+)
+@click.option("--replaces", metavar="UUID", help="With --document: the rejected document of that number.")
+@click.option("--dry-run", is_flag=True, help="With --document: judge it only; nothing is kept.")
 @taxpayer_option("Whose order it is")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Submit it now and wait for the verdict.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as the API gives it.")
-def issue_command(file: str, taxpayer: str | None, wait: bool, as_json: bool) -> None:
-    """Issue the document of a canonical order, as POST /v1/orders does. The same order again gives the same document.
+def issue_command(
+    file: str,
+    connection: str | None,
+    replaces: str | None,
+    dry_run: bool,
+    taxpayer: str | None,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Issue the document of a canonical order (JSON), as POST /v1/orders does, or with --document an ERP's own UBL
+    document, as POST /v1/documents does. The same again gives the same document.
 
-    Exit 0: issued (and accepted, where it waited); 1: rejected; 2: the order cannot be used.
+    Exit 0: issued (and accepted, where it waited); 1: rejected, or a dry run with findings; 2: it cannot be used.
     """
-    order = read_order(read_input(file))
+    if connection is None and (dry_run or replaces):
+        raise BadInput("--dry-run and --replaces need --document.", fix="See `gateway preview` and `gateway correct`.")
+    content = read_input(file)
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)
-        appended = settle(gateway, Request(owner, ACTOR, order))
+        if connection is None:
+            appended = settle(gateway, Request(owner, ACTOR, read_order(content)))
+        else:
+            handed = Handed(owner, ACTOR, connection, content, replaces=replaces)
+            if dry_run:
+                _show_judged(judge(gateway, handed), as_json=as_json)
+            appended = hand_in(gateway, handed)
         follow(gateway, owner, appended.issued, wait=wait, as_json=as_json)
+
+
+def _show_judged(judged: Judged, *, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(judged.as_json())
+    else:
+        for finding in judged.findings:
+            click.echo(f"{finding.where}: {finding.message.en} {finding.fix.en} ({finding.rule})")
+        click.echo(f"{judged.number} {'would not' if judged.findings else 'would'} be issued.")
+    raise SystemExit(1 if judged.findings else 0)
 
 
 def follow(gateway: Gateway, owner: str, issued: Issued, *, wait: bool, as_json: bool) -> None:

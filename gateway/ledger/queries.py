@@ -111,6 +111,11 @@ class Queries:
             raise self._without_stamp(taxpayer_id, uuid)
         return bytes(found)
 
+    def has_document(self, uuid: str) -> bool:
+        """Whether a document of any taxpayer has this UUID."""
+        with self._database.reading() as connection:
+            return connection.execute(select(1).where(t.DOCUMENT.c.uuid == uuid)).first() is not None
+
     def _without_stamp(self, taxpayer_id: str, uuid: str) -> GatewayError:
         document = t.DOCUMENT.c
         wanted = select(document.number).where(document.taxpayer_id == taxpayer_id, document.uuid == uuid)

@@ -1,6 +1,6 @@
 """What earlier documents leave for later ones: prepayments to take off, and originals, our own or from elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -21,8 +21,16 @@ _UNDONE = frozenset({Status.REJECTED, Status.REPLACED})
 def priors_of(gateway: Gateway, taxpayer_id: str, order: Order, *, but: str | None = None) -> dict[str, Prior]:
     """The prepayment invoices of our own that an order takes off, by number, with what is left of them. `but` is a
     document to be replaced, whose own deductions do not count."""
-    own = [each.number for each in order.prepayments if each.issued_at is None]
-    found = ((number, _prepayment(gateway, taxpayer_id, number)) for number in own)
+    return priors_named(
+        gateway, taxpayer_id, [each.number for each in order.prepayments if each.issued_at is None], but=but
+    )
+
+
+def priors_named(
+    gateway: Gateway, taxpayer_id: str, numbers: Iterable[str], *, but: str | None = None
+) -> dict[str, Prior]:
+    """Those of these numbers that are prepayment invoices of our own."""
+    found = ((number, _prepayment(gateway, taxpayer_id, number)) for number in numbers)
     return {number: _prior(gateway, taxpayer_id, issued, but) for number, issued in found if issued}
 
 

@@ -23,6 +23,7 @@ from gateway import stamp, ubl
 from gateway.connection import Connection
 from gateway.csid import read_certificate
 from gateway.errors import Conflict, Unknown
+from gateway.foreign import Foreign, linked
 from gateway.invoice.facts import Heading, Invoice, Profile
 from gateway.invoice.from_order import invoice_of
 from gateway.invoice.policy import KINDS, read_policy
@@ -35,7 +36,7 @@ from gateway.pipeline.gateway import Gateway, same_world
 from gateway.pipeline.judges import Pending
 from gateway.pipeline.postings import postings_for
 from gateway.pipeline.proof import UNSIGNED, Case, Proof
-from gateway.pipeline.rendered import moment_of_issue, rendered, stamped
+from gateway.pipeline.rendered import moment_of_issue, rendered, stamped, stamped_foreign
 from gateway.pipeline.stamping import shape
 from gateway.rules import ALL_SETS
 from gateway.stores import STORES
@@ -70,7 +71,7 @@ def correct(gateway: Gateway, uuid: str, request: Request) -> Appended:
     _same_sale(rejected, order)
     connection = ledger.connection(request.taxpayer_id, order.connection)
     unit = ledger.unit(request.taxpayer_id, ledger.unit_of(request.taxpayer_id, uuid))
-    former = read_order(ledger.snapshot(request.taxpayer_id, uuid).order_json)
+    former = read_order(_made_of_an_order(ledger.snapshot(request.taxpayer_id, uuid).order_json))
     given = order.invoice_number or former.invoice_number
     sale = replace(
         _sale(gateway, request, unit, connection),
@@ -79,6 +80,22 @@ def correct(gateway: Gateway, uuid: str, request: Request) -> Appended:
     )
     draw = partial(drawing_of, gateway, connection, unit, order, replaces=uuid)
     return append(gateway, unit, sale, draw, actor=request.actor, looks_back=_looks_back(order))
+
+
+def _made_of_an_order(snapshot: str) -> str:
+    """What an order's document was made of; Conflict if it was handed in as it is."""
+    if is_foreign(snapshot):
+        raise Conflict(
+            "The document was written by your own system, so no order takes its place.",
+            fix="Send the corrected document: POST /v1/documents?replaces=UUID.",
+            ar="هذا المستند صادر من نظامكم. أرسل المستند المصحح عبر POST /v1/documents?replaces=UUID.",
+        )
+    return snapshot
+
+
+def is_foreign(snapshot: str) -> bool:
+    """Whether what the ledger keeps of a document's origin is the document that another system wrote."""
+    return snapshot.startswith('{"document":')
 
 
 def _has_notes(gateway: Gateway, taxpayer_id: str, issued: Issued) -> bool:
@@ -109,9 +126,11 @@ def append(
     *,
     actor: str,
     looks_back: bool = True,
+    uuid: str = "",
 ) -> Appended:
-    """The sale's document, made now or earlier. Where it `looks_back` it is drawn in the chain's lock, so that what is
-    read of earlier documents is all there is; else before, so that nobody waits for it."""
+    """The sale's document, made now or earlier, under `uuid` if one is given. Where it `looks_back` it is drawn in
+    the chain's lock, so that what is read of earlier documents is all there is; else before, so that nobody waits for
+    it."""
     same_world(unit, gateway.settings.environment)
     gateway.clocks.check(gateway.now())
     # A key that comes with a repeat is remembered, which takes the lock.
@@ -120,9 +139,9 @@ def append(
         return known
     if not looks_back:
         drawing = draw()
-        make = partial(_make, gateway, unit, lambda: drawing, gateway.new_id())
+        make = partial(_make, gateway, unit, lambda: drawing, uuid or gateway.new_id())
     else:
-        make = partial(_make, gateway, unit, draw, gateway.new_id())
+        make = partial(_make, gateway, unit, draw, uuid or gateway.new_id())
     return gateway.ledger.append(sale, make, actor=actor, now=gateway.now(), looks_back=looks_back)
 
 
@@ -133,6 +152,8 @@ class Drawing(NamedTuple):
     takes: Mapping[str, Any] = MappingProxyType({})
     external: ExternalOriginal | None = None
     deductions: tuple[TakenOff, ...] = ()
+    foreign: Foreign | None = None
+    """Where another system wrote the document: then `invoice` is what that says."""
 
 
 def drawing_of(
@@ -163,16 +184,24 @@ def unit_for(gateway: Gateway, request: Request, connection: Connection) -> Unit
 def _make(gateway: Gateway, unit: Unit, draw: Callable[[], Drawing], uuid: str, slot: Slot) -> Laid:
     """Render and stamp in the place that is held for it, and have it proved."""
     drawing = draw()
-    invoice = drawing.invoice
-    issued_at = slot.replaced.issued_at if slot.replaced else slot.at
-    content = ubl.Content(invoice, Heading(slot.number, uuid, moment_of_issue(issued_at)), slot.link)
+    body, content = _written(drawing, uuid, slot)
     pem, follows = slot.csid.certificate.encode(), gateway.stamper.is_slow
     sign = shape() if follows else partial(gateway.stamper.sign, unit.key(slot.csid.id))
-    document = stamped(content, read_certificate(pem), sign, slot.at)
+    write = partial(stamped_foreign, body) if drawing.foreign else partial(stamped, content)
+    document = write(read_certificate(pem), sign, slot.at)
     sets = UNSIGNED if follows else ALL_SETS
     proof = gateway.judges.ask(Case(document.xml, content, pem, slot.at, sets))
     finish = partial(_finished, gateway, unit.taxpayer_id, document, content, drawing, proof)
-    return Laid(document.hash, (lambda: without_stamp(finish(), rendered(content))) if follows else finish)
+    return Laid(document.hash, (lambda: without_stamp(finish(), body or rendered(content))) if follows else finish)
+
+
+def _written(drawing: Drawing, uuid: str, slot: Slot) -> tuple[bytes, ubl.Content]:
+    """What the document says in its place; the bytes too, where they are not ours to choose."""
+    if drawing.foreign:
+        body = linked(drawing.foreign, uuid=uuid, link=slot.link)
+        return body, ubl.read(body)
+    issued_at = slot.replaced.issued_at if slot.replaced else slot.at
+    return b"", ubl.Content(drawing.invoice, Heading(slot.number, uuid, moment_of_issue(issued_at)), slot.link)
 
 
 def without_stamp(made: Made, body: bytes) -> Made:
@@ -192,6 +221,8 @@ def _finished(
     proof = pending.result()
     if proof.findings:  # what is allowed is asked only now: hardly any document breaks a rule
         proof.admit(allowed_rules(gateway, taxpayer_id))
+    if drawing.foreign:  # no order stands behind it whose fields could be named
+        proof = proof._replace(findings=tuple(replace(each, order_field="") for each in proof.findings))
     made = made_of(document, content.invoice, content.heading, proof)
     return replace(made, takes=drawing.takes, external=drawing.external, deductions=drawing.deductions)
 

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway import ubl
 from gateway.connection import Connection
@@ -22,7 +22,7 @@ from gateway.ledger import Appended, NewSale
 from gateway.order import Addition, Order, Refund, read_addition, read_order, read_refund
 from gateway.pipeline.earlier import notes_on, used_of
 from gateway.pipeline.gateway import Gateway
-from gateway.pipeline.issue import Drawing, Request, append, issue
+from gateway.pipeline.issue import Drawing, Request, append, is_foreign, issue
 from gateway.pipeline.postings import postings_for
 from gateway.stores import STORES
 from gateway.unit import Unit
@@ -209,6 +209,8 @@ def _sale(gateway: Gateway, request: NoteRequest, desk: _Desk, kind: Kind, thing
 
 
 def _credited(gateway: Gateway, request: NoteRequest, desk: _Desk, refund: Refund) -> Drawing:
+    if not all(gateway.ledger.takes(request.taxpayer_id, request.uuid, request.replaces)):
+        raise _credited_elsewhere(desk.issued)
     notes = notes_on(gateway, request.taxpayer_id, request.uuid, but=request.replaces)
     policy = read_policy(desk.connection.settings)
     invoice, note = credit_note(_original(gateway, request, desk), notes, refund, policy=policy)
@@ -217,8 +219,9 @@ def _credited(gateway: Gateway, request: NoteRequest, desk: _Desk, refund: Refun
 
 def _debited(gateway: Gateway, request: NoteRequest, desk: _Desk, addition: Addition) -> Drawing:
     policy = read_policy(desk.connection.settings)
-    order = _order_behind(gateway, request.taxpayer_id, desk.issued)
-    return Drawing(debit_note(_original(gateway, request, desk), order, addition, policy=policy))
+    original = _original(gateway, request, desk)
+    order = _order_behind(gateway, request.taxpayer_id, desk.issued, addition)
+    return Drawing(debit_note(original, order, addition, policy=policy))
 
 
 def _original(gateway: Gateway, request: NoteRequest, desk: _Desk) -> Original:
@@ -232,16 +235,43 @@ def _lines(gateway: Gateway, request: NoteRequest, desk: _Desk, facts: Invoice) 
     made = [line.id for line in facts.lines]
     own = dict(zip(made, made, strict=True))
     snapshot = gateway.ledger.snapshot(request.taxpayer_id, request.uuid).order_json
+    if is_foreign(snapshot):
+        return own
     if "connection" in json.loads(snapshot):
         return own | lines_by_id(read_order(snapshot), read_policy(desk.connection.settings), made)
     return own | dict(zip((line.id for line in read_addition(snapshot).lines), made, strict=False))
 
 
-def _order_behind(gateway: Gateway, taxpayer_id: str, issued: Issued) -> Order:
+def _order_behind(gateway: Gateway, taxpayer_id: str, issued: Issued, addition: Addition) -> Order:
     """The order that a document was made of, or of a debit note the order of its invoice."""
     while issued.corrects:
         issued = gateway.ledger.invoice(taxpayer_id, issued.corrects)
-    return read_order(gateway.ledger.snapshot(taxpayer_id, issued.uuid).order_json)
+    snapshot = gateway.ledger.snapshot(taxpayer_id, issued.uuid).order_json
+    return _as_order(gateway, taxpayer_id, issued, addition) if is_foreign(snapshot) else read_order(snapshot)
+
+
+def _as_order(gateway: Gateway, taxpayer_id: str, issued: Issued, addition: Addition) -> Order:
+    """What a debit note asks of an order, where another system wrote the invoice: its lines are the addition's."""
+    facts = ubl.read(gateway.ledger.stamped_xml(taxpayer_id, issued.uuid)).invoice
+    order: dict[str, Any] = {
+        "connection": issued.connection,
+        "id": issued.order_id,
+        "placed_at": issued.issued_at,
+        "supply_date": facts.supply_date,
+        "currency": facts.currency,
+        "prices_include_tax": False,
+        "lines": addition.lines,
+        "fx": {"rate": facts.fx_rate} if facts.fx_rate else None,
+    }
+    return Order.model_validate({name: value for name, value in order.items() if value is not None})
+
+
+def _credited_elsewhere(issued: Issued) -> Conflict:
+    return Conflict(
+        f"Credit notes on {issued.number} were handed in as documents, so what is left of its lines is not known here.",
+        fix="Hand in this credit note as a document too.",
+        ar=f"أُرسلت إشعارات دائنة على {issued.number} كمستندات من نظامكم. أرسل هذا الإشعار بالطريقة نفسها.",
+    )
 
 
 def _not_accepted(issued: Issued) -> Conflict:

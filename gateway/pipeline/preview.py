@@ -23,10 +23,10 @@ from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Request, unit_for
 from gateway.pipeline.rendered import moment_of_issue
 
-_CONTENT: Final = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
-_OF_THE_STAMP: Final = frozenset({"KSA-14", "KSA-15"})
+CONTENT: Final = frozenset({RuleSet.XSD, RuleSet.EN16931, RuleSet.KSA})
+OF_THE_STAMP: Final = frozenset({"KSA-14", "KSA-15"})
 """QR and stamp: what a preview cannot have."""
-_NO_UUID: Final = "00000000-0000-4000-8000-000000000000"
+NO_UUID: Final = "00000000-0000-4000-8000-000000000000"
 _NO_NUMBER: Final = "000001"
 
 
@@ -64,9 +64,9 @@ def preview(
 
 def judged(invoice: Invoice, *, number: str, link: Link, now: datetime) -> tuple[bytes, rules.Report]:
     """The unsigned document of an invoice, and what the rule book says of its content."""
-    body = ubl.render(invoice, Heading(number, _NO_UUID, moment_of_issue(now)), link)
-    report = rules.check(body, now=now, sets=_CONTENT)
-    content = (each for each in report.findings if each.term not in _OF_THE_STAMP)
+    body = ubl.render(invoice, Heading(number, NO_UUID, moment_of_issue(now)), link)
+    report = rules.check(body, now=now, sets=CONTENT)
+    content = (each for each in report.findings if each.term not in OF_THE_STAMP)
     return body, replace(report, xsd=traced(report.xsd, invoice), findings=traced(content, invoice))
 
 

@@ -44,13 +44,25 @@ def stamped(
     )
 
 
+def stamped_foreign(
+    body: bytes, certificate: Certificate, sign: Callable[[bytes], bytes], at: datetime
+) -> stamp.Document:
+    """The same of a document that another system wrote, whose bytes are kept as they are."""
+    return stamp.stamp(body, sign=sign, certificate=certificate, signing_time=moment_of_issue(at))
+
+
 def rendered(content: ubl.Content) -> bytes:
     """The unsigned document; UnusableOrder if it is larger than can be handled."""
     body = ubl.render(*content)
+    must_fit(body)
+    return body
+
+
+def must_fit(body: bytes) -> None:
+    """UnusableOrder if there is no room for a stamp."""
     if len(body) + STAMP_BYTES > MAX_XML_BYTES:
         raise UnusableOrder(
             f"The document would have {len(body)} bytes; at most {MAX_XML_BYTES - STAMP_BYTES} can be handled.",
             fix="Split the order in two.",
             ar="الطلب كبير جداً لمستند واحد. قسّمه إلى طلبين.",
         )
-    return body

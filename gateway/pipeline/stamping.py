@@ -18,7 +18,7 @@ from gateway.keys import throw_away_signer
 from gateway.ledger import DueStamp
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.proof import Case
-from gateway.pipeline.rendered import stamped
+from gateway.pipeline.rendered import stamped, stamped_foreign
 
 log = structlog.get_logger()
 
@@ -49,7 +49,10 @@ def _stamp(gateway: Gateway, due: DueStamp) -> Status:
     unit = gateway.ledger.unit(due.taxpayer_id, due.unit_id)
     pem = gateway.ledger.csid(due.csid_id).certificate.encode()
     content, signed_at = ubl.read(due.body), _not_before(due.made_at, gateway.now())
-    document = stamped(content, read_certificate(pem), partial(gateway.stamper.sign, unit.key(due.csid_id)), signed_at)
+    sign = partial(gateway.stamper.sign, unit.key(due.csid_id))
+    is_ours = ubl.render(*content) == due.body  # else another system wrote it
+    write = partial(stamped, content) if is_ours else partial(stamped_foreign, due.body)
+    document = write(read_certificate(pem), sign, signed_at)
     assert document.hash == due.hash, "what is stamped is what was linked"
     # It is judged by the moment it was made: what was right then is not wrong for having waited.
     proof = gateway.judges.ask(Case(document.xml, content, pem, due.made_at)).result()

@@ -13,6 +13,7 @@ EVERYONE = {"integrator", "accountant", "auditor", "admin"}
 FOR = {
     ("post", "/v1/orders"): {"integrator", "admin"},
     ("post", "/v1/preview"): {"integrator", "admin"},
+    ("post", "/v1/documents"): {"integrator", "admin"},
     ("post", "/v1/invoices/{uuid}/credit-notes"): {"integrator", "accountant", "admin"},
     ("post", "/v1/invoices/{uuid}/debit-notes"): {"integrator", "accountant", "admin"},
     ("post", "/v1/invoices/{uuid}/correction"): {"integrator", "accountant", "admin"},

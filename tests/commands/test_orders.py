@@ -1,6 +1,7 @@
 """Orders on the command line: read, shown beforehand, issued, and what became of them."""
 
 import json
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
@@ -11,6 +12,7 @@ from gateway.demo import orders
 from gateway.order import read_order
 from gateway.simulator import Fault
 from tests.commands.conftest import complaint, run
+from tests.erp_documents import erp_document
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT
 
 SAMPLES = [(platform, name) for platform in ("woocommerce", "salla") for name in orders(platform)]
@@ -183,3 +185,21 @@ def test_the_newest_come_first_and_no_more_than_asked_for(installed, written):
         run("issue", "--no-wait", written(number))
     assert [row["icv"] for row in run("status", "--json", "--limit", "2").rows] == [4, 3]
     assert (OWNER, UNIT.id) == (UNIT.taxpayer_id, "RUH1")
+
+
+# -- an ERP's own document -------------------------------------------------------------------------------------
+
+
+def test_an_erps_own_document_is_judged_and_then_issued(installed, tmp_path):
+    file = tmp_path / "B-1.xml"
+    file.write_bytes(erp_document("B-1", datetime.now(UTC), business=True))
+    dry = run("issue", "--document", CONNECTION, "--dry-run", file)
+    assert (dry.code, dry.out) == (0, "B-1 would be issued.\n")
+    (shown,) = run("issue", "--document", CONNECTION, "--json", file).rows
+    assert (shown["status"], shown["number"], shown["icv"]) == ("cleared", "B-1", 1)
+    assert run("issue", "--document", CONNECTION, "--json", file).rows == [shown]
+    file.write_bytes(erp_document("B-2", datetime.now(UTC), gross="115.10"))
+    refused = run("issue", "--document", CONNECTION, "--dry-run", file)
+    assert refused.code in (1, 2)
+    assert "BR-CO-15" in refused.out + refused.err
+    complaint(run("issue", "--dry-run", file), "need --document")
