@@ -55,6 +55,7 @@ _SECTIONS: Final = {
         "deadlines": "gateway.commands.deadlines",
         "warnings": "gateway.commands.deadlines",
         "vat-report": "gateway.commands.vat",
+        "reconcile": "gateway.commands.reconcile",
     },
     "Proof": {
         "audit": "gateway.commands.audit",

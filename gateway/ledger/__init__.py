@@ -24,6 +24,7 @@ from gateway.ledger.nights import CHECKPOINTS_BOOKMARK
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
 from gateway.ledger.postings import FOR_A_PERSON, DuePosting, Posting, PostingState
 from gateway.ledger.queries import Filter, cursor_of, read_cursor
+from gateway.ledger.reconciling import BookedDocument, BookedEntry, UnservedOrder
 from gateway.ledger.revocations import KeptList
 from gateway.ledger.role import role_sql
 from gateway.ledger.rows import (
@@ -92,6 +93,8 @@ __all__ = [
     "AuditSpan",
     "Backlog",
     "Band",
+    "BookedDocument",
+    "BookedEntry",
     "BrokenLine",
     "Chain",
     "ChainAt",
@@ -157,6 +160,7 @@ __all__ = [
     "TaxedRow",
     "Taxpayer",
     "Turn",
+    "UnservedOrder",
     "Waiting",
     "WarningTrend",
     "Witnessed",

@@ -32,6 +32,7 @@ from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.polls import Polls, Renewals
 from gateway.ledger.postings import Postings
 from gateway.ledger.queries import Queries
+from gateway.ledger.reconciling import Reconciling
 from gateway.ledger.registry import Registry
 from gateway.ledger.revocations import Revocations
 from gateway.ledger.sending import Sending
@@ -66,6 +67,7 @@ class Ledger(
     Polls,
     Renewals,
     Postings,
+    Reconciling,
     Leases,
     Archiving,
     Exporting,

@@ -36,6 +36,7 @@ FOR = {
     ("get", "/v1/reports/warnings"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/vat"): {"accountant", "auditor", "admin"},
     ("get", "/v1/reports/vat/documents"): {"accountant", "auditor", "admin"},
+    ("get", "/v1/reports/reconciliation"): {"accountant", "auditor", "admin"},
     ("get", "/v1/audit"): {"auditor", "admin"},
     ("post", "/v1/exports"): {"accountant", "auditor", "admin"},
     ("get", "/v1/exports"): {"accountant", "auditor", "admin"},
