@@ -31,6 +31,7 @@ _SECTIONS: Final = {
         "serve": "gateway.commands.servers",
         "work": "gateway.commands.servers",
         "shops": "gateway.commands.shops",
+        "erps": "gateway.commands.erps",
         "doctor": "gateway.commands.doctor",
         "backup": "gateway.commands.backup",
         "restore": "gateway.commands.backup",

@@ -10,8 +10,8 @@ from types import MappingProxyType
 class Connection:
     """Credentials and settings for one shop or ERP account; its sales are issued by `unit_id`.
 
-    `platform` is api or one of gateway.stores; `settings` are the platform's own (its module lists them);
-    `secrets` are opened from their envelope and never printed; sales before `cutover` are not issued.
+    `platform` is api or one of gateway.stores or gateway.erps; `settings` are the platform's own (its module lists
+    them); `secrets` are opened from their envelope and never printed; sales before `cutover` are not issued.
     """
 
     id: str

@@ -1,5 +1,5 @@
-"""Runs what is due: shop hints, submissions, link-backs, looks at shops, archiving. The only place that decides about
-retries.
+"""Runs what is due: shop hints, submissions, link-backs, postings to ERPs, looks at shops, archiving. The only place
+that decides about retries.
 
 The ledger's rows are the truth: whoever claims a row holds a lease on it, and a worker that dies is taken over when
 the lease ends. A bell only shortens the wait. The kinds of work run side by side, so that a slow shop never
@@ -20,7 +20,7 @@ import structlog
 
 from gateway.errors import GatewayError
 from gateway.issued import Issued, Status
-from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, DueStamp, Limits
+from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, DuePosting, DueStamp, Limits
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.doctor import examine_tonight
@@ -28,6 +28,7 @@ from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
 from gateway.pipeline.poll import poll
+from gateway.pipeline.postings import post
 from gateway.pipeline.seal import Sealer
 from gateway.pipeline.stamping import follow_stamp
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
@@ -111,6 +112,7 @@ class Worker:
         limits = Limits(self._limit, gateway.settings.submissions_of_taxpayer)
         self._submissions = _Kind(partial(ledger.claim_submissions, limits=limits), self._submission, exchange)
         self._link_backs = _Kind(ledger.claim_link_backs, self._link_back, SHOP_LEASE)
+        self._postings = _Kind(ledger.claim_postings, self._posting, SHOP_LEASE)
         self._stampings = _Kind(ledger.claim_stampings, self._stamping, STAMP_LEASE)
         self._notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
         polls = _Kind(ledger.claim_polls, self._poll, SHOP_LEASE)
@@ -120,6 +122,7 @@ class Worker:
             self._stampings,
             self._notices,
             self._link_backs,
+            self._postings,
             polls,
             self._archiving,
         )
@@ -251,6 +254,7 @@ class Worker:
         doubt = {"detail": verdict.detail} if verdict.detail else {}
         log.info("submitted", uuid=due.uuid, outcome=verdict.outcome.value, http=verdict.status, **doubt)
         self._link_backs.bell.set()
+        self._postings.bell.set()
         self._archiving.bell.set()
 
     async def _stamping(self, due: DueStamp) -> None:
@@ -259,6 +263,9 @@ class Worker:
 
     async def _link_back(self, due: DueLinkBack) -> None:
         await link_back(self._gateway, self._lines, due, self._wait(due.attempts + 1))
+
+    async def _posting(self, due: DuePosting) -> None:
+        await post(self._gateway, self._lines, due, self._wait(due.attempts + 1))
 
     async def _archive(self, due: DueArchiving) -> None:
         await archive(self._gateway, due, self._wait(due.attempts + 1))

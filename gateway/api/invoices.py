@@ -17,6 +17,7 @@ from gateway.invoice.facts import RIYADH
 from gateway.invoice.period import day_begins, day_ends, possible
 from gateway.issued import Status
 from gateway.ledger import Filter, LinkBack
+from gateway.pipeline.erps import posting_json
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.share import buyers_copy
 
@@ -68,9 +69,11 @@ async def list_invoices(
 
 @router.get("/v1/invoices/{uuid}", summary="One document as it stands")
 async def get_invoice(uuid: str, gateway: Served, who: Reader) -> dict[str, Any]:
-    """Number, status, sums, QR and what the authority found."""
+    """Number, status, sums, QR, what the authority found, and how it stands in the books of ERPs."""
     issued = await gateway.offload(gateway.ledger.invoice, who.taxpayer_id, uuid)
-    return answer(issued, base_url=gateway.settings.address)
+    postings = await gateway.offload(gateway.ledger.postings_of, who.taxpayer_id, uuid)
+    shown = answer(issued, base_url=gateway.settings.address)
+    return shown | {"postings": [posting_json(each) for each in postings]}
 
 
 class Form(StrEnum):

@@ -20,7 +20,7 @@ from gateway.invoice.facts import Kind, Profile
 from gateway.invoice.halalas import explained
 from gateway.invoice.policy import Decision, read_policy
 from gateway.issued import Issued, Status
-from gateway.ledger import Filter
+from gateway.ledger import Filter, Posting
 from gateway.order import Order, read_order
 from gateway.pipeline.gateway import Gateway, online
 from gateway.pipeline.intake import reason_of
@@ -191,6 +191,17 @@ def _show_ways_back(documents: list[Issued], gateway: Gateway, owner: str) -> No
             at, said = minute_of(link.changed_at), link.receipt or link.error
             shown = f"{numbers[link.uuid]}: written back: {link.state.value} {at}{f', {said}' if said else ''}"
             out.print(shown, markup=False, soft_wrap=True)
+    for each in documents:
+        _show_postings(gateway.ledger.postings_of(owner, each.uuid))
+
+
+def _show_postings(postings: tuple[Posting, ...]) -> None:
+    """How a document stands in the books, a line for each ERP."""
+    for each in postings:
+        entry = f", {each.entry_number} {each.entry_state}" if each.entry_id else ""
+        why = f", {each.reason['en']}" if each.reason.get("en") else ""
+        shown = f"{each.number}: in the books of {each.connection_id}: {each.state.value}"
+        out.print(f"{shown} {minute_of(each.changed_at)}{entry}{why}", markup=False, soft_wrap=True)
 
 
 def find(gateway: Gateway, owner: str, what: str | None, limit: int) -> list[Issued]:

@@ -1,5 +1,23 @@
-"""ERPs as this gateway calls them. None knows a ledger."""
+"""The ERPs, one module each. `ERPS[platform]` is the module; its docstring lists the settings and secrets that a
+connection of that platform takes.
+"""
+
+from typing import Final
 
 from gateway.erps import odoo
+from gateway.erps.erp import Erp
+from gateway.errors import Misconfigured
 
-__all__ = ["odoo"]
+ERPS: Final[dict[str, Erp]] = {"odoo": odoo}
+"""Every ERP whose books are written, by its name."""
+
+
+def erp_of(platform: str) -> Erp:
+    """The ERP of a connection's platform; Misconfigured if there is none."""
+    try:
+        return ERPS[platform]
+    except KeyError:
+        raise Misconfigured(f"There is no ERP {platform!r}.", fix=f"Use one of {', '.join(sorted(ERPS))}.") from None
+
+
+__all__ = ["ERPS", "Erp", "erp_of", "odoo"]

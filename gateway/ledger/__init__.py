@@ -22,6 +22,7 @@ from gateway.ledger.looking import ISSUED, ChainHead, Claim, Entry, Kept, Loose,
 from gateway.ledger.moving import Moved, move
 from gateway.ledger.nights import CHECKPOINTS_BOOKMARK
 from gateway.ledger.onboardings import OnboardingRun, Purpose, Step
+from gateway.ledger.postings import FOR_A_PERSON, DuePosting, Posting, PostingState
 from gateway.ledger.queries import Filter, cursor_of, read_cursor
 from gateway.ledger.revocations import KeptList
 from gateway.ledger.role import role_sql
@@ -49,11 +50,13 @@ from gateway.ledger.rows import (
     LinkBackState,
     Made,
     NewCsid,
+    NewPosting,
     NewSale,
     Notice,
     NoticeState,
     Page,
     Polled,
+    PostingMode,
     Slot,
     Snapshot,
     Stage,
@@ -68,6 +71,7 @@ from gateway.ledger.trends import WarningTrend
 __all__ = [
     "CHECKPOINTS_BOOKMARK",
     "EVERY_UNIT",
+    "FOR_A_PERSON",
     "ISSUED",
     "LONG_UNSEALED",
     "MOST",
@@ -104,6 +108,7 @@ __all__ = [
     "DueLinkBack",
     "DueNotice",
     "DuePoll",
+    "DuePosting",
     "DueStamp",
     "Endpoint",
     "Entry",
@@ -129,6 +134,7 @@ __all__ = [
     "Made",
     "Moved",
     "NewCsid",
+    "NewPosting",
     "NewSale",
     "News",
     "Notice",
@@ -139,6 +145,9 @@ __all__ = [
     "Place",
     "Plan",
     "Polled",
+    "Posting",
+    "PostingMode",
+    "PostingState",
     "Purpose",
     "Slot",
     "Snapshot",

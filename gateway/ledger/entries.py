@@ -7,6 +7,7 @@ from gateway.invoice.facts import Profile
 from gateway.issued import REPORTING_WINDOW, Issued, Status
 from gateway.ledger.audit import note_values
 from gateway.ledger.documents import findings_json
+from gateway.ledger.postings import posting_values
 from gateway.ledger.rows import LinkBackState, Made, NewSale, Slot, TakenOff
 
 
@@ -147,6 +148,16 @@ def link_back_values(sale: NewSale, slot: Slot, made: Made) -> dict[str, Any]:
         "receipt": "",
         "changed_at": slot.at,
     }
+
+
+def postings_values(sale: NewSale, slot: Slot, made: Made) -> list[dict[str, Any]]:
+    """Its ways into the books of ERPs."""
+    return [
+        posting_values(
+            each, taxpayer_id=sale.taxpayer_id, uuid=made.uuid, now=slot.at, next_at=slot.at if each.at_once else None
+        )
+        for each in sale.postings
+    ]
 
 
 def audit_values(sale: NewSale, slot: Slot, made: Made, *, actor: str) -> dict[str, Any]:

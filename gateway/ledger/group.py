@@ -178,6 +178,8 @@ def _other_rows(places: Sequence[Place]) -> Iterable[tuple[str, list[tuple[Any, 
         statements.LINK_BACK.sql,
         [statements.LINK_BACK.row(entries.link_back_values(*_facts(each))) for each in told],
     )
+    booked = [values for each in places for values in entries.postings_values(*_facts(each))]
+    yield statements.POSTING.sql, [statements.POSTING.row(values) for values in booked]
     drawn = {
         UnitKey(each.waiting.sale.taxpayer_id, each.waiting.sale.unit_id): each.head.next_number + 1
         for each in places

@@ -15,10 +15,12 @@ from gateway.issued import Issued, Status
 from gateway.ledger import entries
 from gateway.ledger import tables as t
 from gateway.ledger.documents import issued, issued_rows
+from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.fencing import Fencing
 from gateway.ledger.group import Group, Place, appended
 from gateway.ledger.line import Line, Waiting
 from gateway.ledger.places import not_onboarded, number_taken, series, slot_at
+from gateway.ledger.postings import ring_postings
 from gateway.ledger.rows import Appended, Laid, Made, NewSale, Slot
 from gateway.ledger.sales import existing_document, key_values, standing_document
 from gateway.ledger.shop_tables import LINK_BACK
@@ -191,6 +193,7 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
         connection.execute(_NEW_DEDUCTION, entries.deduction_values(sale, made, each))
     if sale.replaces:
         _replace(connection, sale.replaces, by=made.uuid, sale_id=sale_id)
+        ring_postings(connection, sale.replaces, slot.at, replaced=True)
     held_for = "original" if _must_wait(connection, sale) else "unit" if held else ""
     submission = entries.submission_values(sale, slot, made, held_for=held_for)
     connection.execute(_NEW_SUBMISSION, submission)
@@ -198,6 +201,8 @@ def _insert(connection: Connection, sale: NewSale, slot: Slot, made: Made, *, he
         connection.execute(insert(t.IDEMPOTENCY_KEY), key_values(sale, made.uuid))
     if sale.link_back:
         connection.execute(_NEW_LINK_BACK, entries.link_back_values(sale, slot, made))
+    for posting in entries.postings_values(sale, slot, made):
+        connection.execute(insert(POSTING), posting)
     return Status(submission["status"])
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, select, true, u
 from gateway.ledger.archive_tables import ARCHIVE_TASK
 from gateway.ledger.columns import iso
 from gateway.ledger.database import Database
+from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
 from gateway.ledger.tables import STAMPING, SUBMISSION
 
@@ -25,7 +26,7 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, STAMPING, NOTICE, LINK_BACK, POLL, ARCHIVE_TASK)
+                for table in (SUBMISSION, STAMPING, NOTICE, LINK_BACK, POLL, POSTING, ARCHIVE_TASK)
             ]
         return sum(freed)
 

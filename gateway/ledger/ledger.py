@@ -30,6 +30,7 @@ from gateway.ledger.measures import Measures
 from gateway.ledger.nights import Nights
 from gateway.ledger.onboardings import Onboardings
 from gateway.ledger.polls import Polls, Renewals
+from gateway.ledger.postings import Postings
 from gateway.ledger.queries import Queries
 from gateway.ledger.registry import Registry
 from gateway.ledger.revocations import Revocations
@@ -64,6 +65,7 @@ class Ledger(
     Inbox,
     Polls,
     Renewals,
+    Postings,
     Leases,
     Archiving,
     Exporting,

@@ -7,10 +7,17 @@ from typing import Final, NamedTuple
 from sqlalchemy import func, select
 
 from gateway.ledger.database import Database
+from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
 from gateway.ledger.tables import ATTEMPT, CSID, DOCUMENT, SUBMISSION, TAXPAYER
 
-_QUEUES: Final = {"submissions": SUBMISSION, "notices": NOTICE, "link_backs": LINK_BACK, "polls": POLL}
+_QUEUES: Final = {
+    "submissions": SUBMISSION,
+    "notices": NOTICE,
+    "link_backs": LINK_BACK,
+    "polls": POLL,
+    "postings": POSTING,
+}
 
 
 class CertificateEnd(NamedTuple):

@@ -66,6 +66,21 @@ class Chain(NamedTuple):
     sealed_at: datetime | None
 
 
+class PostingMode(StrEnum):
+    """What is done about a document in an ERP."""
+
+    POST = "post"
+    ATTACH = "attach"  # it ordered the document and has an entry of its own
+
+
+class NewPosting(NamedTuple):
+    """An ERP in whose books a document is to stand: at once, or when the authority has said something final."""
+
+    connection_id: str
+    mode: PostingMode
+    at_once: bool
+
+
 @dataclass(frozen=True, slots=True)
 class NewSale:
     """A thing to make a document for.
@@ -75,7 +90,7 @@ class NewSale:
     its versions apart. `request_digest` is of the whole request where an Idempotency-Key covers more than the order.
     `invoice_number` is the caller's own; without one the next of the unit's series is drawn. `replaces` is the
     rejected document this one corrects, `corrects` the invoice a note is about; with `waits_for_original` the note
-    is not sent before that invoice is accepted.
+    is not sent before that invoice is accepted. `postings` are the ERPs in whose books it is to stand.
     """
 
     taxpayer_id: str
@@ -94,6 +109,7 @@ class NewSale:
     corrects: str | None = None
     waits_for_original: bool = False
     link_back: bool = False
+    postings: tuple[NewPosting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

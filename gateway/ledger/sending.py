@@ -22,6 +22,7 @@ from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
 from gateway.ledger.leases import FREE, any_due
+from gateway.ledger.postings import ring_postings
 from gateway.ledger.queries import no_document
 from gateway.ledger.rows import UNLIMITED, Cleared, Due, Endpoint, Limits, LinkBackState, Turn
 from gateway.ledger.shop_tables import LINK_BACK
@@ -132,6 +133,7 @@ class Sending:
             mind_hold(connection, _MINE.document_uuid == uuid)
             if status.is_final:
                 _ring_link_back(connection, uuid, now)
+                ring_postings(connection, uuid, now)
             if status.is_accepted:
                 _keep_warnings(connection, row, findings, now)
                 _release_notes(connection, uuid, now)

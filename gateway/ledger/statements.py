@@ -15,6 +15,7 @@ from sqlalchemy import Table
 
 from gateway.ledger import tables as t
 from gateway.ledger.columns import Json, Moment, Money, canonical_json, iso
+from gateway.ledger.erp_tables import POSTING as _POSTING
 from gateway.ledger.rows import CsidRecord, NewSale
 from gateway.ledger.shop_tables import LINK_BACK as _LINK_BACK
 
@@ -81,6 +82,7 @@ STAMP: Final = Insert(t.STAMP)
 STAMPING: Final = Insert(t.STAMPING)
 SUBMISSION: Final = Insert(t.SUBMISSION)
 LINK_BACK: Final = Insert(_LINK_BACK)
+POSTING: Final = Insert(_POSTING)
 AUDIT: Final = Insert(t.AUDIT)
 IDEMPOTENCY_KEY: Final = Insert(t.IDEMPOTENCY_KEY)
 MOVE_HEAD: Final = "UPDATE chain SET head_icv = ?, head_hash = ?, head_at = ? WHERE id = ?"

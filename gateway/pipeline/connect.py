@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 from gateway.connection import Connection
+from gateway.erps import ERPS, Erp
+from gateway.erps.erp import post_when
 from gateway.errors import BadInput, Conflict, GatewayError, Misconfigured
 from gateway.finding import Text
 from gateway.invoice.policy import read_policy
@@ -67,26 +69,35 @@ async def connect(
     """
     await gateway.offload(_check_name, gateway, connection, change=change)
     store = STORES.get(connection.platform)
-    if store is not None and change:
+    if change and (store is not None or connection.platform in ERPS):
         connection = await gateway.offload(_with_former, gateway, store, connection)
     check_connection(gateway, connection)
     if store is not None:
         connection = await _usable(gateway, lines, store, connection)
     left = await check_issuer(gateway, lines, connection, actor=actor, unchecked=unchecked_issuer)
     look_at: tuple[Text, ...] = (left,) if left else ()
-    if store is not None:
-        told = await _inspected(lines, store, connection, unchecked=unchecked_issuer)
+    asked = store or ERPS.get(connection.platform)
+    if asked is not None:
+        told = await _inspected(lines, asked, connection, unchecked=unchecked_issuer)
         connection = replace(connection, settings={**told.settings, **connection.settings})
         look_at += told.look_at
     await gateway.offload(change_connection if change else add_connection, gateway, connection, actor=actor)
     if store is None:
-        return Connected(look_at)
+        return await _with_books(gateway, connection, look_at)
     await gateway.offload(_begin_polling, gateway, connection)
     if change:
         now = gateway.now()
         await gateway.offload(gateway.ledger.end_turn, connection.id)
         await gateway.offload(gateway.ledger.take_up_again, connection.taxpayer_id, connection.id, now=now)
     return Connected(look_at, await _subscribed(gateway, lines, connection))
+
+
+async def _with_books(gateway: Gateway, connection: Connection, look_at: tuple[Text, ...]) -> Connected:
+    """An ERP whose books are written: what was given up about it is tried again."""
+    if connection.platform in ERPS:
+        retry, now = gateway.ledger.retry_postings, gateway.now()
+        await gateway.offload(retry, connection.taxpayer_id, connection.id, now=now)
+    return Connected(look_at)
 
 
 def _check_name(gateway: Gateway, connection: Connection, *, change: bool) -> None:
@@ -98,7 +109,7 @@ def _check_name(gateway: Gateway, connection: Connection, *, change: bool) -> No
         raise Conflict(f"Connection {connection.id} exists already.", fix="Choose another id, or add --change.")
 
 
-def _with_former(gateway: Gateway, store: Store, connection: Connection) -> Connection:
+def _with_former(gateway: Gateway, store: Store | None, connection: Connection) -> Connection:
     """With the former secrets where no others are given. Tokens that end sooner than those we have are from before
     they were renewed: a file of the first day must not bring them back."""
     former = connection_with_secrets(gateway, connection.taxpayer_id, connection.id)
@@ -124,9 +135,10 @@ async def _usable(gateway: Gateway, lines: Lines, store: Store, connection: Conn
     return connection
 
 
-async def _inspected(lines: Lines, store: Store, connection: Connection, *, unchecked: bool) -> Inspection:
+async def _inspected(lines: Lines, asked: Store | Erp, connection: Connection, *, unchecked: bool) -> Inspection:
     try:
-        return await store.inspect(connection, lines.outside)
+        found = await asked.inspect(connection, lines.outside)
+        return Inspection(found.settings, found.look_at)
     except Misconfigured as error:
         if unchecked:
             return Inspection(look_at=(Text(str(error), error.ar or str(error)),))
@@ -162,7 +174,9 @@ async def _subscribed(gateway: Gateway, lines: Lines, connection: Connection) ->
 def check_connection(gateway: Gateway, connection: Connection) -> None:
     """BadInput if a shop's connection lacks something, or names an address that is not to be called."""
     private = gateway.settings.allow_private_shops
-    if connection.platform != "api":
+    if connection.platform in ERPS:
+        _check_erp(connection, private=private)
+    elif connection.platform != "api":
         _check_shop(connection, private=private)
     elif connection.base_url and not private:
         check_address(connection.base_url)
@@ -180,6 +194,16 @@ def add_connection(gateway: Gateway, connection: Connection, *, actor: str) -> N
     if connection.secrets and gateway.ledger.any_connection(connection.id) is None:
         _seal(gateway, connection)
     gateway.ledger.add_connection(connection, actor=actor, now=gateway.now())
+
+
+def _check_erp(connection: Connection, *, private: bool) -> None:
+    if not (connection.secrets and connection.base_url):
+        raise BadInput(
+            f"The {connection.platform} needs its address and its credentials.", fix="Give --url and --secrets."
+        )
+    if not private:
+        check_address(connection.base_url)
+    post_when(connection)
 
 
 def _check_shop(connection: Connection, *, private: bool) -> None:

@@ -33,10 +33,12 @@ from gateway.order import Order, read_order
 from gateway.pipeline.earlier import external_of, priors_of, taken_off
 from gateway.pipeline.gateway import Gateway, same_world
 from gateway.pipeline.judges import Pending
+from gateway.pipeline.postings import postings_for
 from gateway.pipeline.proof import UNSIGNED, Case, Proof
 from gateway.pipeline.rendered import moment_of_issue, rendered, stamped
 from gateway.pipeline.stamping import shape
 from gateway.rules import ALL_SETS
+from gateway.stores import STORES
 from gateway.unit import Unit
 
 
@@ -55,7 +57,7 @@ def issue(gateway: Gateway, request: Request) -> Appended:
     order = request.order
     connection = gateway.ledger.connection(request.taxpayer_id, order.connection)
     unit = unit_for(gateway, request, connection)
-    sale = _sale(request, unit, link_back=connection.platform != "api")
+    sale = _sale(gateway, request, unit, connection)
     draw = partial(drawing_of, gateway, connection, unit, order)
     return append(gateway, unit, sale, draw, actor=request.actor, looks_back=_looks_back(order))
 
@@ -71,7 +73,7 @@ def correct(gateway: Gateway, uuid: str, request: Request) -> Appended:
     former = read_order(ledger.snapshot(request.taxpayer_id, uuid).order_json)
     given = order.invoice_number or former.invoice_number
     sale = replace(
-        _sale(request, unit, link_back=connection.platform != "api"),
+        _sale(gateway, request, unit, connection),
         replaces=uuid,
         invoice_number=given or (rejected.number if _has_notes(gateway, request.taxpayer_id, rejected) else None),
     )
@@ -223,7 +225,7 @@ def made_of(document: stamp.Document, invoice: Invoice, heading: Heading, proof:
     )
 
 
-def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
+def _sale(gateway: Gateway, request: Request, unit: Unit, connection: Connection) -> NewSale:
     order = request.order
     return NewSale(
         taxpayer_id=unit.taxpayer_id,
@@ -237,5 +239,6 @@ def _sale(request: Request, unit: Unit, *, link_back: bool) -> NewSale:
         version=order.version,
         idempotency_key=request.idempotency_key,
         invoice_number=order.invoice_number,
-        link_back=link_back,
+        link_back=connection.platform in STORES,
+        postings=postings_for(gateway, connection, unit),
     )

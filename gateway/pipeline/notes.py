@@ -23,6 +23,8 @@ from gateway.order import Addition, Order, Refund, read_addition, read_order, re
 from gateway.pipeline.earlier import notes_on, used_of
 from gateway.pipeline.gateway import Gateway
 from gateway.pipeline.issue import Drawing, Request, append, issue
+from gateway.pipeline.postings import postings_for
+from gateway.stores import STORES
 from gateway.unit import Unit
 
 
@@ -49,7 +51,9 @@ def settle(gateway: Gateway, request: Request) -> Appended:
 def credit(gateway: Gateway, request: NoteRequest, refund: Refund) -> Appended:
     """The credit note for a refund, made now or earlier; Conflict if more is given back than is left."""
     desk = _desk(gateway, request)
-    sale = _sale(request, desk, Kind.CREDIT_NOTE, f"refund:{desk.issued.order_id}/{refund.id}", refund.canonical_json)
+    sale = _sale(
+        gateway, request, desk, Kind.CREDIT_NOTE, f"refund:{desk.issued.order_id}/{refund.id}", refund.canonical_json
+    )
     draw = partial(_credited, gateway, request, desk, refund)
     return append(gateway, desk.unit, sale, draw, actor=request.actor)
 
@@ -97,7 +101,7 @@ def debit(gateway: Gateway, request: NoteRequest, addition: Addition) -> Appende
     """The debit note for what was added to a sale, made now or earlier."""
     desk = _desk(gateway, request)
     thing = f"addition:{desk.issued.order_id}/{addition.id}"
-    sale = _sale(request, desk, Kind.DEBIT_NOTE, thing, addition.canonical_json)
+    sale = _sale(gateway, request, desk, Kind.DEBIT_NOTE, thing, addition.canonical_json)
     draw = partial(_debited, gateway, request, desk, addition)
     return append(gateway, desk.unit, sale, draw, actor=request.actor)
 
@@ -184,7 +188,7 @@ def _first_of(gateway: Gateway, taxpayer_id: str, issued: Issued) -> str:
     return issued.uuid
 
 
-def _sale(request: NoteRequest, desk: _Desk, kind: Kind, thing: str, content: str) -> NewSale:
+def _sale(gateway: Gateway, request: NoteRequest, desk: _Desk, kind: Kind, thing: str, content: str) -> NewSale:
     return NewSale(
         taxpayer_id=request.taxpayer_id,
         unit_id=desk.unit.id,
@@ -199,7 +203,8 @@ def _sale(request: NoteRequest, desk: _Desk, kind: Kind, thing: str, content: st
         replaces=request.replaces,
         corrects=desk.issued.uuid,
         waits_for_original=True,
-        link_back=desk.connection.platform != "api",
+        link_back=desk.connection.platform in STORES,
+        postings=postings_for(gateway, desk.connection, desk.unit),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway.connection import Connection
-from gateway.erps import odoo
+from gateway.erps import ERPS, odoo
 from gateway.errors import BadInput, GatewayError
 from gateway.finding import Text
 from gateway.pipeline.credentials import connection_secrets
@@ -25,7 +25,7 @@ def _asked(connection: Connection) -> Issuing | None:
     """What can be asked whether it issues itself; None where nothing can."""
     if _name_of(connection) == "odoo":
         return odoo
-    store = STORES.get(connection.platform)
+    store = STORES.get(connection.platform) or ERPS.get(connection.platform)
     return store if isinstance(store, Issuing) else None
 
 
@@ -85,7 +85,7 @@ def _name_of(connection: Connection) -> str:
 async def _ask(platform: Issuing, connection: Connection, lines: Lines) -> tuple[bool | None, str]:
     """The shop's answer, None with the reason if it gives none."""
     try:
-        answer = await platform.issues_itself(connection, lines.outside)
+        answer = await platform.issues_itself(replace(connection, platform=_name_of(connection)), lines.outside)
     except GatewayError as error:
         return None, str(error)
     return answer, "" if answer is not None else "Its answer does not say who issues."

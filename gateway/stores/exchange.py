@@ -3,16 +3,15 @@
 It knows no platform. Shops' words are never repeated in messages beyond their short error code.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import BadInput, GatewayError, Misconfigured, Throttled, Unavailable, Unknown, Unreached
+from gateway.exact_json import parse
 
 RETRY_AFTER: Final = 30.0
 """Seconds to wait where a shop does not say how long."""
@@ -32,12 +31,6 @@ def pages() -> Iterator[int]:
         fix="Look in the shop whether the order really has so many entries; if so, send it through the API.",
         ar=f"قائمة المتجر لا تنتهي بعد {MOST_PAGES} صفحة. راجع الطلب في المتجر أو أرسله عبر الواجهة البرمجية.",
     )
-
-
-DEEPEST: Final = 60
-"""Levels of JSON that are read; orders have some ten."""
-
-_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Answer(NamedTuple):
@@ -155,33 +148,6 @@ class Api:
     @property
     def _shop(self) -> str:
         return f"{self._connection.platform} shop of connection {self._connection.id}"
-
-
-def parse(data: bytes) -> Any:
-    """JSON with exact numbers; ValueError if it is not JSON, or nested deeper than anything of a shop's.
-
-    Half a character (a surrogate, as is left of an emoji that was cut) becomes U+FFFD: nobody could write it again.
-    """
-    try:
-        return _checked(json.loads(data, parse_float=Decimal, parse_constant=_refuse), DEEPEST)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _checked(content: Any, depth: int) -> Any:
-    if isinstance(content, str):
-        return content if content.isascii() else _HALF.sub("\ufffd", content)
-    if not isinstance(content, dict | list):
-        return content
-    if not depth:
-        raise ValueError("nested too deeply")
-    if isinstance(content, list):
-        return [_checked(each, depth - 1) for each in content]
-    return {_checked(name, 1): _checked(value, depth - 1) for name, value in content.items()}
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _code(response: httpx2.Response) -> str:

@@ -25,10 +25,10 @@ from typing import Any, Final
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured
+from gateway.exact_json import parse
 from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
-from gateway.stores.exchange import parse
 from gateway.stores.magento_api import (
     ADDRESS,
     SECRETS,

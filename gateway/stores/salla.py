@@ -24,10 +24,10 @@ from typing import Any, Final
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured
+from gateway.exact_json import parse
 from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
-from gateway.stores.exchange import parse
 from gateway.stores.raw import each, identity, mapping, moment, number, objects, text, unusable, zone_named
 from gateway.stores.refusals import NO_RATE, Shape, foreign, not_an_order
 from gateway.stores.salla_api import (

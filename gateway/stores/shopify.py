@@ -26,10 +26,10 @@ from typing import Any, Final
 import httpx2
 
 from gateway.connection import Connection
+from gateway.exact_json import parse
 from gateway.invoice.facts import RIYADH, ZERO
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
-from gateway.stores.exchange import parse
 from gateway.stores.payments import means_of
 from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable
 from gateway.stores.refunds import Back, Returned, refunds_of

@@ -22,12 +22,13 @@ import httpx2
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured, Unknown
+from gateway.exact_json import parse
 from gateway.finding import Text
 from gateway.invoice.facts import SAR, Kind
 from gateway.issued import Issued, Status
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, ship_to, somebody
-from gateway.stores.exchange import Api, parse
+from gateway.stores.exchange import Api
 from gateway.stores.payments import means_of
 from gateway.stores.raw import identity, mapping, moment, moment_or, number, objects, text
 from gateway.stores.refunds import refunds_of

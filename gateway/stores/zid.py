@@ -23,11 +23,11 @@ from typing import Any, Final
 
 from gateway.connection import Connection
 from gateway.errors import Misconfigured
+from gateway.exact_json import parse
 from gateway.finding import Text
 from gateway.invoice.facts import SAR, ZERO, round_half_up
 from gateway.order import read_order
 from gateway.stores.buyer import business, national_address, person, ship_to, somebody
-from gateway.stores.exchange import parse
 from gateway.stores.payments import is_collection, means_of
 from gateway.stores.raw import identity, mapping, moment, number, objects, text, unusable, zone_named
 from gateway.stores.refunds import Back, refunds_of

@@ -15,12 +15,9 @@ from gateway.errors import BadInput, Unknown
 from gateway.pipeline.connect import add_connection, connect
 from gateway.pipeline.gateway import online
 from gateway.pipeline.second_issuer import check_issuer
-from tests.erps.test_odoo import connection as odoo_connection
-from tests.erps.test_odoo import odoo
+from tests.erps.odoo_server import odoo_server
 from tests.installation import OWNER, UNIT
 from tests.pipeline.test_onboard import take
-
-__all__ = ["odoo"]
 
 
 @pytest.fixture
@@ -198,21 +195,30 @@ def test_a_connection_entered_without_asking_is_asked_at_the_onboarding(site, sa
 # -- Odoo, an ERP that can be asked ------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def odoo():
+    """One whose sales journal issues by Odoo's own module."""
+    with odoo_server() as server:
+        server.tables["ir.module.module"] = [{"id": 1, "name": "l10n_sa_edi", "state": "installed"}]
+        server.tables["account.journal"][0]["edi_format_ids"] = "sa_zatca"
+        yield server
+
+
 @pytest.mark.parametrize("spelled", ["odoo", "Odoo", " ODOO "])
 def test_an_odoo_that_is_named_is_asked_at_connecting_and_at_onboarding(site, odoo, spelled):
-    erp = replace(odoo_connection(odoo.url), id="odoo-1", taxpayer_id=OWNER, unit_id=UNIT.id)
-    erp = replace(erp, settings={**erp.settings, "erp": spelled})
+    erp = odoo.connection("odoo-1", taxpayer_id=OWNER, unit_id=UNIT.id, erp=spelled)
+    erp = replace(erp, platform="api")
     with pytest.raises(BadInput, match=r"\(odoo\) issues to the authority itself") as refused:
         enter(site, erp)
     assert "l10n_sa_edi" in refused.value.fix
-    odoo.journals = {}
+    odoo.tables["account.journal"][0]["edi_format_ids"] = "facturx"
     assert enter(site, erp).look_at == ()
     assert dict(site.ledger.connection(OWNER, "odoo-1").secrets) == {}
     take(site, UNIT)
-    odoo.journals = {9: "sa_zatca"}
+    odoo.tables["account.journal"][0]["edi_format_ids"] = "sa_zatca"
     with pytest.raises(BadInput, match="issues to the authority itself"):
         take(site, UNIT)
-    odoo.status = 503
+    odoo.trouble = lambda model, method: "502"
     with pytest.raises(BadInput, match="cannot be told"):
         take(site, UNIT)
     take(site, UNIT, unchecked_issuer=True)
