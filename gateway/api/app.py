@@ -116,5 +116,5 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in ROOMS:
         app.include_router(room.router)
-    openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES)
+    openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES, *erps.BODIES)
     return app

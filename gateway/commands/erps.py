@@ -43,7 +43,7 @@ def erps_command() -> None:
     """
 
 
-@erps_command.command("list")
+@erps_command.command("list", short_help="How each ERP stands, and what is wrong.")
 @_OWNER
 @_JSON
 def list_command(taxpayer: str | None, as_json: bool) -> None:
@@ -68,7 +68,7 @@ def _row(each: ErpStanding) -> tuple[Any, ...]:
     return each.connection.id, kind, each.when, each.due, each.done, each.waiting, each.wrong.en if each.wrong else ""
 
 
-@erps_command.command("postings")
+@erps_command.command("postings", short_help="How documents stand in the books.")
 @click.argument("what", metavar="[NUMBER|UUID|CONNECTION/ORDER]", required=False)
 @click.option("--failed", is_flag=True, help="Only what waits for a person: held, or given up.")
 @click.option("--erp", default="", metavar="NAME", help="Of this connection only.")
@@ -115,7 +115,7 @@ def _posting_row(each: Posting, lang: Language) -> tuple[Any, ...]:
     return each.id, each.number, each.connection_id, entry, spoken(_STATES[each.state], lang), why
 
 
-@erps_command.command("retry")
+@erps_command.command("retry", short_help="Have postings that wait tried again.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
 @_OWNER
 def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
@@ -127,7 +127,7 @@ def retry_command(ids: tuple[int, ...], taxpayer: str | None) -> None:
     click.echo("Taken up again by the running gateway, or by `gateway work --once`.")
 
 
-@erps_command.command("dismiss")
+@erps_command.command("dismiss", short_help="Decide that nothing is posted for a document.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True, type=int)
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 @_OWNER

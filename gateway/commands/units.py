@@ -69,7 +69,7 @@ def taxpayer_option(whose: str) -> Callable[[Decorated], Decorated]:
     return click.option("--taxpayer", metavar="VAT", help=f"{whose}, if there are several taxpayers.")
 
 
-@click.command("connect", short_help="Connect a shop, or an ERP that sends orders.")
+@click.command("connect", short_help="Connect a shop or an ERP.")
 @click.argument("name")
 @click.option("--unit", "unit_id", required=True, help="The unit that issues what this connection sells.")
 @click.option(
@@ -79,8 +79,8 @@ def taxpayer_option(whose: str) -> Callable[[Decorated], Decorated]:
     show_default=True,
     help="What is connected.",
 )
-@click.option("--url", "base_url", default="", help="Base URL of the shop's API, for shops.")
-@click.option("--secrets", "secrets_file", metavar="FILE|-", help="JSON object with the shop's credentials.")
+@click.option("--url", "base_url", default="", help="Base URL of the shop's or the ERP's API.")
+@click.option("--secrets", "secrets_file", metavar="FILE|-", help="JSON object with the credentials.")
 @click.option("--settings", "settings_file", metavar="FILE|-", help="JSON object with the platform's own settings.")
 @click.option(
     "--cutover",
@@ -111,14 +111,19 @@ def connect_command(
     unchecked_issuer: bool,
     taxpayer: str | None,
 ) -> None:
-    """Connect a shop, or an ERP that sends orders by the API (--platform api).
+    """Connect a shop, an ERP whose books are written (--platform odoo), or one that sends orders by the API alone
+    (--platform api).
 
     A shop is asked whether the credentials serve and who issues: one that still issues to the authority itself is
     refused. Then it is told to send its webhooks here, and is asked every few minutes what changed.
 
+    An ERP whose books are written is asked for its journals, taxes and rounding; what the unit's shops sell is posted
+    there from then on. `gateway erps` shows how that goes.
+
     Credentials come from a file or standard input, never from the command line, where others could read them; which
-    ones, docs/reference/shops.md says for each platform. Of an ERP none are needed, but for an Odoo that is to be asked
-    who issues: {"login": "...", "key": "an API key"}, with --url and --settings {"erp": "odoo", "database": "..."}.
+    ones, docs/reference/shops.md and docs/reference/erps.md say for each platform. With --platform api none are needed,
+    but for an Odoo that is to be asked who issues: {"login": "...", "key": "an API key"}, with --url and --settings
+    {"erp": "odoo", "database": "..."}.
     """
     with installation() as gateway:
         owner = choose_taxpayer(gateway, taxpayer)

@@ -22,6 +22,7 @@ BODIES = {
     "/v1/invoices/{uuid}/correction": order(1),
     "/v1/units/{unit_id}/renew": {"otp": "123456"},
     "/v1/quarantine/{number}/dismissal": {"reason": "Not ours."},
+    "/v1/postings/{number}/dismissal": {"reason": "Not ours."},
 }
 
 

@@ -20,6 +20,7 @@ GO_ON = {
     "docs/guides/connect-zid.md",
     "docs/guides/connect-shopify.md",
     "docs/guides/connect-magento.md",
+    "docs/guides/connect-odoo.md",
     "docs/reference/api.md",
 }
 RUN = [document for document in DOCUMENTS if any(step.command != DEMO for step in steps(document))]
