@@ -32,6 +32,7 @@ SHELL = {
     "pdf": CORE,
     "answer": CORE,
     "official": CORE,
+    "client": frozenset(),
 }
 ABOVE = {
     "pipeline": CORE | SHELL.keys() - {"listener", "disk", "simulator", "answer", "official"},

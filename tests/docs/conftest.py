@@ -51,6 +51,9 @@ def folder(tmp_path: Path) -> Path:
         (here / part).symlink_to(ROOT / part)
     (here / ".venv" / "bin").mkdir(parents=True)
     (here / ".venv" / "bin" / "activate").touch()  # `gateway` is at hand without it
+    python = here / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o700)
     return here
 
 

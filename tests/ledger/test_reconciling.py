@@ -9,7 +9,7 @@ from gateway.connection import Connection
 from gateway.ledger import NewPosting, NoticeState, PostingMode, PostingState, reconciling
 from tests.ledger.books import NOW, UNIT
 
-DAY = timedelta(days=1)
+DAY, ISSUED = timedelta(days=1), NOW.replace(microsecond=0)
 
 
 @pytest.fixture(autouse=True)
