@@ -53,7 +53,7 @@ QR: Final = Route("GET", "/v1/invoices/{uuid}/qr.svg")
 CREDIT_NOTES: Final = Route("POST", "/v1/invoices/{uuid}/credit-notes", (), _SENDING)
 DEBIT_NOTES: Final = Route("POST", "/v1/invoices/{uuid}/debit-notes", (), _SENDING)
 RECONCILIATION: Final = Route("GET", "/v1/reports/reconciliation", ("from", "to", "connection", "ask_shops"))
-EVENTS: Final = Route("GET", "/v1/events", ("after", "limit"))
+EVENTS: Final = Route("GET", "/v1/events", ("after", "types", "limit"))
 
 
 class Problem(Exception):
@@ -130,9 +130,9 @@ class Judged(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened; `data` depends on `type`."""
+    """Something that happened, with its place among the taxpayer's events; `data` depends on `type`."""
 
-    id: str
+    number: int
     type: str
     timestamp: datetime
     data: Mapping[str, Any]
@@ -253,14 +253,16 @@ class Client:
         said: Mapping[str, Any] = self._call(RECONCILIATION, {}, query=query).json()
         return said
 
-    def events(self, after: str = "", *, limit: int = 0) -> Events:
-        """What happened after a cursor (from the beginning, if left out)."""
-        said = self._call(EVENTS, {}, query={"after": after, "limit": str(limit or "")}).json()
+    def events(self, after: str = "", *, types: str = "", limit: int = 0) -> Events:
+        """What happened after a cursor: from the oldest that is kept if it is left out, from now on if it is `latest`.
+        `types` are those wanted, separated by commas."""
+        query = {"after": after, "types": types, "limit": str(limit or "")}
+        said = self._call(EVENTS, {}, query=query).json()
         found = (
-            Event(each["id"], each["type"], datetime.fromisoformat(each["timestamp"]), each["data"])
-            for each in said["events"]
+            Event(each["number"], each["type"], datetime.fromisoformat(each["timestamp"]), each["data"])
+            for each in said["items"]
         )
-        return Events(tuple(found), said.get("next") or after)
+        return Events(tuple(found), str(said["next"]))
 
     # -- how
 

@@ -163,15 +163,16 @@ def test_what_is_no_problem_document_is_told_all_the_same():
 
 
 def test_events_are_read_from_a_cursor():
-    event = {"id": "e1", "type": "document.cleared", "timestamp": "2026-11-23T10:00:00+03:00", "data": {"id": "u"}}
+    event = {"number": 7, "type": "invoice.cleared", "timestamp": "2026-11-23T07:00:00Z", "data": {"uuid": "u"}}
     asked = []
 
     def answer(request):
         asked.append(dict(request.url.params))
-        return httpx2.Response(200, content=json.dumps({"events": [event][len(asked) - 1 :], "next": "c1"}))
+        return httpx2.Response(200, content=json.dumps({"items": [event][len(asked) - 1 :], "next": 7}))
 
     with Client("http://gateway.invalid", "k", transport=httpx2.MockTransport(answer)) as client:
         first = client.events()
         second = client.events(first.next, limit=50)
-    assert (first.events[0].type, first.events[0].timestamp.utcoffset()) == ("document.cleared", timedelta(hours=3))
-    assert (second.events, second.next, asked) == ((), "c1", [{}, {"after": "c1", "limit": "50"}])
+    (happened,) = first.events
+    assert (happened.number, happened.type, happened.timestamp.utcoffset()) == (7, "invoice.cleared", timedelta())
+    assert (second.events, second.next, asked) == ((), "7", [{}, {"after": "7", "limit": "50"}])
