@@ -117,8 +117,12 @@ def test_a_rejected_document_is_told_and_its_correction_takes_its_place(site, bo
     site.authority.faults.add(Fault(status=400, body=REFUSAL))
     given = {"invoice_number": number} if number else {}
     rejected = sold(site, **given)
+    never = site.clock.at.replace(year=2099)
+    assert site.ledger.claim_submissions(now=site.clock(), limit=1, lease_until=never, worker="stuck")
     site.work()
     (move,) = books.posted()
+    site.ledger.release_leases("stuck")
+    site.work()
     assert posting(site, rejected).told == "rejected"
     assert "rejected" in books.of("mail.message", move["id"])[-1]["body"]
     new = corrected(site, rejected, **given)
