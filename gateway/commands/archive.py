@@ -11,6 +11,7 @@ from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json, read_input
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import Conflict, Forbidden
+from gateway.invoice.facts import RIYADH
 from gateway.ledger import ArchivedFile, Hold, Plan
 from gateway.pipeline.api_keys import Role, authenticate
 from gateway.pipeline.archive import (
@@ -21,6 +22,7 @@ from gateway.pipeline.archive import (
     keep_longer,
     propose_disposal,
     read_archived,
+    withdraw_disposal,
 )
 from gateway.pipeline.gateway import Gateway
 
@@ -177,11 +179,12 @@ def lift_command(hold_id: str, taxpayer: str | None) -> None:
 
 @archive_command.group("purge", short_help="Delete files whose lawful time is over, two people together.")
 def purge_command() -> None:
-    """Delete files whose lawful time is over: one person proposes, another confirms.
+    """Delete files whose lawful time is over: one person proposes, another confirms a day later or after that.
 
     Who you are comes from your own API key (--as), of role accountant or admin. The digests and the chain stay for
-    ever, and the audit log keeps who deleted what and when. A file that is under hold, or whose time is not over,
-    cannot be deleted by any command; the database refuses it too.
+    ever, and the audit log keeps who deleted what and when. Until it is confirmed anybody with such a key can withdraw
+    a proposal. While the clock is wrong, or seems to be, nothing can be proposed or confirmed. A file that is under
+    hold, or whose time is not over, cannot be deleted by any command; the database refuses it too.
     """
 
 
@@ -193,7 +196,8 @@ def propose_command(key_file: str, reason: str) -> None:
     with installation() as gateway:
         owner, actor = _person(gateway, key_file)
         plan, count = propose_disposal(gateway, owner, reason=reason, actor=actor)
-    click.echo(f"Disposal {plan.id}: files to delete: {count}. Another person confirms it:")
+    since = f"{plan.confirmed_from.astimezone(RIYADH):%Y-%m-%d %H:%M}"
+    click.echo(f"Disposal {plan.id}: files to delete: {count}. From {since} (Riyadh) on another person confirms it:")
     click.echo(f"  gateway archive purge confirm {plan.id} --as FILE")
 
 
@@ -206,6 +210,17 @@ def confirm_command(disposal: str, key_file: str) -> None:
         owner, actor = _person(gateway, key_file)
         count = confirm_disposal(gateway, owner, disposal, actor=actor)
     click.echo(f"Files deleted: {count}. Their digests stay.")
+
+
+@purge_command.command("withdraw")
+@click.argument("disposal")
+@_AS
+def withdraw_command(disposal: str, key_file: str) -> None:
+    """Withdraw a proposal, your own or another person's, while nobody has confirmed it: nothing is deleted by it."""
+    with installation() as gateway:
+        owner, actor = _person(gateway, key_file)
+        withdraw_disposal(gateway, owner, disposal, actor=actor)
+    click.echo(f"Disposal {disposal} is withdrawn.")
 
 
 @purge_command.command("resume")
@@ -223,21 +238,22 @@ def resume_command(taxpayer: str | None) -> None:
 @_JSON
 @_OWNER
 def list_command(as_json: bool, taxpayer: str | None) -> None:
-    """The disposals: who proposed and who confirmed them."""
+    """The disposals: who proposed and who confirmed or withdrew them."""
     with installation() as gateway:
         plans = gateway.ledger.plans(choose_taxpayer(gateway, taxpayer))
     if as_json:
         for each in plans:
             print_json(_facts(each))
         return
-    rows = [
-        (each.id, each.reason, each.proposed_by, day_of(each.proposed_at), each.confirmed_by or "nobody yet")
-        for each in plans
-    ]
+    rows = [(each.id, each.reason, each.proposed_by, day_of(each.proposed_at), _fate(each)) for each in plans]
     if not rows:
         click.echo("Nothing was ever proposed for deletion.")
         return
     table("Disposals", ("Id", "Why", "Proposed by", "On", "Confirmed by"), rows)
+
+
+def _fate(plan: Plan) -> str:
+    return plan.confirmed_by or (f"withdrawn by {plan.withdrawn_by}" if plan.withdrawn_by else "nobody yet")
 
 
 def _facts(found: Hold | Plan) -> dict[str, Any]:
