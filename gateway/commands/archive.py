@@ -53,9 +53,10 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         owner = choose_taxpayer(gateway, taxpayer)
         counts = gateway.ledger.archive_counts(owner)
         standing = sum(each.lifted_at is None for each in gateway.ledger.holds(owner))
+        proposed = sum(each.is_open for each in gateway.ledger.plans(owner))
         place, years = gateway.archive.name, gateway.settings.retention_years
     if as_json:
-        facts = {"place": place, "retention_years": years, "holds": standing}
+        facts = {"place": place, "retention_years": years, "holds": standing, "proposed": proposed}
         print_json({**facts, **counts._asdict(), "first_end": iso_of(counts.first_end)})
         return
     rows = (
@@ -66,6 +67,7 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         ("kept after the tax period", f"{years} years"),
         ("the first file's time ends", day_of(counts.first_end)),
         ("holds that stand", standing),
+        ("proposals to delete", proposed),
     )
     records("Archive", [rows])
 

@@ -91,6 +91,11 @@ class Plan(NamedTuple):
     withdrawn_at: datetime | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether it waits for somebody to confirm or withdraw it."""
+        return self.confirmed_at is None and self.withdrawn_at is None
+
+    @property
     def confirmed_from(self) -> datetime:
         """The first moment at which it may be confirmed."""
         return self.proposed_at + THINKING_TIME

@@ -132,7 +132,10 @@ def propose_disposal(gateway: Gateway, taxpayer_id: str, *, reason: str, actor: 
     now = gateway.now()
     gateway.clocks.check(now, ever=True)
     plan = Plan(gateway.new_id(), taxpayer_id, now, reason, actor, now, "", None)
-    return plan, gateway.ledger.propose_disposal(plan)
+    count = gateway.ledger.propose_disposal(plan)
+    fix = "If nobody should, `gateway archive purge withdraw` stops it."
+    log.warning("disposal_proposed", id=plan.id, taxpayer=taxpayer_id, by=actor, files=count, fix=fix)
+    return plan, count
 
 
 def confirm_disposal(gateway: Gateway, taxpayer_id: str, plan_id: str, *, actor: str) -> int:

@@ -128,6 +128,7 @@ def test_deleting_takes_two_people_and_time(books, keys, monkeypatch):
     assert "files to delete: 4" in ended.out
     first, plan = run("archive", "purge", "list", "--json").rows
     assert (first["withdrawn_by"][:4], plan["withdrawn_by"]) == ("key:", "")
+    assert run("archive", "status", "--json").rows[0]["proposed"] == 1
     wait(days + timedelta(days=3))
     complaint(run("archive", "purge", "confirm", plan["id"], "--as", keys / "admin"), "cannot confirm")
     assert "Files deleted: 4" in run("archive", "purge", "confirm", plan["id"], "--as", keys / "accountant").out

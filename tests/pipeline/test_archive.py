@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text, update
+from structlog.testing import capture_logs
 
 from gateway.archive import digest
 from gateway.errors import Conflict, Unavailable, Unknown
@@ -191,7 +192,11 @@ def test_nothing_goes_before_its_time(settled):
 def test_afterwards_two_people_delete_and_the_record_stays(settled):
     gateway, simplified, _ = settled
     gateway = years_later(gateway)
-    plan, count = propose_disposal(gateway, OWNER, reason="old", actor="key:a")
+    with capture_logs() as logged:
+        plan, count = propose_disposal(gateway, OWNER, reason="old", actor="key:a")
+    assert [(each["event"], each["log_level"], each["id"]) for each in logged] == [
+        ("disposal_proposed", "warning", plan.id)
+    ]
     assert count == 4
     with pytest.raises(Conflict, match="cannot confirm"):
         confirm_disposal(gateway, OWNER, plan.id, actor="key:a")
