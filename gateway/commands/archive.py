@@ -203,7 +203,7 @@ def propose_command(key_file: str, reason: str) -> None:
     click.echo(f"  gateway archive purge confirm {plan.id} --as FILE")
 
 
-@purge_command.command("confirm")
+@purge_command.command("confirm", short_help="Delete what another person proposed, a day later.")
 @click.argument("disposal")
 @_AS
 def confirm_command(disposal: str, key_file: str) -> None:
@@ -214,7 +214,7 @@ def confirm_command(disposal: str, key_file: str) -> None:
     click.echo(f"Files deleted: {count}. Their digests stay.")
 
 
-@purge_command.command("withdraw")
+@purge_command.command("withdraw", short_help="Take a proposal back, or stop another person's.")
 @click.argument("disposal")
 @_AS
 def withdraw_command(disposal: str, key_file: str) -> None:
