@@ -99,6 +99,8 @@ async def attach(
     desk = await _desk(connection, client, booking)
     added = [each.name for each in files if await desk.attached(entry, each)]
     noted = await desk.noted(entry)
+    if not booking.ordered_here:
+        await desk.tidied()
     if booking.issued.status is Status.REPLACED and not booking.ordered_here:
         await desk.cancelled()
     return f"move {entry.id} {entry.number}: {len(added)} files, {'one note' if noted else 'no note'}"
@@ -257,6 +259,11 @@ class _Desk:
                 " صحح القيد في أودو ثم أعد المحاولة.",
             )
         return move
+
+    async def tidied(self) -> None:
+        """A draft that a lost call made later than it was waited for is removed; there may be none by now."""
+        if stray := (await self.look()).stray:
+            await self._removed(stray)
 
     async def _removed(self, drafts: Sequence[int]) -> None:
         """Drafts of ours that are not to be posted."""

@@ -462,6 +462,7 @@ def settled(odoo, count, rate, seed):
 
     run(all_of_them)
     odoo.trouble = lambda model, method: None
+    odoo.come_to_rest()
     return tries
 
 

@@ -122,7 +122,8 @@ def test_a_rejected_document_is_told_and_its_correction_takes_its_place(site, bo
     assert posting(site, rejected).told == "rejected"
     assert "rejected" in books.of("mail.message", move["id"])[-1]["body"]
     new = corrected(site, rejected, **given)
-    site.work_later(minutes=10)
+    for _ in range(2):  # whichever of them is looked at first: one waits for the other
+        site.work_later(minutes=10)
     assert Counter(each["state"] for each in books.moves) == {"cancel": 1, "posted": 1}
     assert books.posted()[0]["ref"] == new.uuid
     assert (posting(site, rejected).told, posting(site, rejected).entry_state) == ("replaced", "cancelled")
@@ -158,8 +159,8 @@ def test_a_credit_note_waits_for_its_invoice_and_reverses_it(site, books):
     assert (waits.state, books.moves) == (PostingState.DUE, [])
     assert issued.number in waits.reason["en"]
     site.ledger.release_leases("stuck")
-    site.work()
-    site.work_later(minutes=10)
+    for _ in range(2):
+        site.work_later(minutes=10)
     (invoice,), (refund,) = books.posted(move_type="out_invoice"), books.posted(move_type="out_refund")
     assert refund["reversed_entry_id"] == invoice["id"]
     assert (refund["payment_state"], note.kind) == ("paid", Kind.CREDIT_NOTE)
