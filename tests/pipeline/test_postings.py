@@ -114,10 +114,12 @@ def corrected(site, rejected, **more):
 @pytest.mark.parametrize("number", [None, "GIVEN-1"])
 def test_a_rejected_document_is_told_and_its_correction_takes_its_place(site, books, number):
     policy(site, books, "issued")
-    site.authority.faults.add(Fault(status=400, body=REFUSAL))
+    for refusal in (Fault(status=503), Fault(status=400, body=REFUSAL)):
+        site.authority.faults.add(refusal)
     given = {"invoice_number": number} if number else {}
     rejected = sold(site, **given)
     site.work()
+    site.work_later(minutes=10)
     (move,) = books.posted()
     assert posting(site, rejected).told == "rejected"
     assert "rejected" in books.of("mail.message", move["id"])[-1]["body"]
