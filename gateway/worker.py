@@ -24,6 +24,7 @@ from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, D
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.doctor import examine_tonight
+from gateway.pipeline.erps import watch_keys
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
@@ -159,6 +160,7 @@ class Worker:
 
     async def _watch_certificates(self) -> None:
         await watch_certificates(self._gateway)
+        await self._gateway.offload(watch_keys, self._gateway)
 
     async def _forget_payloads(self) -> None:
         await self._gateway.offload(forget_payloads, self._gateway)

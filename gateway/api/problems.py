@@ -52,12 +52,14 @@ _TITLES: Final = {400: "The request cannot be used", 404: "Not found", 405: "Met
 
 
 class Problem(JSONResponse):
-    """An answer of media type application/problem+json."""
+    """An answer of media type application/problem+json. It is of this moment: without a word some caches keep a 404 or
+    405 (RFC 9110, 15.1), and with it the address, which of a link is the permission."""
 
     media_type = "application/problem+json"
 
     def __init__(self, status: int, title: str, *, headers: dict[str, str] | None = None, **members: Any) -> None:
         content = {"type": "about:blank", "title": title, "status": status}
+        headers = {"Cache-Control": "no-store", **(headers or {})}
         super().__init__(content | {name: value for name, value in members.items() if value}, status, headers)
 
 

@@ -1,6 +1,7 @@
 """For buyers, and for those who give them their documents: the PDF, and links that need no key."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
@@ -23,6 +24,10 @@ AT_ONCE: Final = 1
 MOST_WAITING: Final = 100
 """How many may wait for that; a few lines take some 40 ms, so about four seconds."""
 
+MOST_BY_LINKS: Final = 10
+"""How many of these places the links to one taxpayer's documents may take: a link needs no key and passes from hand to
+hand, so whoever follows one without end must leave the places of those with a key, and of others' links."""
+
 _MEDIA_TYPES: Final = {File.PDF: "application/pdf", File.XML: "application/xml"}
 _SHOWN: Final = {"application/pdf": "inline", "application/xml": "attachment"}
 """A browser shows a PDF. XML it would read, and follow whatever style sheet it names."""
@@ -35,18 +40,29 @@ class Printing:
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)
         self._inside = 0
+        self._by_links: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a place; Unavailable if too many do."""
-        if self._inside >= AT_ONCE + MOST_WAITING:
-            raise Unavailable("Too many PDFs are being made.", retry_after=5, fix="Ask again in a few seconds.")
+    async def turn(self, *, link_of: str = "") -> AsyncIterator[None]:
+        """Wait for a place; Unavailable if too many do, or too many of them by links to documents of `link_of`."""
+        too_many = link_of and self._by_links[link_of] >= MOST_BY_LINKS
+        if too_many or self._inside >= AT_ONCE + MOST_WAITING:
+            raise Unavailable(
+                "Too many documents are being fetched at this moment.",
+                retry_after=5,
+                fix="Ask again in a few seconds.",
+                ar="عدد كبير من المستندات يُطلب في هذه اللحظة. أعد المحاولة بعد ثوانٍ.",
+            )
         self._inside += 1
+        self._by_links[link_of] += 1
         try:
             async with self._free:
                 yield
         finally:
             self._inside -= 1
+            self._by_links[link_of] -= 1
+            if not self._by_links[link_of]:
+                del self._by_links[link_of]
 
 
 def _printing(request: Request) -> Printing:
@@ -149,7 +165,7 @@ async def get_shared_of_shop(code: str, gateway: Served, printing: Queue) -> Res
 
 async def _shared(gateway: Gateway, printing: Printing, named: Named) -> Response:
     """What a genuine link gives; what is none takes no turn at printing."""
-    async with printing.turn():
+    async with printing.turn(link_of=named.taxpayer_id):
         given = await gateway.offload(follow, gateway, named)
     answer = _file(given, _MEDIA_TYPES[named.file])
     answer.headers["Referrer-Policy"] = "no-referrer"

@@ -11,6 +11,7 @@ from gateway.commands.progress import Progress
 from gateway.commands.streams import print_json, read_input
 from gateway.commands.units import ACTOR, choose_taxpayer, installation, taxpayer_option
 from gateway.errors import Conflict, Forbidden
+from gateway.invoice.facts import RIYADH
 from gateway.ledger import ArchivedFile, Hold, Plan
 from gateway.pipeline.api_keys import Role, authenticate
 from gateway.pipeline.archive import (
@@ -21,6 +22,7 @@ from gateway.pipeline.archive import (
     keep_longer,
     propose_disposal,
     read_archived,
+    withdraw_disposal,
 )
 from gateway.pipeline.gateway import Gateway
 
@@ -51,9 +53,10 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         owner = choose_taxpayer(gateway, taxpayer)
         counts = gateway.ledger.archive_counts(owner)
         standing = sum(each.lifted_at is None for each in gateway.ledger.holds(owner))
+        proposed = sum(each.is_open for each in gateway.ledger.plans(owner))
         place, years = gateway.archive.name, gateway.settings.retention_years
     if as_json:
-        facts = {"place": place, "retention_years": years, "holds": standing}
+        facts = {"place": place, "retention_years": years, "holds": standing, "proposed": proposed}
         print_json({**facts, **counts._asdict(), "first_end": iso_of(counts.first_end)})
         return
     rows = (
@@ -64,6 +67,7 @@ def status_command(as_json: bool, taxpayer: str | None) -> None:
         ("kept after the tax period", f"{years} years"),
         ("the first file's time ends", day_of(counts.first_end)),
         ("holds that stand", standing),
+        ("proposals to delete", proposed),
     )
     records("Archive", [rows])
 
@@ -177,11 +181,12 @@ def lift_command(hold_id: str, taxpayer: str | None) -> None:
 
 @archive_command.group("purge", short_help="Delete files whose lawful time is over, two people together.")
 def purge_command() -> None:
-    """Delete files whose lawful time is over: one person proposes, another confirms.
+    """Delete files whose lawful time is over: one person proposes, another confirms a day later or after that.
 
     Who you are comes from your own API key (--as), of role accountant or admin. The digests and the chain stay for
-    ever, and the audit log keeps who deleted what and when. A file that is under hold, or whose time is not over,
-    cannot be deleted by any command; the database refuses it too.
+    ever, and the audit log keeps who deleted what and when. Until it is confirmed anybody with such a key can withdraw
+    a proposal. While the clock is wrong, or seems to be, nothing can be proposed or confirmed. A file that is under
+    hold, or whose time is not over, cannot be deleted by any command; the database refuses it too.
     """
 
 
@@ -193,11 +198,12 @@ def propose_command(key_file: str, reason: str) -> None:
     with installation() as gateway:
         owner, actor = _person(gateway, key_file)
         plan, count = propose_disposal(gateway, owner, reason=reason, actor=actor)
-    click.echo(f"Disposal {plan.id}: files to delete: {count}. Another person confirms it:")
+    since = f"{plan.confirmed_from.astimezone(RIYADH):%Y-%m-%d %H:%M}"
+    click.echo(f"Disposal {plan.id}: files to delete: {count}. From {since} (Riyadh) on another person confirms it:")
     click.echo(f"  gateway archive purge confirm {plan.id} --as FILE")
 
 
-@purge_command.command("confirm")
+@purge_command.command("confirm", short_help="Delete what another person proposed, a day later.")
 @click.argument("disposal")
 @_AS
 def confirm_command(disposal: str, key_file: str) -> None:
@@ -206,6 +212,17 @@ def confirm_command(disposal: str, key_file: str) -> None:
         owner, actor = _person(gateway, key_file)
         count = confirm_disposal(gateway, owner, disposal, actor=actor)
     click.echo(f"Files deleted: {count}. Their digests stay.")
+
+
+@purge_command.command("withdraw", short_help="Take a proposal back, or stop another person's.")
+@click.argument("disposal")
+@_AS
+def withdraw_command(disposal: str, key_file: str) -> None:
+    """Withdraw a proposal, your own or another person's, while nobody has confirmed it: nothing is deleted by it."""
+    with installation() as gateway:
+        owner, actor = _person(gateway, key_file)
+        withdraw_disposal(gateway, owner, disposal, actor=actor)
+    click.echo(f"Disposal {disposal} is withdrawn.")
 
 
 @purge_command.command("resume")
@@ -223,21 +240,22 @@ def resume_command(taxpayer: str | None) -> None:
 @_JSON
 @_OWNER
 def list_command(as_json: bool, taxpayer: str | None) -> None:
-    """The disposals: who proposed and who confirmed them."""
+    """The disposals: who proposed and who confirmed or withdrew them."""
     with installation() as gateway:
         plans = gateway.ledger.plans(choose_taxpayer(gateway, taxpayer))
     if as_json:
         for each in plans:
             print_json(_facts(each))
         return
-    rows = [
-        (each.id, each.reason, each.proposed_by, day_of(each.proposed_at), each.confirmed_by or "nobody yet")
-        for each in plans
-    ]
+    rows = [(each.id, each.reason, each.proposed_by, day_of(each.proposed_at), _fate(each)) for each in plans]
     if not rows:
         click.echo("Nothing was ever proposed for deletion.")
         return
     table("Disposals", ("Id", "Why", "Proposed by", "On", "Confirmed by"), rows)
+
+
+def _fate(plan: Plan) -> str:
+    return plan.confirmed_by or (f"withdrawn by {plan.withdrawn_by}" if plan.withdrawn_by else "nobody yet")
 
 
 def _facts(found: Hold | Plan) -> dict[str, Any]:

@@ -49,8 +49,8 @@ def export_command(
     One branch:            gateway export riyadh.zip --unit RUH1
 
     Whatever is asked for, chains are whole: of documents that are left out their hashes are in, so that it can be
-    proved that no other is missing. Interrupted, by a full disk say, the same command goes on where it stopped. It
-    needs no network, and the gateway may be running.
+    proved that no other is missing. Where no document is of this kind there is no package. Interrupted, by a full disk
+    say, the same command goes on where it stopped. It needs no network, and the gateway may be running.
     """
     scope = Scope(since.date() if since else None, until.date() if until else None, units, statuses, buyer)
     with installation() as gateway:
@@ -65,10 +65,6 @@ def export_command(
         return
     went_on = "It went on where it had stopped. " if done.went_on else ""
     click.echo(f"{went_on}Documents in {package}: {done.documents}; files: {done.files}.")
-    if not done.documents:
-        click.echo(
-            "Nothing that was issued is of this kind: look at the days, units, statuses and the buyer.", err=True
-        )
     click.echo(f"It is sealed by the certificate with the SHA-256 fingerprint\n  {fingerprint}")
     click.echo("Give the fingerprint to the auditor by another way than the package: `gateway seal certificate`.")
 

@@ -32,7 +32,7 @@ from gateway.demo.woocommerce import WooCommerceShop, woocommerce_shop
 from gateway.issued import Issued
 from gateway.ledger import Filter, LinkBackState
 from gateway.listener import listen
-from gateway.pipeline.connect import add_connection, register
+from gateway.pipeline.connect import add_connection, begin_polling, register
 from gateway.pipeline.gateway import Gateway, online, open_gateway
 from gateway.pipeline.onboard import onboard
 from gateway.settings import Settings
@@ -148,7 +148,9 @@ async def _run(
     async with online(gateway) as lines:
         await onboard(gateway, lines, unit, _OTP, tell=lambda step: console.print(f"Onboarding {unit.id}: {step}"))
     for name, shop in shops.items():
-        add_connection(gateway, shop.connection(name, taxpayer_id=unit.taxpayer_id, unit_id=unit.id), actor=ACTOR)
+        connection = shop.connection(name, taxpayer_id=unit.taxpayer_id, unit_id=unit.id)
+        add_connection(gateway, connection, actor=ACTOR)
+        begin_polling(gateway, connection)
         console.print(f"{name} shop with {len(shop.orders)} orders at {shop.url}", soft_wrap=True)
     async with _serving(gateway) as address:
         await _announce(shops, address)

@@ -43,6 +43,8 @@ SWITCH: Final = Text(
 )
 
 _FIELDS: Final = ("name", "ref", "state", "move_type", "amount_total", "amount_residual", "payment_state")
+_FIELDS_OF_MODULE: Final = ("l10n_sa_chain_index", "l10n_sa_edi_document_id", "l10n_sa_edi_log_ids")
+"""Of the releases up to 18, and of those after."""
 _STEPS: Final = 6
 """Making, posting, and looking again after faults; a move that is not posted then will not be."""
 _NO_ENTRY_YET: Final = 300.0
@@ -58,13 +60,22 @@ async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> b
     """Whether any sales journal issues by Odoo's own module; Misconfigured (credentials), Unavailable, or BadInput if
     Odoo does not tell."""
     odoo = await Odoo.open(connection, client)
-    installed = [["name", "=", MODULE], ["state", "in", ["installed", "to upgrade"]]]
     try:
-        if not await odoo.count("ir.module.module", installed):
-            return False
-        return await books.issues(odoo)
+        return await _is_installed(odoo) and await books.issues(odoo)
     except Fault as fault:
         raise BadInput(f"Odoo refuses the question ({fault.kind}).") from None
+
+
+async def _is_installed(odoo: Odoo) -> bool:
+    """By the list of modules, or for users who may not see it by the fields that the module gives to invoices."""
+    installed = [["name", "=", MODULE], ["state", "in", ["installed", "to upgrade"]]]
+    try:
+        return await odoo.count("ir.module.module", installed) > 0
+    except Fault as fault:
+        if not fault.is_of_rights:
+            raise
+    fields = await odoo.call("account.move", "fields_get", attributes=["type"])
+    return any(name in fields for name in _FIELDS_OF_MODULE)
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
@@ -99,6 +110,8 @@ async def attach(
     desk = await _desk(connection, client, booking)
     added = [each.name for each in files if await desk.attached(entry, each)]
     noted = await desk.noted(entry)
+    if not booking.ordered_here:
+        await desk.tidied()
     if booking.issued.status is Status.REPLACED and not booking.ordered_here:
         await desk.cancelled()
     return f"move {entry.id} {entry.number}: {len(added)} files, {'one note' if noted else 'no note'}"
@@ -257,6 +270,11 @@ class _Desk:
                 " صحح القيد في أودو ثم أعد المحاولة.",
             )
         return move
+
+    async def tidied(self) -> None:
+        """A draft that a lost call made later than it was waited for is removed; there may be none by now."""
+        if stray := (await self.look()).stray:
+            await self._removed(stray)
 
     async def _removed(self, drafts: Sequence[int]) -> None:
         """Drafts of ours that are not to be posted."""

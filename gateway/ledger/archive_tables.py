@@ -64,7 +64,8 @@ class LegalHold(Row, table=True):
 
 
 class Disposal(Row, table=True):
-    """A proposal to delete files whose time ended before `ended_before`; it counts once another person confirmed it."""
+    """A proposal to delete files whose time ended before `ended_before`; it counts once another person confirmed it,
+    and never once it was withdrawn."""
 
     __table_args__ = (Index(None, "taxpayer_id"),)
 
@@ -76,6 +77,8 @@ class Disposal(Row, table=True):
     proposed_at: datetime = Field(sa_type=Moment)
     confirmed_by: str
     confirmed_at: datetime | None = Field(sa_type=Moment)
+    withdrawn_by: str
+    withdrawn_at: datetime | None = Field(sa_type=Moment)
 
 
 class Disposed(Row, table=True):

@@ -3,12 +3,13 @@ which two people they were deleted afterwards. The bytes themselves are not here
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, and_, func, insert, or_, select, update
 
-from gateway.errors import Conflict, Unknown
+from gateway.errors import Conflict, Unavailable, Unknown
+from gateway.invoice.facts import RIYADH
 from gateway.issued import Status
 from gateway.ledger import tables as t
 from gateway.ledger.archive_tables import ARCHIVE_TASK, ARCHIVED, DISPOSAL, DISPOSED, LEGAL_HOLD
@@ -20,6 +21,11 @@ from gateway.ledger.shop_tables import NOTICE
 
 FINAL: Final = ("cleared", "document")
 """What the final XML of a document is called among its files."""
+THINKING_TIME: Final = timedelta(days=1)
+"""What lies between proposing to delete and confirming it, so that whoever reads the audit log every day can withdraw
+it: two keys may be in one hand, which nothing here can know."""
+SILENCE: Final = timedelta(days=400)
+"""A year with nothing in the audit log, and some: rather the clock was set forward than a business said nothing."""
 _BATCH: Final = 500
 _TASK, _FILE, _HOLD, _PLAN, _GONE = ARCHIVE_TASK.c, ARCHIVED.c, LEGAL_HOLD.c, DISPOSAL.c, DISPOSED.c
 
@@ -71,7 +77,7 @@ class Hold(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A disposal: who proposed it, and who confirmed it; empty while nobody has."""
+    """A disposal: who proposed it, and who confirmed or withdrew it; empty while nobody has."""
 
     id: str
     taxpayer_id: str
@@ -81,6 +87,18 @@ class Plan(NamedTuple):
     proposed_at: datetime
     confirmed_by: str
     confirmed_at: datetime | None
+    withdrawn_by: str = ""
+    withdrawn_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for somebody to confirm or withdraw it."""
+        return self.confirmed_at is None and self.withdrawn_at is None
+
+    @property
+    def confirmed_from(self) -> datetime:
+        """The first moment at which it may be confirmed."""
+        return self.proposed_at + THINKING_TIME
 
 
 class ArchiveCounts(NamedTuple):
@@ -254,7 +272,8 @@ class Archiving:
     # --- deletion by two people ---------------------------------------------------------------------------------------
 
     def propose_disposal(self, plan: Plan) -> int:
-        """Put a proposal to delete on record; how many files it is about now. Conflict if there are none."""
+        """Put a proposal to delete on record; how many files it is about now. Conflict if there are none. Unavailable
+        if the clock cannot be right."""
         with self._database.writing() as connection:
             count = int(connection.execute(_disposable(plan, plan.proposed_at, func.count())).scalar_one())
             if not count:
@@ -263,6 +282,7 @@ class Archiving:
                     fix="`gateway archive status` says when the first one will.",
                     ar="لا يوجد ملف انتهت مدة حفظه ويجوز حذفه.",
                 )
+            _mind_clock(connection, plan.taxpayer_id, plan.proposed_at)
             connection.execute(insert(DISPOSAL), plan._asdict())
             detail = {"reason": plan.reason, "files": count, "ended_before": plan.ended_before.isoformat()}
             by, at = plan.proposed_by, plan.proposed_at
@@ -271,30 +291,31 @@ class Archiving:
 
     def confirm_disposal(self, taxpayer_id: str, plan_id: str, *, actor: str, now: datetime) -> int:
         """Mark the files of a proposal as deleted, by another person than proposed it; how many. Their bytes may be
-        deleted once this returns. Conflict if it is the same person or was confirmed before."""
+        deleted once this returns. Conflict if it is the same person, too early, or was confirmed or withdrawn before.
+        Unavailable if the clock cannot be right."""
         with self._database.writing() as connection:
-            plan = _plan_of(connection, taxpayer_id, plan_id)
-            if plan.confirmed_at is not None:
-                raise Conflict(
-                    f"Disposal {plan_id} was confirmed on {plan.confirmed_at:%Y-%m-%d}.",
-                    fix="If its deletion was interrupted, `gateway archive purge resume` finishes it.",
-                    ar="سبق تأكيد هذا الحذف. إن انقطع فأكمله بالأمر gateway archive purge resume.",
-                )
-            if plan.proposed_by == actor:
-                raise Conflict(
-                    "Who proposed to delete cannot confirm it.",
-                    fix="Let another person do it, with a key of their own.",
-                    ar="لا يجوز أن يؤكد الحذف من اقترحه. يلزم شخص آخر بمفتاح خاص به.",
-                )
+            plan = _open_plan(connection, taxpayer_id, plan_id)
+            _mind_confirming(plan, actor, now)
+            _mind_clock(connection, taxpayer_id, now)
             confirmed = {"confirmed_by": actor, "confirmed_at": now}
             connection.execute(update(DISPOSAL).where(_PLAN.id == plan_id).values(**confirmed))
             gone = connection.execute(_disposable(plan, now, _FILE.document_uuid, _FILE.name)).all()
             common = {"taxpayer_id": taxpayer_id, "disposal_id": plan_id, "at": now}
             for uuid, name in gone:
                 connection.execute(insert(DISPOSED), {"document_uuid": uuid, "name": name, **common})
-            detail = {"files": len(gone), "proposed_by": plan.proposed_by}
+            makers = _makers_of_keys(connection, taxpayer_id, (plan.proposed_by, actor))
+            detail = {"files": len(gone), "proposed_by": plan.proposed_by, "keys_made_by": makers}
             self._note_archive(connection, taxpayer_id, actor, "archive.disposed", plan_id, now, detail)
         return len(gone)
+
+    def withdraw_disposal(self, taxpayer_id: str, plan_id: str, *, actor: str, now: datetime) -> None:
+        """End a proposal for good, whoever proposed it. Conflict if it was confirmed or withdrawn before."""
+        with self._database.writing() as connection:
+            plan = _open_plan(connection, taxpayer_id, plan_id)
+            withdrawn = {"withdrawn_by": actor, "withdrawn_at": now}
+            connection.execute(update(DISPOSAL).where(_PLAN.id == plan_id).values(**withdrawn))
+            detail = {"proposed_by": plan.proposed_by}
+            self._note_archive(connection, taxpayer_id, actor, "archive.disposal_withdrawn", plan_id, now, detail)
 
     def plans(self, taxpayer_id: str) -> tuple[Plan, ...]:
         """The disposals, oldest first."""
@@ -369,7 +390,7 @@ def _files() -> Select[Any]:
     return select(*columns, _FILE.keep_until, _GONE.at.label("disposed_at")).outerjoin(DISPOSED, same)
 
 
-def _disposable(plan: Plan | Row[Any], now: datetime, *columns: Any) -> Select[Any]:
+def _disposable(plan: Plan, now: datetime, *columns: Any) -> Select[Any]:
     """Files of a plan that may be deleted at a moment: past their time, not under a hold that stands, and there."""
     held = select(1).where(
         _HOLD.taxpayer_id == _FILE.taxpayer_id,
@@ -385,12 +406,65 @@ def _disposable(plan: Plan | Row[Any], now: datetime, *columns: Any) -> Select[A
     )
 
 
-def _plan_of(connection: Connection, taxpayer_id: str, plan_id: str) -> Row[Any]:
+def _open_plan(connection: Connection, taxpayer_id: str, plan_id: str) -> Plan:
     mine = (_PLAN.id == plan_id, _PLAN.taxpayer_id == taxpayer_id)
     row = connection.execute(select(DISPOSAL).where(*mine).with_for_update()).first()
     if row is None:
         raise Unknown(f"There is no disposal {plan_id}.", fix="`gateway archive purge list` lists them.")
-    return row
+    plan = Plan(*row)
+    if plan.withdrawn_at is not None:
+        raise Conflict(
+            f"Disposal {plan_id} was withdrawn by {plan.withdrawn_by} on {plan.withdrawn_at:%Y-%m-%d}.",
+            fix="Propose it anew, if it is right after all: `gateway archive purge propose`.",
+            ar="سُحب اقتراح الحذف هذا. إن كان صحيحًا فاقترحه من جديد بالأمر gateway archive purge propose.",
+        )
+    if plan.confirmed_at is not None:
+        raise Conflict(
+            f"Disposal {plan_id} was confirmed on {plan.confirmed_at:%Y-%m-%d}.",
+            fix="If its deletion was interrupted, `gateway archive purge resume` finishes it.",
+            ar="سبق تأكيد هذا الحذف. إن انقطع فأكمله بالأمر gateway archive purge resume.",
+        )
+    return plan
+
+
+def _mind_confirming(plan: Plan, actor: str, now: datetime) -> None:
+    if plan.proposed_by == actor:
+        raise Conflict(
+            "Who proposed to delete cannot confirm it.",
+            fix="Let another person do it, with a key of their own.",
+            ar="لا يجوز أن يؤكد الحذف من اقترحه. يلزم شخص آخر بمفتاح خاص به.",
+        )
+    if now < plan.confirmed_from:
+        at = f"{plan.confirmed_from.astimezone(RIYADH):%Y-%m-%d %H:%M}"
+        raise Conflict(
+            f"Disposal {plan.id} can be confirmed from {at} (Riyadh) on: a day after it was proposed.",
+            fix="Until then whoever finds it wrong withdraws it: `gateway archive purge withdraw`.",
+            ar=f"يمكن تأكيد الحذف ابتداءً من {at} بتوقيت الرياض، أي بعد يوم من اقتراحه."
+            " ويمكن حتى ذلك الحين سحبه بالأمر gateway archive purge withdraw.",
+        )
+
+
+def _mind_clock(connection: Connection, taxpayer_id: str, now: datetime) -> None:
+    """Unavailable unless something was recorded within SILENCE. What is younger than a day does not count, for it may
+    have come by the same clock."""
+    mine = (t.AUDIT.c.taxpayer_id == taxpayer_id, t.AUDIT.c.at > now - SILENCE, t.AUDIT.c.at <= now - THINKING_TIME)
+    if connection.execute(select(1).where(*mine).limit(1)).first() is None:
+        raise Unavailable(
+            f"The clock says {now:%Y-%m-%d}, and in the {SILENCE.days} days up to yesterday nothing was recorded: it"
+            " may be wrong, and files would be deleted before their time.",
+            fix="Set the clock right (NTP). If it is right, place a hold and lift it, which is recorded, and come again"
+            " in a day.",
+            ar="لم يُسجَّل شيء منذ أكثر من سنة، فقد تكون ساعة الخادم خاطئة. اضبطها (NTP). وإن كانت صحيحة فضع حجزًا ثم"
+            " ارفعه ليُسجَّل ذلك، وأعد المحاولة بعد يوم.",
+        )
+
+
+def _makers_of_keys(connection: Connection, taxpayer_id: str, actors: Sequence[str]) -> list[str]:
+    """Who made the keys of these people, as the audit log has it: its reader sees whether both are of one hand."""
+    audit, keys = t.AUDIT.c, [each.removeprefix("key:") for each in actors]
+    made = select(audit.object, audit.actor).where(audit.taxpayer_id == taxpayer_id, audit.action == "key.added")
+    makers = {row[0]: row[1] for row in connection.execute(made.where(audit.object.in_(keys)))}
+    return [makers.get(each, "") for each in keys]
 
 
 def _owners_of_notices(connection: Connection, keys: Sequence[int]) -> dict[str, int]:

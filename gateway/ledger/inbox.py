@@ -10,16 +10,23 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, update
 
-from gateway.errors import Unknown
+from gateway.errors import Conflict, Unknown
+from gateway.invoice.facts import RIYADH
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
+from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.rows import DueLinkBack, DueNotice, LinkBack, LinkBackState, Notice, NoticeState
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
-from gateway.ledger.tables import CONNECTION
+from gateway.ledger.tables import AUDIT, CONNECTION
 
 _FOR_A_PERSON = (NoticeState.QUARANTINED.value, NoticeState.FAILED.value)
 
+
+_DECISIONS = {
+    "notice.dismissed": ("set it aside", "استبعده"),
+    "notice.retried": ("had it looked at again", "أعاد معالجته"),
+}
 
 _SUPERSEDED = {"en": "The order was looked at again later.", "ar": "جرت معالجة الطلب من جديد لاحقاً."}
 
@@ -120,12 +127,13 @@ class Inbox:
         return tuple(_notice(row) for row in rows)
 
     def retry_notice(self, taxpayer_id: str, notice_id: int, *, now: datetime, actor: str = SYSTEM) -> None:
-        """Have a quarantined or given-up notice worked on again; Unknown if the taxpayer has no such one."""
+        """Have a quarantined or given-up notice worked on again; Unknown if the taxpayer has no such one, Conflict if
+        somebody decided about it before."""
         mine = _waiting(taxpayer_id, notice_id)
         again = {"state": NoticeState.DUE.value, "next_at": now, "changed_at": now}
         with self._database.writing() as transaction:
             if not transaction.execute(update(NOTICE).where(*mine).values(**again)).rowcount:
-                raise _none_waits(notice_id)
+                raise _decided(transaction, taxpayer_id, notice_id)
             note(
                 transaction,
                 taxpayer_id=taxpayer_id,
@@ -143,23 +151,24 @@ class Inbox:
         return tuple(_notice(row) for row in rows)
 
     def waiting_notice(self, taxpayer_id: str, notice_id: int) -> Notice:
-        """One that waits for a person; Unknown if the taxpayer has no such one."""
+        """One that waits for a person; Unknown if the taxpayer has no such one, Conflict if it does no longer."""
         with self._database.reading() as transaction:
             row = transaction.execute(select(NOTICE).where(*_waiting(taxpayer_id, notice_id))).first()
-        if row is None:
-            raise _none_waits(notice_id)
+            if row is None:
+                raise _decided(transaction, taxpayer_id, notice_id)
         return _notice(row)
 
     def dismiss_notice(
         self, taxpayer_id: str, notice_id: int, *, reason: str, now: datetime, actor: str = SYSTEM
     ) -> None:
-        """A person decides that nothing is to be issued for it, and says why; Unknown if it does not wait for one."""
+        """A person decides that nothing is to be issued for it, and says why; Unknown if there is no such one, Conflict
+        if somebody decided about it before."""
         mine = _waiting(taxpayer_id, notice_id)
         said = {"en": f"Set aside by {actor}: {reason}", "ar": f"استبعده {actor}: {reason}"}
         with self._database.writing() as transaction:
             ended = update(NOTICE).where(*mine).values(state=NoticeState.IGNORED.value, changed_at=now, reason=said)
             if not transaction.execute(ended).rowcount:
-                raise _none_waits(notice_id)
+                raise _decided(transaction, taxpayer_id, notice_id)
             note(
                 transaction,
                 taxpayer_id=taxpayer_id,
@@ -193,9 +202,9 @@ class Inbox:
             return tuple(_link_back(row) for row in transaction.execute(wanted).all())
 
     def leave_alone(self, connection_id: str, *, until: datetime) -> None:
-        """Nothing of this connection is due before `until`: its shop asked to be left alone so long."""
+        """Nothing of this connection is due before `until`: its shop or ERP asked to be left alone so long."""
         with self._database.writing() as transaction:
-            for table in (NOTICE, LINK_BACK, POLL):
+            for table in (NOTICE, LINK_BACK, POLL, POSTING):
                 waits = (table.c.connection_id == connection_id, table.c.next_at < until, table.c.lease_until.is_(None))
                 transaction.execute(update(table).where(*waits).values(next_at=until))
 
@@ -239,6 +248,23 @@ class Inbox:
 def _waiting(taxpayer_id: str, notice_id: int) -> tuple[ColumnElement[bool], ...]:
     """That it is this one, and waits for a person."""
     return NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id, NOTICE.c.state.in_(_FOR_A_PERSON)
+
+
+def _decided(transaction: Connection, taxpayer_id: str, notice_id: int) -> Unknown | Conflict:
+    """Why a notice does not wait for a person: somebody decided about it before, and who; or there is none."""
+    mine = (NOTICE.c.id == notice_id, NOTICE.c.taxpayer_id == taxpayer_id)
+    if transaction.execute(select(1).where(*mine)).first() is None:
+        return _none_waits(notice_id)
+    about = (AUDIT.c.taxpayer_id == taxpayer_id, AUDIT.c.object == str(notice_id), AUDIT.c.action.in_(_DECISIONS))
+    last = transaction.execute(select(AUDIT).where(*about).order_by(AUDIT.c.id.desc()).limit(1)).first()
+    if last is None:
+        return _none_waits(notice_id)
+    at, (en, ar) = f"{last.at.astimezone(RIYADH):%Y-%m-%d %H:%M}", _DECISIONS[last.action]
+    return Conflict(
+        f"Notice {notice_id} does not wait for a person any more: {last.actor} {en} on {at} (Riyadh).",
+        fix="`gateway quarantine` and GET /v1/quarantine list those that do.",
+        ar=f"لم يعد الطلب {notice_id} بانتظار قرار: {ar} {last.actor} في {at} بتوقيت الرياض.",
+    )
 
 
 def _none_waits(notice_id: int) -> Unknown:

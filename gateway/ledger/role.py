@@ -17,7 +17,7 @@ _IN_PART: Final = {
     "sale": ("document_uuid",),
     "order_snapshot": ("order_json",),  # forgotten, once its time is over
     "legal_hold": ("lifted_at", "lifted_by"),
-    "disposal": ("confirmed_by", "confirmed_at"),
+    "disposal": ("confirmed_by", "confirmed_at", "withdrawn_by", "withdrawn_at"),
     "stamping": ("next_at", "lease_until", "lease_by", "attempts", "error"),
     "taxpayer": ("name",),  # whoever begins an onboarding locks its row, which needs this right
     "audit": ("seq", "hash"),  # an entry gets its place when it is sealed, once: a guard holds that

@@ -122,6 +122,13 @@ class Sealing:
                 return
             after = rows[-1].number
 
+    def audit_batch(self, taxpayer_id: str, number: int) -> AuditBatch | None:
+        """One batch; None if nothing was sealed by this number."""
+        wanted = select(*_COLUMNS).where(_BATCH.taxpayer_id == taxpayer_id, _BATCH.number == number)
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).first()
+        return AuditBatch(*row) if row else None
+
     def last_audit_batch(self, taxpayer_id: str) -> AuditBatch | None:
         """How far a taxpayer's log is sealed; None if nothing of it is."""
         with self._database.reading() as connection:

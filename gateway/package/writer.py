@@ -157,6 +157,11 @@ class Writer:
             self._rows_path.unlink()
             self._log_path.unlink()
 
+    def drop(self) -> None:
+        """Leave nothing of what was begun."""
+        for path in (self._part, self._rows_path, self._log_path):
+            path.unlink(missing_ok=True)
+
     # --- the log ------------------------------------------------------------------------------------------------------
 
     def _note(self, entry: Entry, digests: tuple[str, str], *, is_listed: bool) -> None:

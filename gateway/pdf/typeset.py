@@ -33,6 +33,18 @@ _LONG: Final = 100
 """Lines from which a document is long."""
 _KEPT_FOR: Final = 10
 
+_MOST_LETTERS: Final = 4000
+"""Of one text: the authority's own limit for the longest ones, names and notes, is 1000. The time that a text takes
+grows faster than its length."""
+_LETTERS_IN_ALL: Final = 400_000
+"""Of long texts; a thousand lines as shops write them have 200,000."""
+_FEW_LETTERS: Final = 200
+"""Of one text, once there were so many."""
+_MOST_MARKS: Final = 8
+"""Combining marks on one letter: vowelled Arabic has up to three, Hebrew with accents five. What sets the text takes
+the square of their number."""
+_CUT: Final = "…"
+
 _MISSING: Final = "\N{REPLACEMENT CHARACTER}"
 _JOINERS: Final = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 _ARABIC: Final = re.compile(r"[\u0590-\u08ff]")
@@ -151,10 +163,12 @@ def _covered() -> frozenset[int]:
 
 
 class _Drawable:
-    """Makes texts such that the fonts can draw them, and remembers whether something had to be `replaced`."""
+    """Makes texts such that the fonts can draw them, in the time there is for it, and remembers whether something had
+    to be `replaced` or left out."""
 
     def __init__(self) -> None:
         self.replaced = False
+        self._letters = 0
 
     def all(self, value: Any) -> Any:
         """The same data with every text in it drawable, figures among Arabic in their order, long words breakable."""
@@ -175,9 +189,34 @@ class _Drawable:
 
     def text(self, text: str) -> str:
         """Without controls, which could turn the order of what is read, and with a sign for what no font draws."""
+        text = self._shortened(text)
         if text.isascii() and text.isprintable():
             return text
-        return "".join(map(self._character, self._composed(text)))
+        # A letter may be written as eighteen.
+        return self._shortened("".join(map(self._character, self._composed(self._lightened(text)))))
+
+    def _shortened(self, text: str) -> str:
+        most = _MOST_LETTERS if self._letters < _LETTERS_IN_ALL else _FEW_LETTERS
+        if len(text) > most:
+            self.replaced = True
+            text = text[: most - 1] + _CUT
+        self._letters += len(text)
+        return text
+
+    def _lightened(self, text: str) -> str:
+        """Without the marks that are too many on their letter. What is not seen between them does not end the run."""
+        kept, marks = [], 0
+        for character in text:
+            category = unicodedata.category(character)
+            if category.startswith("M"):
+                marks += 1
+                if marks > _MOST_MARKS:
+                    self.replaced = True
+                    continue
+            elif category != "Cf":
+                marks = 0
+            kept.append(character)
+        return "".join(kept)
 
     def _character(self, character: str) -> str:
         category = unicodedata.category(character)

@@ -157,7 +157,9 @@ ROUNDING: Final = Text("Rounding", "فرق التقريب")
 PAYABLE: Final = Text("Amount due", "المبلغ المستحق")
 
 REPLACED: Final = Text(
-    "� stands for a character that cannot be drawn here; the attached XML has it.",
-    "الرمز � مكان حرف لا يمكن رسمه هنا، وهو موجود في ملف XML المرفق.",
+    "Some text is not shown as it is written: � stands for a character that cannot be drawn here, and what is too long"
+    " to be set was shortened. The attached XML has all of it.",
+    "بعض النص لا يظهر كما كُتب: الرمز � مكان حرف لا يمكن رسمه هنا، وما زاد طوله عن الحد اختُصر."
+    " النص الكامل في ملف XML المرفق.",
 )
 PAGE: Final = Text("Page {page} of {pages}", "صفحة {page} من {pages}")

@@ -127,18 +127,30 @@ def keep_longer(gateway: Gateway, taxpayer_id: str, uuid: str, *, years: int, re
 
 
 def propose_disposal(gateway: Gateway, taxpayer_id: str, *, reason: str, actor: str) -> tuple[Plan, int]:
-    """Propose to delete every file whose time is over now; the proposal, and how many files that are."""
+    """Propose to delete every file whose time is over now; the proposal, and how many files that are. Unavailable while
+    the clock, which says what is over, is wrong or seems to be."""
     now = gateway.now()
+    gateway.clocks.check(now, ever=True)
     plan = Plan(gateway.new_id(), taxpayer_id, now, reason, actor, now, "", None)
-    return plan, gateway.ledger.propose_disposal(plan)
+    count = gateway.ledger.propose_disposal(plan)
+    fix = "If nobody should, `gateway archive purge withdraw` stops it."
+    log.warning("disposal_proposed", id=plan.id, taxpayer=taxpayer_id, by=actor, files=count, fix=fix)
+    return plan, count
 
 
 def confirm_disposal(gateway: Gateway, taxpayer_id: str, plan_id: str, *, actor: str) -> int:
     """Delete the files of a proposal, as another person; how many. It is on record before a byte goes, so that an
     interruption leaves files too many and never one too few: `delete_disposed` goes on."""
-    count = gateway.ledger.confirm_disposal(taxpayer_id, plan_id, actor=actor, now=gateway.now())
+    now = gateway.now()
+    gateway.clocks.check(now, ever=True)
+    count = gateway.ledger.confirm_disposal(taxpayer_id, plan_id, actor=actor, now=now)
     delete_disposed(gateway, taxpayer_id)
     return count
+
+
+def withdraw_disposal(gateway: Gateway, taxpayer_id: str, plan_id: str, *, actor: str) -> None:
+    """Take a proposal back, or stop another person's: nothing is deleted by it."""
+    gateway.ledger.withdraw_disposal(taxpayer_id, plan_id, actor=actor, now=gateway.now())
 
 
 def delete_disposed(gateway: Gateway, taxpayer_id: str, *, tell: Callable[[int], None] = lambda files: None) -> None:

@@ -68,10 +68,11 @@ class Clocks:
             return None
         return day + timedelta(seconds=-skew.seconds) + _CHANGE
 
-    def check(self, now: datetime) -> None:
-        """Unavailable if the clock here was seen to be wrong within the hour: nothing is issued by it."""
+    def check(self, now: datetime, *, ever: bool = False) -> None:
+        """Unavailable if the clock here was seen to be wrong within the hour: nothing is issued by it. With `ever`, if
+        it was when it was last seen, whenever that was: the hour is measured by the same clock."""
         skew = self.skew()
-        if skew is None or not skew.is_wrong or abs(now - skew.at) > _FORGOTTEN_AFTER:
+        if skew is None or not skew.is_wrong or (not ever and abs(now - skew.at) > _FORGOTTEN_AFTER):
             return
         late = "behind" if skew.seconds > 0 else "ahead of"
         raise Unavailable(

@@ -84,7 +84,7 @@ async def connect(
     await gateway.offload(change_connection if change else add_connection, gateway, connection, actor=actor)
     if store is None:
         return await _with_books(gateway, connection, look_at)
-    await gateway.offload(_begin_polling, gateway, connection)
+    await gateway.offload(begin_polling, gateway, connection)
     if change:
         now = gateway.now()
         await gateway.offload(gateway.ledger.end_turn, connection.id)
@@ -149,7 +149,7 @@ async def _inspected(lines: Lines, asked: Store | Erp, connection: Connection, *
         raise
 
 
-def _begin_polling(gateway: Gateway, connection: Connection) -> None:
+def begin_polling(gateway: Gateway, connection: Connection) -> None:
     """What changed since the cut-over is asked for, or since now where there is none or it is yet to come."""
     now = gateway.now()
     every = interval_of(connection, gateway.settings.poll_seconds)

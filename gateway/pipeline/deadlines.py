@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from gateway.finding import Text
 from gateway.invoice.facts import RIYADH, Profile
 from gateway.issued import REPORTING_WINDOW, Status
 from gateway.ledger import Backlog, Band, Crossing
@@ -42,7 +43,7 @@ class Alarm(Crossing):
     @property
     def advice(self) -> str:
         """What an operator does about it."""
-        return advice(self.profile, self.level)
+        return advice(self.profile, self.level).en
 
 
 def level(profile: Profile, issued_at: datetime, now: datetime) -> int:
@@ -88,16 +89,27 @@ def hours_and_minutes(duration: timedelta) -> str:
     return f"{sign}{minutes // 60}:{minutes % 60:02d}"
 
 
-def advice(profile: Profile, reached: int) -> str:
+_UNCLEARED: Final = Text(
+    "Standard documents are cleared before buyers get them: see why these are not. While the authority does not"
+    " answer, the connection's setting authority_down decides whether buyers get the uncleared document.",
+    "تُعتمد الفواتير الضريبية قبل تسليمها للمشتري: ابحث عن سبب عدم اعتماد هذه المستندات. وما دامت الهيئة لا تجيب"
+    " فإن الإعداد authority_down يحدد هل يُعطى المشتري المستند غير المعتمد.",
+)
+_OVER: Final = Text(
+    "Their 24 hours are over: report them at once all the same, and notify the authority of the failure.",
+    "انقضت مهلة الأربع والعشرين ساعة: بلّغ عنها فورًا مع ذلك، وأشعر الهيئة بالعطل.",
+)
+_UNREPORTED: Final = Text(
+    "Simplified documents are reported within 24 hours of issue: see why these are not.",
+    "يُبلَّغ عن الفواتير المبسطة خلال 24 ساعة من إصدارها: ابحث عن سبب عدم التبليغ عن هذه المستندات.",
+)
+
+
+def advice(profile: Profile, reached: int) -> Text:
     """What is to be done at a level."""
     if profile is Profile.STANDARD:
-        return (
-            "Standard documents are cleared before buyers get them: see why these are not. While the authority does not"
-            " answer, the connection's setting authority_down decides whether buyers get the uncleared document."
-        )
-    if reached >= LATE:
-        return "Their 24 hours are over: report them at once all the same, and notify the authority of the failure."
-    return "Simplified documents are reported within 24 hours of issue: see why these are not."
+        return _UNCLEARED
+    return _OVER if reached >= LATE else _UNREPORTED
 
 
 def backlog(gateway: Gateway, taxpayer_id: str | None = None, *, since: datetime | None = None) -> tuple[Backlog, ...]:

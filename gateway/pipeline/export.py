@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.archive import legal_name
 from gateway.crl import read_issuers
 from gateway.csid import read_certificate
-from gateway.errors import BadInput, Unavailable
+from gateway.errors import BadInput, Unavailable, Unknown
 from gateway.issued import Status
 from gateway.ledger import ArchivedFile, AuditBatch, AuditSpan, CheckpointFiles, ExportAnswer, ExportLink
 from gateway.package import Writer, index_page, index_row, index_rows_page, index_titles, make_seal, spoken
@@ -89,8 +89,8 @@ def export(
 ) -> Exported:
     """Write a package, or go on with it; `tell` hears of links that are done.
 
-    BadInput: a unit or status that is none. Conflict: see Writer. Unavailable: the disk is full, say; the same call
-    goes on.
+    BadInput: a unit or status that is none. Unknown: no document is of this kind, and nothing is left of the package.
+    Conflict: see Writer. Unavailable: the disk is full, say; the same call goes on.
     """
     head = {"what": {"taxpayer": taxpayer_id, "scope": scope.as_json()}, **_heads(gateway, taxpayer_id, scope)}
     with Writer(path, head, anew=anew) as writer:
@@ -98,6 +98,9 @@ def export(
         work = _Export(gateway, taxpayer_id, scope, writer, tell)
         work.statics()
         work.chains()
+        if work.is_empty:
+            writer.drop()
+            raise _nothing()
         work.audit()
         work.batches()
         work.index()
@@ -108,6 +111,14 @@ def export(
     said = {"scope": scope.as_json(), "documents": done.documents, "manifest": done.manifest}
     gateway.note(taxpayer_id, actor, "package.exported", taxpayer_id, **said)
     return done
+
+
+def _nothing() -> Unknown:
+    return Unknown(
+        "Nothing that was issued is of this kind, so there is no package.",
+        fix="Look at the days, units, statuses and the spelling of the buyer.",
+        ar="لا يوجد مستند مطابق لما طُلب، فلم تُعدّ أي حزمة. راجع الفترة والوحدات والحالات وكتابة اسم المشتري.",
+    )
 
 
 def _heads(gateway: Gateway, taxpayer_id: str, scope: Scope) -> dict[str, Any]:
@@ -198,6 +209,14 @@ class _Export:
             self._writer.add(CHECKPOINT, checkpoint.encode())
         self._writer.add_row(index_titles())
         self._mark(phase=1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether what was asked for fits no document: a name mistyped, say. What was deleted lawfully is shown to be,
+        and a package of everything shows that there is nothing."""
+        is_narrow = any(self._scope.as_json().values())
+        is_deleted = any("deleted" in reasons for reasons in self.counted.left_out.values())
+        return is_narrow and not self.counted.documents and not is_deleted
 
     # --- chains and documents -----------------------------------------------------------------------------------------
 

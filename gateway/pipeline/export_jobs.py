@@ -5,6 +5,7 @@ is not whole; asked for the same again, it goes on.
 """
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,11 @@ MOST_KEPT: Final = 20
 """Packages of one taxpayer that may lie here."""
 AT_ONCE: Final = 2
 """How many are made at a time in this process, in threads of their own: documents that are due never wait for them."""
+
+
+RESERVE: Final = 1 << 30
+"""Bytes that stay free on the disk of the packages, which is the ledger's: 1 GiB, some ten thousand documents with all
+that is kept of them, so that who is warned of a full disk has time to mend it."""
 
 
 class State(StrEnum):
@@ -70,7 +76,7 @@ class ExportJobs:
     def ask(self, taxpayer_id: str, scope: Scope, *, actor: str) -> tuple[Package, Callable[[], None]]:
         """The package of this scope that is not whole yet, or a new one, and the work of making it.
 
-        Conflict: another package of this taxpayer is being made, or too many lie here.
+        Conflict: another package of this taxpayer is being made, or too many lie here. Unavailable: too little is free.
         """
         with self._lock:
             packages = self.packages(taxpayer_id)
@@ -81,6 +87,7 @@ class ExportJobs:
                     ar="يجري إعداد حزمة أخرى. أعد الطلب بعد اكتمالها.",
                 )
             same = [each for each in packages if each.state is State.INTERRUPTED and each.scope == scope.as_json()]
+            self._mind_disk()
             if not same and len(packages) >= MOST_KEPT:
                 raise Conflict(
                     f"{MOST_KEPT} packages lie here, and no more may.",
@@ -147,6 +154,19 @@ class ExportJobs:
         self._stopping = True
         self._threads.shutdown(cancel_futures=True)
 
+    def _mind_disk(self) -> None:
+        """Unavailable if a package would take what the ledger may need."""
+        place = next(each for each in (self._root, *self._root.parents) if each.exists())
+        free = shutil.disk_usage(place).free
+        if free < RESERVE:
+            raise Unavailable(
+                f"Only {free >> 20} MB are free on the disk of {self._root}; {RESERVE >> 20} stay free for the ledger.",
+                retry_after=600,
+                fix="Free space there, or DELETE /v1/exports/{id}. Then ask for the same again: it goes on.",
+                ar=f"المساحة الحرة على القرص أقل من الحد المحجوز لدفتر البيانات ({RESERVE >> 20} ميغابايت)."
+                " وفّر مساحة أو احذف حزمة ثم أعد الطلب نفسه ليستأنف من حيث توقف.",
+            )
+
     def _noted(self, taxpayer_id: str, scope: Scope, actor: str) -> str:
         key = self._gateway.new_id()
         note = {"scope": scope.as_json(), "actor": actor, "asked_at": self._gateway.now().isoformat()}
@@ -165,13 +185,14 @@ class ExportJobs:
 
         def tell(links: int) -> None:
             running.done += links
+            self._mind_disk()
             if self._stopping:
                 raise Unavailable("The gateway is being stopped.", fix="Ask for the same again: it goes on.")
 
         try:
             export(self._gateway, taxpayer_id, scope, self._path(taxpayer_id, key, "zip"), actor=actor, tell=tell)
         except GatewayError as error:
-            self._errors[key] = str(error)
+            self._errors[key] = " ".join(filter(None, (str(error), error.ar)))
             log.warning("export_failed", package=key, error=str(error))
         except Exception as error:  # the caller is long gone: it is told when it asks
             self._errors[key] = "It failed; the log of the gateway says why."

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -16,6 +17,9 @@ from gateway.verifier.report import Fault
 FIRST_PIH = "NWZlY2ViNjZmZmM4NmYzOGQ5NTI3ODZjNmQ2OTZjNzljMmRiYzIzOWRkNGU5MWI0NjcyOWQ3M2EyN2ZiNTdlOQ=="
 """What the first document of a chain carries: base64 of the hex text of SHA-256("0") (BR-KSA-26)."""
 ISSUED = "document.issued"
+TOLERANCE = timedelta(hours=1)
+"""How much later than `made_at` what was read at the beginning may be: documents are made meanwhile, the log is sealed
+first, and several machines may be at work."""
 
 
 def canonical(value: Any) -> bytes:
@@ -32,6 +36,35 @@ def lines_of(data: bytes) -> list[dict[str, Any]]:
     if not all(isinstance(each, dict) for each in found):
         raise ValueError("a line is no JSON object")
     return found
+
+
+class Latest:
+    """The latest moment of one kind of thing in a package, and where it stands."""
+
+    def __init__(self) -> None:
+        self._at: datetime | None = None
+        self._part = ""
+
+    def saw(self, text: Any, part: str) -> None:
+        """A moment as the package has it; one that cannot be read is none, which is said of what it belongs to."""
+        at = moment_of(text)
+        if at is not None and (self._at is None or at > self._at):
+            self._at, self._part = at, part
+
+    def beyond(self, said: Any, what: str) -> Iterator[Fault]:
+        """The fault, if it is later than a moment by which the package says it was there."""
+        limit = moment_of(said)
+        if limit is not None and self._at is not None and self._at - limit > TOLERANCE:
+            yield Fault("manifest.time", self._part, f"It is of {self._at.isoformat()}, {what} {said}.")
+
+
+def moment_of(text: Any) -> datetime | None:
+    """A moment with its zone, None if it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return None
+    return at if at.tzinfo else None
 
 
 class Chain:
@@ -131,6 +164,7 @@ class AuditLog:
         self._seq, self._hash = about["first"], about["previous"]
         self.entries = 0
         self.is_read = True
+        self.latest = Latest()
         self.issued: dict[str, tuple[Any, Any, str]] = {}
         """Counter, hash and moment that the log has of each document, by UUID."""
 
@@ -147,6 +181,7 @@ class AuditLog:
             self.is_read = True
             self._seq, self._hash = entry["seq"] + 1, entry["hash"]
             self.entries += 1
+            self.latest.saw(entry["at"], here)
             if entry["action"] == ISSUED:
                 self.issued[entry["object"]] = (entry["detail"].get("icv"), entry["detail"].get("hash"), entry["at"])
 

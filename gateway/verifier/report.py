@@ -14,6 +14,7 @@ CODES = {
     "manifest.missing": "The package has no manifest.",
     "manifest.changed": "The manifest is not the one that was sealed.",
     "manifest.unreadable": "The manifest cannot be read by this verifier.",
+    "manifest.time": "Something in the package is of a later time than it says it was made at.",
     "file.missing": "A file that is listed is not there.",
     "file.changed": "A file's bytes are not those that are listed.",
     "file.added": "A file is there that is not listed.",

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.verifier.books import AuditLog, Batches, Chain, lines_of, read_checkpoint
+from gateway.verifier.books import AuditLog, Batches, Chain, Latest, lines_of, read_checkpoint
 from gateway.verifier.container import Folder, Zip, open_package
 from gateway.verifier.report import Fault, Report
 from gateway.verifier.seal import BrokenSeal, Sealed, read_seal
@@ -49,6 +49,7 @@ class Verification:
         self._authority: list[x509.Certificate] = []
         self._links: dict[str, tuple[Any, Any]] = {}
         self._clearing: set[str] = set()
+        self._stamped, self._answered = Latest(), Latest()
 
     def run(self) -> Report:
         """Examine all that can be examined."""
@@ -207,10 +208,12 @@ class Verification:
                 self.report.counts["links"] += len(links)
                 self._links.update({each["uuid"]: (each["icv"], each["hash"]) for each in links})
                 self._say(self._unfounded(manifest["scope"], segment, links))
+                self._mind_times(segment, links)
                 for at in range(0, len(links), _BATCH):
                     yield self._batch(segment, chain.id, links[at : at + _BATCH], left)
             self._say(chain.end())
             self.report.counts["chains"] += 1
+        self._say(self._contradictions(manifest))
         self._say(_chains_missing(manifest, noted))
         self._audit(manifest, left, batches)
         names = sorted(left)
@@ -224,6 +227,20 @@ class Verification:
             self._left_out += link["file"] is None
             if link["file"] is None and link.get("left_out") not in reasons:
                 yield Fault("chain.left_out", f"{segment}, ICV {link['icv']}", f"Document {link['uuid']}.")
+
+    def _mind_times(self, segment: str, links: list[dict[str, Any]]) -> None:
+        for link in links:
+            here = f"{segment}, ICV {link['icv']}"
+            self._stamped.saw(link["signed_at"], here)
+            for answer in link["answers"] if link["file"] else ():
+                self._answered.saw(answer["at"], here)
+
+    def _contradictions(self, manifest: dict[str, Any]) -> Iterator[Fault]:
+        """What was there when the package was begun is not later than that; answers may be as late as the seal, for a
+        package that was interrupted goes on later."""
+        yield from self._stamped.beyond(manifest["made_at"], "and the package is said to be made at")
+        if self._seal is not None:
+            yield from self._answered.beyond(self._seal.at, "and the seal to be made at")
 
     def _segments(
         self, prefix: str, left: dict[str, Part], walked: Chain | AuditLog | Batches
@@ -271,6 +288,9 @@ class Verification:
         if not batches.agrees(said["batch"], said["entries"], said["hash"]) or said["taxpayer"] != owner:
             self._say([Fault("audit.checkpoint", part, f"It has {said['entries']} entries, with another hash.")])
         self.report.about["checkpoint"] = said["at"]
+        latest = Latest()
+        latest.saw(said["at"], part)
+        self._say(latest.beyond(manifest["made_at"], "and the package is said to be made at"))
         return batches, {each["chain"]: {each["icv"]: each["hash"]} for each in said["chains"]}
 
     def _audit(self, manifest: dict[str, Any], left: dict[str, Part], batches: Batches) -> None:
@@ -278,6 +298,7 @@ class Verification:
         for part, entries in self._segments(AUDIT, left, log):
             self._say(log.follow(part, entries))
         self._say(log.end())
+        self._say(log.latest.beyond(manifest["made_at"], "and the package is said to be made at"))
         self.report.counts["audit entries"] = log.entries
         is_known = not manifest["scope"]["units"] and self._is_read
         for uuid, (*said, at) in log.issued.items():
@@ -356,7 +377,10 @@ def _beyond(left_out: int, has_authority: bool, has_cleared: bool) -> Iterator[s
     else:
         yield "Whether the authority's certificate in the package is its own: compare it with the published one."
     yield "What index and PDFs say, and what verify.py in the package does: they are as they were sealed, not examined."
-    yield "Whether a certificate was revoked, what happened after the package was made, and what was never issued."
+    yield (
+        "Whether a certificate was revoked, what happened after the package was made, and what was never issued. When"
+        " it was made is said by who sealed it: nothing in it is later, but whoever backdates it can leave out what is."
+    )
 
 
 def _is_before(at: str, made_at: str) -> bool:

@@ -1,5 +1,6 @@
 """Packages over HTTP: asked for, made beside everything else, fetched, removed."""
 
+import shutil
 import threading
 import time
 
@@ -108,3 +109,37 @@ def test_a_process_that_is_stopped_leaves_a_package_that_goes_on(auditor):
     asked = auditor.post("/v1/exports", json={}).json()
     assert asked["id"] == made.id
     assert ready(auditor, made.id)["state"] == "ready"
+
+
+def test_packages_leave_the_ledger_its_space(auditor, monkeypatch):
+    """They lie on its disk: twenty of them may fill it, and then nothing is issued any more."""
+    owner = auditor.ledger.taxpayers()[0].id
+    folder = auditor.gateway.settings.home / "exports" / owner
+    jobs, much = ExportJobs(auditor.gateway), shutil.disk_usage(folder.parent.parent)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: much._replace(free=export_jobs.RESERVE - 1))
+        answer = auditor.post("/v1/exports", json={})
+        said = problem(answer, 503)
+        assert ("1024 stay free" in said["detail"], "المساحة" in said["detail_ar"]) == (True, True)
+        assert not folder.exists()
+    free = iter([export_jobs.RESERVE, export_jobs.RESERVE - 1])
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: much._replace(free=next(free)))
+        made, work = jobs.ask(owner, Scope(), actor="tests")
+        work()
+    stopped = auditor.get(f"/v1/exports/{made.id}").json()
+    assert stopped["state"] == "interrupted"
+    assert "1024 stay free" in jobs.package(owner, made.id).error
+    assert "المساحة" in jobs.package(owner, made.id).error
+    assert not (folder / f"{made.id}.zip").exists()
+    assert auditor.post("/v1/exports", json={}).json()["id"] == made.id
+    assert ready(auditor, made.id)["state"] == "ready"
+    assert {each.name for each in folder.iterdir()} == {f"{made.id}.json", f"{made.id}.zip"}
+
+
+def test_a_package_of_nothing_is_none(auditor):
+    asked = auditor.post("/v1/exports", json={"buyer": "Mistyped"}).json()
+    shown = ready(auditor, asked["id"])
+    assert shown["state"] == "interrupted"
+    assert "Nothing that was issued" in shown["error"]
+    problem(auditor.get(f"/v1/exports/{asked['id']}/package"), 409)

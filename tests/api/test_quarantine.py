@@ -1,10 +1,14 @@
 """What waits for a person: the reason, both sums, what the shop said, and what can be decided about it."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from gateway.demo.woocommerce import woocommerce_shop
 from gateway.pipeline.connect import add_connection
 from tests.api.conftest import problem, wait_for
+from tests.api.test_auditor import key_of
 from tests.installation import OWNER, UNIT
 
 WRONG = "99"
@@ -37,7 +41,7 @@ def test_retried_after_it_was_mended(api, shop, waiting):
     assert api.post(f"/v1/quarantine/{waiting['id']}/retry").status_code == 202
     wait_for(api.documents, bool)
     assert api.get("/v1/quarantine").json()["items"] == []
-    assert problem(api.post(f"/v1/quarantine/{waiting['id']}/retry"), 404)["detail"]
+    assert "looked at again" in problem(api.post(f"/v1/quarantine/{waiting['id']}/retry"), 409)["detail"]
 
 
 def test_dismissed_with_a_reason_that_the_audit_log_keeps(api, waiting):
@@ -73,6 +77,26 @@ def test_of_others_nothing_is_shown(api, waiting):
     assert problem(reader.get(f"/v1/quarantine/{waiting['id']}"), 403)
     assert problem(reader.post(f"/v1/quarantine/{waiting['id']}/retry"), 403)
     assert problem(api.get("/v1/quarantine/999999"), 404)
+
+
+def test_of_two_people_who_decide_at_once_one_does_and_the_other_hears_who(api, waiting):
+    people = [api.as_role("accountant"), api.as_role("admin")]
+    path, both = f"/v1/quarantine/{waiting['id']}/dismissal", threading.Barrier(2)
+
+    def decide(person):
+        both.wait()
+        return person.post(path, json={"reason": "decided"})
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(decide, people))
+    first, second = sorted(answers, key=lambda answer: answer.status_code)
+    (entry,) = [each for each in api.ledger.audit_log(OWNER) if each.action == "notice.dismissed"]
+    assert (first.status_code, entry.actor) == (200, key_of(people[answers.index(first)]))
+    told = problem(second, 409)
+    assert f"{entry.actor} set it aside" in told["detail"]
+    assert entry.actor in told["detail_ar"]
+    for late in (api.post(f"/v1/quarantine/{waiting['id']}/retry"), api.get(f"/v1/quarantine/{waiting['id']}")):
+        assert entry.actor in problem(late, 409)["detail"]
 
 
 def test_a_cursor_beyond_every_number_is_refused(quiet):

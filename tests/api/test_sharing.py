@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import structlog
 
-from gateway.api.sharing import AT_ONCE, MOST_WAITING, Printing
+from gateway.api.sharing import AT_ONCE, MOST_BY_LINKS, MOST_WAITING, Printing
 from gateway.errors import Unavailable
 from tests.api.conftest import problem
 from tests.installation import BUSINESS, OWNER
@@ -119,3 +119,44 @@ def test_only_so_many_wait():
         return most
 
     assert asyncio.run(crowd()) == AT_ONCE
+
+
+def test_links_of_one_taxpayer_leave_places_for_everybody_else():
+    async def crowd():
+        printing, done = Printing(), asyncio.Event()
+
+        async def one(link_of=""):
+            async with printing.turn(link_of=link_of):
+                await done.wait()
+
+        waiting = [asyncio.create_task(one("tp")) for _ in range(MOST_BY_LINKS)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable) as refused:
+            await one("tp")
+        waiting += [asyncio.create_task(one(by)) for by in ("other", "", "")]
+        await asyncio.sleep(0)
+        done.set()
+        await asyncio.gather(*waiting)
+        await one("tp")
+        assert not printing._by_links
+        return refused.value.retry_after
+
+    assert asyncio.run(crowd()) > 0
+
+
+def test_a_link_that_is_followed_without_end_hears_to_come_again(quiet, monkeypatch):
+    uuid = quiet.issue(1)["uuid"]
+    link = link_of(quiet, uuid)
+    monkeypatch.setattr("gateway.api.sharing.MOST_BY_LINKS", 0)
+    answer = follow(quiet, link)
+    problem(answer, 503)
+    assert int(answer.headers["retry-after"]) > 0
+    assert quiet.get(f"/v1/invoices/{uuid}/pdf").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["a.1.1.b/c.pdf", "abc", "a/b/c", ""])
+def test_nothing_keeps_an_answer_without_a_document(quiet, method, path):
+    answer = quiet.with_key("").request(method, f"/v1/shared/{path}")
+    assert answer.status_code in (404, 405)
+    assert answer.headers["cache-control"] == "no-store"

@@ -25,6 +25,8 @@ def test_all_is_with_the_authority(installed):
     ended = run("deadlines", "--notice")
     assert (ended.code, "nothing to notify" in ended.out) == (0, True)
     assert run("warnings").out == "The authority warned of nothing.\n"
+    assert run("deadlines", "--lang", "ar").out == "كل المستندات لدى الهيئة.\n"
+    assert run("warnings", "--lang", "ar").out == "لم تصدر عن الهيئة أي تحذيرات.\n"
 
 
 def test_what_is_open(installed, written):
@@ -50,6 +52,10 @@ def test_from_a_level_of_alarm_on_it_ends_with_1_and_says_what_to_do(installed, 
     assert "-1:30" in ended.out or "-1:29" in ended.out
     assert "24 h" in ended.out
     assert "notify the authority" in ended.out
+    arabic = run("deadlines", "--lang", "ar").out
+    for word in ("مستندات ليست لدى الهيئة", "مبسطة", "24 ساعة", "انقضت مهلة"):
+        assert word in arabic
+    assert "Issued" not in arabic
     notice = run("deadlines", "--notice")
     assert notice.code == 0
     assert notice.out.index("إشعار بعطل") < notice.out.index("Failure notification")
@@ -65,6 +71,7 @@ def test_since_is_of_the_notice(installed):
 def test_a_clock_that_differs_is_told(opened):
     opened.ledger.set_mark("authority_clock", value='{"skew": 75.2, "at": "2026-11-27T10:00:00+00:00"}')
     assert "differ by 75 s (seen 2026-11-27 13:00)" in run("deadlines").out
+    assert "75 ثانية" in run("deadlines", "--lang", "ar").out
 
 
 def test_a_clock_that_is_right_is_not_told(opened):
@@ -81,5 +88,7 @@ def test_what_the_authority_warned_of(opened, written):
     ended = run("warnings")
     for word in ("BR-KSA-98", issued.number, "submitted [late]", "rejections"):
         assert word in ended.out
+    arabic = run("warnings", "--lang", "ar").out
+    assert ("تحذيرات الهيئة" in arabic, "قُبلت هذه المستندات" in arabic, "Rule" in arabic) == (True, True, False)
     assert run("warnings", "--to", "2026-01-01", "--json").rows == []
     assert run("warnings", "--from", "2099-01-01", "--json").rows == []

@@ -62,6 +62,12 @@ def test_a_part_is_exported_and_says_so_for_programs(books, tmp_path):
     complaint(run("export", tmp_path / "q.zip", "--unit", "x"), "no unit x")
 
 
+@pytest.mark.parametrize("wanted", [["--buyer", "Mistyped"], ["--to", "2020-01-01"], ["--status", "rejected"]], ids=str)
+def test_what_was_never_issued_is_no_package(books, tmp_path, wanted):
+    complaint(run("export", tmp_path / "p.zip", *wanted), "Nothing that was issued is of this kind")
+    assert not list(tmp_path.glob("p.zip*"))
+
+
 def test_the_certificate_that_is_trusted_may_be_a_file(books, tmp_path):
     run("export", tmp_path / "p.zip")
     pem = run("seal", "certificate").out.partition("-----BEGIN")
@@ -101,12 +107,29 @@ def test_holds_are_placed_and_lifted(books):
 def test_deleting_takes_two_people_and_time(books, keys, monkeypatch):
     complaint(run("archive", "purge", "propose", "--as", keys / "auditor", "--reason", "r"), "may not delete files")
     complaint(run("archive", "purge", "propose", "--as", keys / "admin", "--reason", "r"), "No file may be deleted")
-    now = rooms._now
-    later = lambda: now() + timedelta(days=7 * 366)  # noqa: E731
-    monkeypatch.setattr(rooms.open_gateway.__wrapped__, "__kwdefaults__", {"now": later, "new_id": rooms._uuid})
+    days, now = timedelta(days=7 * 366), rooms._now
+
+    def wait(by):
+        clock = {"now": lambda: now() + by, "new_id": rooms._uuid}
+        monkeypatch.setattr(rooms.open_gateway.__wrapped__, "__kwdefaults__", clock)
+
+    wait(days)
+    complaint(run("archive", "purge", "propose", "--as", keys / "admin", "--reason", "r"), "nothing was recorded")
+    run("archive", "lift", run("archive", "hold", "--reason", "to be recorded").out.split()[1])
+    wait(days + timedelta(days=2))
+    wrong = run("archive", "purge", "propose", "--as", keys / "admin", "--reason", "too early")
+    assert "withdraw" in complaint(
+        run("archive", "purge", "confirm", wrong.out.split()[1].strip(":"), "--as", keys / "accountant"), "a day after"
+    )
+    complaint(run("archive", "purge", "withdraw", wrong.out.split()[1].strip(":"), "--as", keys / "auditor"), "may not")
+    withdrawn = run("archive", "purge", "withdraw", wrong.out.split()[1].strip(":"), "--as", keys / "accountant")
+    assert "is withdrawn" in withdrawn.out
     ended = run("archive", "purge", "propose", "--as", keys / "admin", "--reason", "its time is over")
     assert "files to delete: 4" in ended.out
-    (plan,) = run("archive", "purge", "list", "--json").rows
+    first, plan = run("archive", "purge", "list", "--json").rows
+    assert (first["withdrawn_by"][:4], plan["withdrawn_by"]) == ("key:", "")
+    assert run("archive", "status", "--json").rows[0]["proposed"] == 1
+    wait(days + timedelta(days=3))
     complaint(run("archive", "purge", "confirm", plan["id"], "--as", keys / "admin"), "cannot confirm")
     assert "Files deleted: 4" in run("archive", "purge", "confirm", plan["id"], "--as", keys / "accountant").out
     assert run("archive", "purge", "resume").code == 0

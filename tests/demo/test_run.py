@@ -10,6 +10,7 @@ from gateway.demo import run
 from gateway.demo.run import run_demo
 from gateway.simulator import Fault
 from gateway.simulator.calls import REPORTING
+from tests.commands import conftest as commands
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,9 @@ def test_what_is_kept_can_be_looked_at(tmp_path, monkeypatch):
     result = run_demo(orders=1, keep=True)
     assert result.kept == tmp_path
     assert (tmp_path / "ledger.db").exists()
+    monkeypatch.setenv("GATEWAY_HOME", str(tmp_path))
+    shown = {row["connection"]: row["error"] for row in commands.run("shops", "--json").rows}
+    assert shown == {"salla": "", "woocommerce": ""}
 
 
 REJECTION = json.dumps(

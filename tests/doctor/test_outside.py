@@ -29,7 +29,7 @@ def outside(settings, **how):
     """What is found by the checkpoints alone."""
     with Ledger.open(settings.ledger_url) as ledger:
         files = CheckpointFiles(settings.checkpoints_folder)
-        reader = Outside(ledger, files, goes_on=False, **({"now": datetime.now(UTC)} | how))
+        reader = Outside(ledger, files, **({"now": datetime.now(UTC), "goes_on": False} | how))
         return [(each.code, each.where) for each in reader.symptoms()]
 
 
@@ -99,6 +99,17 @@ def test_it_is_found_too_once_the_log_went_on(books, hand):
     assert (code, where["taxpayer"]) == ("checkpoint.log", OWNER)
 
 
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_it_is_found_once_the_log_is_longer_than_it_was(books, hand, goes_on):
+    """Only the newest checkpoint was compared with the log, and that one is of the log as it is now."""
+    make_books(books, DOCUMENTS + 2, sent=False)
+    outside(books)  # as every night
+    cut_off_the_end(hand)
+    (books.home / "heads.journal").unlink()
+    make_books(books, DOCUMENTS + 9, sent=False)
+    assert "checkpoint.log" in {code for code, _ in outside(books, goes_on=goes_on)}
+
+
 def test_a_log_written_anew_with_all_its_hashes_is_found_by_the_checkpoint_alone(books, hand):
     rewrite(hand)
     assert codes(books) == ["checkpoint.log"]
@@ -118,7 +129,8 @@ def test_a_ledger_put_back_from_a_backup_has_lost_entries_which_is_said_and_no_c
     with open_gateway(books) as gateway:
         gateway.ledger.audit(taxpayer_id=OWNER, actor="a", action="b", target="d", detail={}, now=gateway.now())
         gateway.ledger.audit(taxpayer_id=OWNER, actor="a", action="b", target="e", detail={}, now=gateway.now())
-    assert {each.code for each in found(books)} <= {"checkpoint.restored"}
+    # Sealed again, and further than before, it still does not have what it had.
+    assert [(each.code, each.is_error) for each in found(books)] == [("checkpoint.restored", False)]
 
 
 def test_what_was_sealed_and_has_no_checkpoint_is_told_of(books, file):

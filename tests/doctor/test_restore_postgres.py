@@ -76,7 +76,7 @@ def test_an_old_dump_is_fenced_and_no_counter_is_used_twice(settings, databases,
     assert made.icv == 1
     assert made.number > max(each.number for each in lost)
     assert not {place for place in now if place in taken and taken[place] != now[place]}
-    assert {each.code for each in found(old)} == {"chain.fenced"}
+    assert {each.code for each in found(old)} == {"chain.fenced", "checkpoint.restored"}
 
 
 def test_the_newest_dump_goes_on_at_once(settings, databases, tmp_path, monkeypatch):

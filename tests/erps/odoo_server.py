@@ -20,7 +20,10 @@ HALALA = Decimal("0.01")
 TRACE = 'Traceback (most recent call last):\n  File "/usr/lib/odoo/models.py", line 1, in f\nsecret of the server\n'
 
 Trouble = Literal["fault before", "fault after", "cut before", "cut after", "late", "502"]
-"""What can go wrong with a call. Late: the answer is cut off and the call is done just before the next one."""
+"""What can go wrong with a call. Late: the answer is cut off, and the call is done just before the next one; a move is
+made so late that another one may have been made meanwhile."""
+LATE_MOVE = 6
+"""Calls until then."""
 TROUBLES: tuple[Trouble, ...] = ("fault before", "fault after", "cut before", "cut after", "late", "502")
 
 
@@ -48,7 +51,7 @@ class OdooServer:
         self.trouble: Callable[[str, str], Trouble | None] = lambda model, method: None
         self.calls: list[tuple[str, str]] = []
         self.url = ""
-        self._late: list[Callable[[], Any]] = []
+        self._late: list[tuple[int, Callable[[], Any]]] = []
         self._lock = threading.RLock()
         self._next = 100
         self.tables: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
@@ -97,13 +100,13 @@ class OdooServer:
     def call(self, model: str, method: str, ids: list[int], named: dict[str, Any]) -> Any:
         """Do it, or what goes wrong with it; raises OdooError, or _Cut for an answer that never comes."""
         with self._lock:
-            while self._late:
-                self._quietly(self._late.pop())
+            self._catch_up(len(self.calls))
             self.calls.append((model, method))
             trouble = self.trouble(model, method)
             work = lambda: self._do(model, method, ids, named)  # noqa: E731
             if trouble == "late":
-                self._late.append(work)
+                later = LATE_MOVE if (model, method) == ("account.move", "create") else 0
+                self._late.append((len(self.calls) + later, work))
             if trouble in ("cut before", "late", "502"):
                 raise _Cut(502 if trouble == "502" else 0)
             if trouble == "fault before":
@@ -115,9 +118,16 @@ class OdooServer:
                 raise OdooError("builtins.TypeError", "cannot marshal")
             return result
 
-    def _quietly(self, work: Callable[[], Any]) -> None:
-        with suppress(OdooError):
-            work()
+    def _catch_up(self, calls: int) -> None:
+        due = [each for each in self._late if each[0] <= calls]
+        self._late = [each for each in self._late if each[0] > calls]
+        for _, work in due:
+            with suppress(OdooError):
+                work()
+
+    def come_to_rest(self) -> None:
+        """All that is late is done now."""
+        self._catch_up(len(self.calls) + LATE_MOVE)
 
     def _do(self, model: str, method: str, ids: list[int], named: dict[str, Any]) -> Any:
         special = getattr(self, f"_{model.replace('.', '_')}_{method}", None)
@@ -127,8 +137,8 @@ class OdooServer:
 
     def _search_read(self, model: str, ids: list[int], named: dict[str, Any]) -> list[dict[str, Any]]:
         fields = named["fields"]
-        found = [self._read(each, model) for each in self.tables[model]]
-        found = [each for each in found if _fits(each, named["domain"])][: named.get("limit") or None]
+        found = [each for each in self.tables[model] if _fits(each, named["domain"])][: named.get("limit") or None]
+        found = [self._read(each, model) for each in found]
         return [{"id": each["id"], **{name: each.get(name, False) for name in fields}} for each in found]
 
     def _search_count(self, model: str, ids: list[int], named: dict[str, Any]) -> int:

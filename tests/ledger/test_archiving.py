@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.errors import Conflict, Unknown
+from gateway.errors import Conflict, Unavailable, Unknown
 from gateway.issued import Status
 from gateway.ledger import ArchivedFile, Hold, Plan
 from gateway.verdict import Outcome
@@ -15,6 +15,7 @@ from tests.ledger.raw import REFUSED
 
 OVER = NOW + timedelta(days=1)
 LATER = NOW + timedelta(days=2)
+NEXT_DAY = LATER + timedelta(days=1)
 
 
 def answer(ledger, uuid, status=Status.REPORTED, outcome=Outcome.ACCEPTED):
@@ -93,13 +94,13 @@ def test_two_people_delete_after_the_time(ledger, kept):
         plan(ledger, now=NOW)
     assert plan(ledger) == 2
     with pytest.raises(Conflict, match="cannot confirm"):
-        ledger.confirm_disposal("tp", "plan", actor="key:a", now=LATER)
+        ledger.confirm_disposal("tp", "plan", actor="key:a", now=NEXT_DAY)
     with pytest.raises(Unknown):
-        ledger.confirm_disposal("other", "plan", actor="key:b", now=LATER)
+        ledger.confirm_disposal("other", "plan", actor="key:b", now=NEXT_DAY)
     ledger.add_hold(Hold("h", "tp", kept, "r", "a", NOW, None, None, ""))
     ledger.lift_hold("tp", "h", actor="a", now=NOW)
-    assert ledger.confirm_disposal("tp", "plan", actor="key:b", now=LATER) == 2
-    assert {each.disposed_at for each in ledger.archived("tp", [kept])[kept]} == {LATER}
+    assert ledger.confirm_disposal("tp", "plan", actor="key:b", now=NEXT_DAY) == 2
+    assert {each.disposed_at for each in ledger.archived("tp", [kept])[kept]} == {NEXT_DAY}
     with pytest.raises(Conflict, match="No file may be deleted"):
         plan(ledger, "again")
 
@@ -107,7 +108,54 @@ def test_two_people_delete_after_the_time(ledger, kept):
 def test_what_came_under_hold_after_the_proposal_stays(ledger, kept):
     plan(ledger)
     ledger.add_hold(Hold("h", "tp", None, "r", "a", NOW, None, None, ""))
-    assert ledger.confirm_disposal("tp", "plan", actor="key:b", now=LATER) == 0
+    assert ledger.confirm_disposal("tp", "plan", actor="key:b", now=NEXT_DAY) == 0
+
+
+def test_a_proposal_is_thought_about_for_a_day(ledger, kept):
+    """One person with two keys could propose and confirm at once, before anybody read of it."""
+    plan(ledger)
+    with pytest.raises(Conflict, match=r"confirmed from .* \(Riyadh\)"):
+        ledger.confirm_disposal("tp", "plan", actor="key:b", now=NEXT_DAY - timedelta(seconds=1))
+    assert not any(each.disposed_at for each in ledger.archived("tp", [kept])[kept])
+
+
+def test_a_proposal_that_is_withdrawn_is_never_confirmed(ledger, kept):
+    plan(ledger)
+    with pytest.raises(Unknown):
+        ledger.withdraw_disposal("other", "plan", actor="key:b", now=LATER)
+    ledger.withdraw_disposal("tp", "plan", actor="key:c", now=LATER)
+    for again in (ledger.confirm_disposal, ledger.withdraw_disposal):
+        with pytest.raises(Conflict, match="withdrawn by key:c"):
+            again("tp", "plan", actor="key:b", now=NEXT_DAY)
+    assert [(each.withdrawn_by, each.withdrawn_at) for each in ledger.plans("tp")] == [("key:c", LATER)]
+    last = list(ledger.audit_log("tp"))[-1]
+    assert (last.actor, last.action, last.object) == ("key:c", "archive.disposal_withdrawn", "plan")
+    assert plan(ledger, "anew") == 2
+
+
+def test_the_record_names_who_made_both_keys(ledger, kept):
+    for key, maker in (("a", "key:admin"), ("b", "key:admin")):
+        ledger.add_api_key(key, "tp", role="accountant", hash="", label="", now=NOW, actor=maker)
+    plan(ledger)
+    ledger.confirm_disposal("tp", "plan", actor="key:b", now=NEXT_DAY)
+    last = list(ledger.audit_log("tp"))[-1]
+    assert (last.detail["proposed_by"], last.detail["keys_made_by"]) == ("key:a", ["key:admin", "key:admin"])
+
+
+@pytest.mark.parametrize("recorded", [None, timedelta(hours=1), timedelta(days=401)], ids=str)
+def test_a_clock_that_is_years_ahead_deletes_nothing(ledger, kept, recorded):
+    """What was recorded by the same clock an hour ago shows nothing of it."""
+    ahead = LATER + timedelta(days=7 * 366)
+    if recorded:
+        ledger.audit(taxpayer_id="tp", actor="a", action="x", target="x", detail={}, now=ahead - recorded)
+    with pytest.raises(Unavailable, match="clock"):
+        plan(ledger, now=ahead)
+    assert ledger.plans("tp") == ()
+    plan(ledger)
+    with pytest.raises(Unavailable, match="clock"):
+        ledger.confirm_disposal("tp", "plan", actor="key:b", now=ahead)
+    ledger.audit(taxpayer_id="tp", actor="a", action="x", target="x", detail={}, now=ahead - timedelta(days=399))
+    assert ledger.confirm_disposal("tp", "plan", actor="key:b", now=ahead) == 2
 
 
 # --- past the ledger, by raw SQL --------------------------------------------------------------------------------------
@@ -120,7 +168,7 @@ CONFIRM = "UPDATE disposal SET confirmed_by = ?, confirmed_at = ?"
 @pytest.mark.parametrize("table", ["archived", "disposed", "legal_hold", "disposal"])
 def test_no_record_of_the_archive_goes_or_is_written_over(ledger, kept, raw_of, table):
     plan(ledger)
-    ledger.confirm_disposal("tp", "plan", actor="key:b", now=LATER)
+    ledger.confirm_disposal("tp", "plan", actor="key:b", now=NEXT_DAY)
     ledger.add_hold(Hold("h", "tp", None, "r", "a", NOW, None, None, ""))
     for attack in (f"DELETE FROM {table}", f"{raw_of.insert_over} INTO {table} SELECT * FROM {table}"):
         with pytest.raises(REFUSED, match=table):
@@ -140,6 +188,18 @@ def test_the_database_deletes_nothing_unconfirmed(ledger, kept, raw_of):
         raw_of.execute("UPDATE disposal SET proposed_by = 'key:x'")
 
 
+def test_the_database_confirms_nothing_that_was_withdrawn(ledger, kept, raw_of):
+    plan(ledger)
+    raw_of.execute("UPDATE disposal SET withdrawn_by = 'key:b', withdrawn_at = ?", (_AT,))
+    for attack, values in (
+        (CONFIRM, ("key:b", _AT)),
+        ("UPDATE disposal SET withdrawn_by = '', withdrawn_at = NULL", ()),
+        (f"{CONFIRM}, withdrawn_by = '', withdrawn_at = NULL", ("key:b", _AT)),
+    ):
+        with pytest.raises(REFUSED, match="or withdrawn"):
+            raw_of.execute(attack, values)
+
+
 @pytest.mark.parametrize("hold", [None, "uuid"])
 def test_the_database_deletes_nothing_under_hold(ledger, kept, raw_of, hold):
     plan(ledger)
@@ -153,8 +213,8 @@ def test_the_database_deletes_nothing_under_hold(ledger, kept, raw_of, hold):
 
 def test_the_database_deletes_nothing_before_its_time(ledger, kept, raw_of):
     moment = NOW.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    values = ("plan", "tp", moment, "r", "key:a", moment, "", None)
-    raw_of.execute("INSERT INTO disposal VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+    values = ("plan", "tp", moment, "r", "key:a", moment, "", None, "", None)
+    raw_of.execute("INSERT INTO disposal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
     raw_of.execute(CONFIRM, ("key:b", _AT))
     with pytest.raises(REFUSED, match="after its time"):
         raw_of.execute(DISPOSE, (kept, _AT))

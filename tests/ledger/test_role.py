@@ -13,6 +13,9 @@ from gateway.ledger import Ledger, role_sql
 from gateway.ledger.role import APPEND_ONLY
 from gateway.verdict import Outcome
 from tests.ledger.books import NOW, UNIT, Desk, csid
+from tests.ledger.test_archiving import NEXT_DAY
+from tests.ledger.test_archiving import file as archived
+from tests.ledger.test_archiving import plan as propose
 from tests.postgres import connected
 
 NAME = f"gateway_test_{os.getpid()}"
@@ -73,6 +76,15 @@ def test_it_may_not_touch_what_was_made(as_role, table, attack):
 def test_it_may_not_get_round_the_guards(as_role, attack):
     with connected(as_role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(attack)
+
+
+def test_it_can_delete_lawfully_and_withdraw(as_role):
+    with Ledger.open(as_role.render_as_string(hide_password=False)) as ledger:
+        uuid = Desk(ledger).issue("1").issued.uuid
+        ledger.add_archived([archived(uuid)])
+        assert [propose(ledger, "first"), propose(ledger, "second")] == [1, 1]
+        ledger.withdraw_disposal("tp", "first", actor="key:b", now=NEXT_DAY)
+        assert ledger.confirm_disposal("tp", "second", actor="key:b", now=NEXT_DAY) == 1
 
 
 def test_what_it_may_not_do_is_said_in_words(as_role):

@@ -80,6 +80,25 @@ def test_the_turn_of_a_process_that_dies_is_free_at_once(file):
         pass
 
 
+def test_a_process_that_is_killed_in_the_queue_is_in_nobodys_way(file):
+    def wait(queued):
+        waiting = Turnstile(file)
+        queued.set()
+        with waiting.turn(until=soon()):
+            signal.pause()
+
+    mine, queued = Turnstile(file), SPAWNED.Event()
+    with mine.turn(until=soon()):
+        waiting = SPAWNED.Process(target=wait, args=(queued,))
+        waiting.start()
+        queued.wait()
+        time.sleep(0.1)
+        waiting.kill()
+        waiting.join()
+    with mine.turn(until=time.monotonic() + 1):
+        pass
+
+
 def test_who_gave_up_is_in_nobodys_way(file):
     first, second, third = (Turnstile(file) for _ in range(3))
     with first.turn(until=soon()), pytest.raises(Unavailable), second.turn(until=time.monotonic()):

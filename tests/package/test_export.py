@@ -8,13 +8,13 @@ import io
 import json
 import zipfile
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import text
 
-from gateway.errors import BadInput, Conflict, Unavailable
+from gateway.errors import BadInput, Conflict, Unavailable, Unknown
 from gateway.invoice.facts import RIYADH
 from gateway.package import Writer
 from gateway.pipeline import export as exporting
@@ -137,8 +137,14 @@ def test_a_period_is_days_in_riyadh_for_documents_and_the_audit_log(made, books)
     days = [each.issued_at.astimezone(RIYADH).date() for each in books.ledger.invoices(OWNER).items]
     package = made(scope=Scope(since=min(days), until=max(days)))
     assert (faults(package), manifest(package)["documents"]) == ([], 8)
-    other = made("other.zip", scope=Scope(until=min(days) - timedelta(days=1)))
-    assert (faults(other), manifest(other)["documents"], manifest(other)["audit"]["entries"]) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("scope", [Scope(until=date(2020, 1, 1)), Scope(buyer="Mistyped")], ids=str)
+def test_where_nothing_was_issued_there_is_no_package(made, tmp_path, scope):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(Unknown, match="no package"):
+        made(scope=scope)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_units_and_statuses_that_are_none(made):
@@ -157,11 +163,16 @@ def test_a_pdf_goes_with_its_document(made, books):
     assert faults(package) == []
 
 
-def test_what_two_people_deleted_leaves_its_digest_in_the_chain(made, books):
-    later = replace(books, now=lambda: books.now() + timedelta(days=7 * 366))
+def test_what_two_people_deleted_leaves_its_digest_in_the_chain(books, tmp_path):
+    days = timedelta(days=7 * 366)
+    books.ledger.audit(
+        taxpayer_id=OWNER, actor="a", action="looked", target="", detail={}, now=books.now() + days - timedelta(days=2)
+    )
+    later = replace(books, now=lambda: books.now() + days)
     plan, _ = propose_disposal(later, OWNER, reason="old", actor="key:a")
+    later = replace(books, now=lambda: books.now() + days + timedelta(days=1))
     confirm_disposal(later, OWNER, plan.id, actor="key:b")
-    package = made()
+    export(later, OWNER, Scope(since=date(2020, 1, 1)), package := tmp_path / "package.zip", actor="tests")
     gone = [each for each in links(package) if each["left_out"] == "deleted"]
     assert len(gone) == 6
     assert all(len(each["deleted"]["sha256"]) == 64 for each in gone)

@@ -84,6 +84,53 @@ def test_what_is_only_sealed_and_not_examined_is_said_to_be(package):
     assert any("index and PDFs" in each for each in verify(package).unproved)
 
 
+# --- backdated --------------------------------------------------------------------------------------------------------
+
+
+def earlier(moment: str, **by) -> str:
+    return (datetime.fromisoformat(moment) - timedelta(**by)).isoformat()
+
+
+def test_a_package_that_is_backdated_is_contradicted_by_stamps_and_log(package, tmp_path):
+    def change(files, manifest):
+        manifest["made_at"] = earlier(manifest["made_at"], days=1)
+
+    assert [code for code, _ in resealed(package, tmp_path, change)] == ["manifest.time"] * 2
+    assert {each.part.partition("/")[0] for each in verify(tmp_path / "forged").faults} == {"chains", "audit"}
+
+
+def test_documents_that_are_left_out_by_backdating_are_missed_by_the_log(package, tmp_path):
+    """An entry that is later than the package was excused whatever it says was issued."""
+
+    def change(files, manifest):
+        for name in [each for each in files if each.startswith(("chains/", "documents/", "answers/"))]:
+            del files[name]
+        manifest["chains"] = []
+        manifest["made_at"] = earlier(manifest["made_at"], days=1)
+
+    assert [code for code, _ in resealed(package, tmp_path, change)] == ["manifest.time"]
+
+
+def test_a_checkpoint_is_not_later_than_its_package(package, tmp_path):
+    seal = new_seal("seal")
+
+    def change(files, manifest):
+        later = earlier(manifest["made_at"], days=-1)
+        checkpoint(seal, files, manifest, before_it_is_signed={"at": later})
+
+    assert resealed(package, tmp_path, change, seal) == [("manifest.time", "audit/checkpoint")]
+
+
+@pytest.mark.parametrize(("hours", "codes"), [(0.5, []), (2, ["manifest.time"])])
+def test_an_answer_is_not_later_than_the_seal(package, tmp_path, hours, codes):
+    def change(files, manifest):
+        name, links = chain_of(files)
+        links[0]["answers"][0]["at"] = earlier(manifest["made_at"], hours=-hours)
+        put_chain(files, name, links)
+
+    assert [code for code, _ in resealed(package, tmp_path, change)] == codes
+
+
 # --- made to fall over ------------------------------------------------------------------------------------------------
 
 

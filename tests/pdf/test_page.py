@@ -1,5 +1,6 @@
 """The page as it is read and seen: what must stand there, in which order, in joined letters; the QR; many pages."""
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -40,6 +41,12 @@ def said(pdf: bytes, page: int = 0) -> list[str]:
     """The runs of a page without the spaces round them."""
     with opened(pdf) as document:
         return [text for each in texts(document, page) if (text := each.strip(" \u202a\u202c"))]
+
+
+def on_all_pages(pdf: bytes) -> str:
+    with opened(pdf) as document:
+        pages = len(document.pages)
+    return " ".join(each for page in range(pages) for each in said(pdf, page))
 
 
 def in_this_order(wanted: Iterable[str], found: list[str]) -> bool:
@@ -227,6 +234,39 @@ def test_what_no_font_draws_is_marked_and_explained():
     found = said(render(unstamped(replace(STANDARD, note="Tea 茶 🍵"))))
     assert in_this_order(["Tea", "\N{REPLACEMENT CHARACTER}", "\N{REPLACEMENT CHARACTER}"], found)
     assert any("stands for a character that cannot be drawn here" in each for each in found)
+
+
+HEAVY = {
+    "marks": "ب" + "\u0651" * 50_000,
+    "marks of two kinds": "a" + "\u0301\u0323" * 25_000,
+    "marks between joiners": "a" + "\u0301\u200d" * 25_000,
+    "letters": "ب" * 50_000,
+    "a word that is eighteen letters": "\ufdfa" * 4000,
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_a_name_that_would_take_for_ever_is_shortened_and_that_is_said(name):
+    """50,000 marks on one letter took minutes, more letters than 32,767 no PDF/A at all."""
+    seller = replace(SIMPLIFIED.seller, name=HEAVY[name])
+    began = time.process_time()
+    pdf = render(unstamped(replace(SIMPLIFIED, seller=seller)))
+    assert time.process_time() - began < 5
+    assert "was shortened" in on_all_pages(pdf)
+
+
+def test_many_long_names_are_shortened_when_there_were_too_many(monkeypatch):
+    monkeypatch.setattr("gateway.pdf.typeset._LETTERS_IN_ALL", 3000)
+    long = replace(SIMPLIFIED, seller=replace(SIMPLIFIED.seller, name="كلمة " * 700))
+    lines = [replace(each, name="سلعة " * 100) for each in SIMPLIFIED.lines]
+    text = on_all_pages(render(unstamped(replace(long, lines=lines))))
+    assert "was shortened" in text
+    assert 0 < text.count("سلعة") <= 40 * len(lines)
+
+
+def test_what_is_as_long_as_the_authority_allows_is_shown_whole():
+    seller = replace(SIMPLIFIED.seller, name="كلمة " * 199 + "بُّ")
+    assert "was shortened" not in on_all_pages(render(unstamped(replace(SIMPLIFIED, seller=seller))))
 
 
 def test_letters_written_as_shapes_are_letters_again():

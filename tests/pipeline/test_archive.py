@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text, update
+from structlog.testing import capture_logs
 
 from gateway.archive import digest
 from gateway.errors import Conflict, Unavailable, Unknown
@@ -64,6 +65,13 @@ def files(gateway, uuid):
 
 def later(gateway, by=AFTER):
     return replace(gateway, now=lambda: gateway.now() + by)
+
+
+def years_later(gateway, by=AFTER):
+    """When something was recorded two days before: without that the clock would not be believed."""
+    now = gateway.now() + by - timedelta(days=2)
+    gateway.ledger.audit(taxpayer_id=OWNER, actor="tests", action="looked", target="", detail={}, now=now)
+    return later(gateway, by)
 
 
 def symptoms(gateway):
@@ -170,7 +178,7 @@ def test_the_doctor_names_what_is_wrong_with_a_file(settled):
 
 def purge(gateway):
     plan, count = propose_disposal(gateway, OWNER, reason="old", actor="key:a")
-    assert confirm_disposal(gateway, OWNER, plan.id, actor="key:b") == count
+    assert confirm_disposal(later(gateway, timedelta(days=1)), OWNER, plan.id, actor="key:b") == count
     return count
 
 
@@ -183,12 +191,19 @@ def test_nothing_goes_before_its_time(settled):
 
 def test_afterwards_two_people_delete_and_the_record_stays(settled):
     gateway, simplified, _ = settled
-    gateway = later(gateway)
-    plan, count = propose_disposal(gateway, OWNER, reason="old", actor="key:a")
+    gateway = years_later(gateway)
+    with capture_logs() as logged:
+        plan, count = propose_disposal(gateway, OWNER, reason="old", actor="key:a")
+    assert [(each["event"], each["log_level"], each["id"]) for each in logged] == [
+        ("disposal_proposed", "warning", plan.id)
+    ]
     assert count == 4
     with pytest.raises(Conflict, match="cannot confirm"):
         confirm_disposal(gateway, OWNER, plan.id, actor="key:a")
     assert len(list(gateway.archive.keys())) == 4
+    with pytest.raises(Conflict, match="a day after it was proposed"):
+        confirm_disposal(gateway, OWNER, plan.id, actor="key:b")
+    gateway = later(gateway, timedelta(days=1))
     assert confirm_disposal(gateway, OWNER, plan.id, actor="key:b") == 4
     assert list(gateway.archive.keys()) == []
     kept = files(gateway, simplified)["document"]
@@ -213,15 +228,31 @@ def test_a_hold_and_a_longer_retention_keep(settled):
         gateway.ledger.lift_hold(OWNER, placed.id, actor="cli", now=gateway.now())
     with pytest.raises(Conflict, match="ends by itself"):
         gateway.ledger.lift_hold(OWNER, gateway.ledger.holds(OWNER)[1].id, actor="cli", now=gateway.now())
-    assert purge(later(gateway)) == 2
+    assert purge(years_later(gateway)) == 2
     assert files(gateway, simplified)["document"].disposed_at
     assert not files(gateway, standard)["cleared"].disposed_at
-    assert purge(later(gateway, timedelta(days=12 * 366))) == 2
+    assert purge(years_later(gateway, timedelta(days=12 * 366))) == 2
+
+
+def test_by_a_clock_that_was_seen_to_be_wrong_nothing_is_deleted(settled):
+    """Set forward, it also says that it was long ago that it was seen."""
+    gateway, *_ = settled
+    gateway = years_later(gateway)
+    plan, _ = propose_disposal(gateway, OWNER, reason="old", actor="key:a")
+    now = gateway.now()
+    gateway.clocks.saw(now - timedelta(days=7 * 366), now)
+    gateway = later(gateway, timedelta(days=1))
+    with pytest.raises(Unavailable, match="clock of this machine"):
+        propose_disposal(gateway, OWNER, reason="old", actor="key:a")
+    with pytest.raises(Unavailable, match="clock of this machine"):
+        confirm_disposal(gateway, OWNER, plan.id, actor="key:b")
+    gateway.clocks.saw(gateway.now(), gateway.now())
+    assert confirm_disposal(gateway, OWNER, plan.id, actor="key:b") == 4
 
 
 def test_a_deletion_that_was_interrupted_is_seen_and_finished(settled, monkeypatch):
     gateway, *_ = settled
-    gateway = later(gateway)
+    gateway = years_later(gateway)
 
     def down(*_):
         raise Unavailable("down")

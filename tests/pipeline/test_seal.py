@@ -12,6 +12,7 @@ from gateway.ledger.audit import note
 from gateway.pipeline.gateway import open_gateway
 from gateway.pipeline.seal import AGAIN, CHECKPOINTS_EVERY, SOON, Sealer
 from tests.installation import OWNER
+from tests.torment.test_pressure import empty, fill, small_disk
 
 
 class Time:
@@ -115,6 +116,29 @@ def test_where_no_checkpoint_can_be_written_all_goes_on_and_it_follows(installat
         time.at += AGAIN
         sealer.look()
         assert lines(gateway)[-1].batch == gateway.ledger.last_audit_batch(OWNER).number
+
+
+def test_a_full_disk_leaves_no_half_of_a_checkpoint_and_it_follows(installation):
+    with small_disk(1 << 20) as disk:
+        settings = installation.settings.model_copy(update={"checkpoints": disk})
+        with open_gateway(settings) as first:
+            time = Time(first)
+        with open_gateway(settings, now=time) as gateway:
+            Sealer(gateway).look()
+            before = len(lines(gateway))
+            fill(disk)
+            with capture_logs() as logged:
+                for _ in range(20):  # a block that is begun takes some lines yet
+                    do(gateway)
+                    time.at += AGAIN
+                    Sealer(gateway).look()
+            assert {each["event"] for each in logged} == {"checkpoint_failed"}
+            assert gateway.ledger.audit_waiting().entries == 0
+            empty(disk)
+            time.at += AGAIN
+            Sealer(gateway).look()
+            assert len(lines(gateway)) > before
+            assert lines(gateway)[-1].batch == gateway.ledger.last_audit_batch(OWNER).number
 
 
 def test_what_a_crash_left_of_a_line_is_taken_away(opened):

@@ -26,6 +26,8 @@ class Outside:
         self._fenced = frozenset(each.chain for each in ledger.fenced())
         self._is_restored = bool(self._fenced) or ledger.mark(RESTORED) is not None
         self._newest: dict[str, Checkpoint] = {}
+        self._common: dict[str, int] = {}
+        """Entries of each log up to the last checkpoint that the ledger has."""
         self._sound = True
         self.lines = 0
         """How many were read."""
@@ -61,35 +63,53 @@ class Outside:
                 yield from self._shrunk(line, line.checkpoint)
             previous, last = line.digest, line
         if last and self._sound:
-            self._ledger.put_mark(CHECKPOINTS_BOOKMARK, json.dumps([last.file, last.number, last.digest]))
+            newest = [[each.taxpayer, each.entries, each.batch, each.hash, each.at] for each in self._newest.values()]
+            self._ledger.put_mark(CHECKPOINTS_BOOKMARK, json.dumps([last.file, last.number, last.digest, newest]))
 
     def _beginning(self) -> tuple[tuple[str, int], str]:
         """The line to begin after, and its digest; from the start if it is another now."""
-        file, number, digest = self._bookmark()
-        goes_on = self._goes_on and file and self._files.line_digest(file, number) == digest
-        return ((file, number), digest) if goes_on else (("", 0), "")
+        file, number, digest, newest = self._bookmark()
+        if not (self._goes_on and file and newest and self._files.line_digest(file, number) == digest):
+            return ("", 0), ""
+        self._newest = {each.taxpayer: each for each in newest}
+        self._common = {each.taxpayer: each.entries for each in newest if self._has(each)}
+        return (file, number), digest
 
-    def _bookmark(self) -> tuple[str, int, str]:
-        """The line at which they were sound at the last examination: file, number, digest."""
+    def _bookmark(self) -> tuple[str, int, str, list[Checkpoint]]:
+        """The line at which they were sound at the last examination: file, number, digest, and the last checkpoint of
+        each taxpayer up to there, without its chains."""
         try:
-            file, number, digest = json.loads(self._ledger.mark(CHECKPOINTS_BOOKMARK) or "")
-            return str(file), int(number), str(digest)
-        except (ValueError, TypeError):
-            return "", 0, ""
+            file, number, digest, *more = json.loads(self._ledger.mark(CHECKPOINTS_BOOKMARK) or "")
+            newest = [
+                Checkpoint(str(owner), int(entries), int(batch), str(seal), (), str(at))
+                for owner, entries, batch, seal, at in (more[0] if more else ())
+            ]
+            return str(file), int(number), str(digest), newest
+        except (ValueError, TypeError, LookupError):
+            return "", 0, "", []
 
     def _gone(self) -> Iterator[Symptom]:
-        file, number, digest = self._bookmark()
+        file, number, digest, _ = self._bookmark()
         if file and self._files.line_digest(file, number) != digest:
             yield symptom("checkpoint.line", {"file": file, "line": number}, what="is gone or another than it was")
 
     def _shrunk(self, line: Line, checkpoint: Checkpoint) -> Iterator[Symptom]:
-        """A log never gets shorter, but for a ledger that was put back from a backup. It is told once, and from there
-        on the log is compared with what came after."""
+        """A log never gets shorter, nor another one as it gets longer, but for a ledger that was put back from a
+        backup. It is told once, and from there on the log is compared with what came after."""
         before = self._newest.get(checkpoint.taxpayer)
         self._newest[checkpoint.taxpayer] = checkpoint
-        if before and (checkpoint.entries, checkpoint.batch) < (before.entries, before.batch):
-            place = {"taxpayer": checkpoint.taxpayer, "entry": checkpoint.entries + 1, **_place(line)}
-            yield self._short(place, there=before.entries, here=checkpoint.entries, at=before.at)
+        if not before:
+            self._common[checkpoint.taxpayer] = checkpoint.entries if self._has(checkpoint) else 0
+        if not before or (before.batch, before.hash) == (checkpoint.batch, checkpoint.hash):
+            return
+        is_shorter = (checkpoint.entries, checkpoint.batch) < (before.entries, before.batch)
+        is_here, common = self._has(checkpoint), self._common.get(checkpoint.taxpayer, 0)
+        if is_here:
+            self._common[checkpoint.taxpayer] = checkpoint.entries
+        if is_shorter or (is_here and not self._has(before)):
+            here = checkpoint.entries if is_shorter else common
+            place = {"taxpayer": checkpoint.taxpayer, "entry": here + 1, **_place(line)}
+            yield self._short(place, there=before.entries, here=here, at=before.at)
 
     def _short(self, place: dict[str, str | int], **values: object) -> Symptom:
         code = "checkpoint.restored" if self._is_restored else "checkpoint.log"
@@ -98,8 +118,7 @@ class Outside:
     def _compared(self, newest: Checkpoint) -> Iterator[Symptom]:
         """What the ledger lacks of what a checkpoint says."""
         owner, at = newest.taxpayer, newest.at
-        batch = next(self._ledger.audit_batches(owner, after=newest.batch - 1), None)
-        if batch is None or (batch.number, batch.last_seq, batch.hash) != (newest.batch, newest.entries, newest.hash):
+        if not self._has(newest):
             last = self._ledger.last_audit_batch(owner)
             here = last.last_seq if last else 0
             entry = min(here + 1, newest.entries)
@@ -110,6 +129,11 @@ class Outside:
             if not is_here and strand.chain not in self._fenced:
                 place = {"taxpayer": owner, "chain": strand.chain, "icv": strand.icv}
                 yield symptom("checkpoint.chain", place, there=strand.icv, at=at)
+
+    def _has(self, checkpoint: Checkpoint) -> bool:
+        """Whether the ledger's log was sealed as a checkpoint says."""
+        batch = self._ledger.audit_batch(checkpoint.taxpayer, checkpoint.batch)
+        return batch is not None and (batch.last_seq, batch.hash) == (checkpoint.entries, checkpoint.hash)
 
     def _late(self) -> Iterator[Symptom]:
         """Logs that were sealed further a while ago and have no checkpoint of it."""
