@@ -12,7 +12,7 @@ from tests.api.test_access import OPEN
 from tests.api.test_invoices import OTHER, stranger_to
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
 
-MANDATORY = {"period": "2000-01-01..2099-01-01"}
+MANDATORY = {"period": "2000-01-01..2099-01-01", "from": "2000-01-01", "to": "2099-01-01"}
 NOWHERE = "8e6000cf-1a98-4174-b3e7-b5d5954bc10d"
 BODIES = {
     "/v1/orders": order(1),

@@ -203,3 +203,16 @@ def test_an_erps_own_document_is_judged_and_then_issued(installed, tmp_path):
     assert refused.code in (1, 2)
     assert "BR-CO-15" in refused.out + refused.err
     complaint(run("issue", "--dry-run", file), "need --document")
+
+
+def test_an_erps_own_document_is_archived_exported_and_proved_as_any_other(installed, tmp_path):
+    file, package = tmp_path / "B-1.xml", tmp_path / "package.zip"
+    for number, business in (("B-1", True), ("B-2", False)):
+        file.write_bytes(erp_document(number, datetime.now(UTC), business=business))
+        assert run("issue", "--document", CONNECTION, file).code == 0
+    assert run("work", "--once").code == 0
+    (stored,) = run("archive", "status", "--json").rows
+    assert (stored["files"] > 0, stored["waiting"]) == (True, 0)
+    assert run("export", package).code == 0
+    assert run("verify", package, "--jobs", 1).out.endswith("Nothing is wrong.\n")
+    assert run("doctor").code == 0
