@@ -65,6 +65,16 @@ def test_a_bookmark_spares_what_was_sound(books, hand):
     assert codes(books) == {"document.facts"}
 
 
+@pytest.mark.parametrize("letter", ["x", "t", " "])
+def test_a_moment_that_is_spelled_otherwise_is_found_though_python_reads_it(books, hand, letter):
+    hand.db.execute(
+        "UPDATE stamp SET signed_at = replace(signed_at, 'T', ?) WHERE document_uuid = (SELECT uuid FROM document WHERE"
+        " icv = 3)",
+        [letter],
+    )
+    assert codes(books) == {"document.window", "document.spelling"}
+
+
 def _examined(settings, **how):
     with Ledger.open(settings.ledger_url) as ledger:
         found = Examination(ledger, settings, **how)

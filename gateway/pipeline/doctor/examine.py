@@ -19,7 +19,7 @@ from gateway.errors import BadInput
 from gateway.invoice.facts import RIYADH, Profile
 from gateway.invoice.taxed import taxed_from
 from gateway.issued import Status
-from gateway.ledger import Kept
+from gateway.ledger import Kept, iso
 from gateway.pipeline.doctor.symptoms import Symptom, symptom
 from gateway.pipeline.vat_proof import stated_in, vat_differences
 from gateway.rules import stamped
@@ -211,11 +211,12 @@ def _certificate(kept: Kept) -> Certificate | None:
 
 
 def _stored_moment(text: str | None) -> datetime | None:
+    """None if it is not spelled as the ledger spells moments; Python reads more."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    return moment if moment.tzinfo and iso(moment) == text else None
 
 
 def _window(kept: Kept, certificate: Certificate, signed_at: datetime | None) -> Iterator[Symptom]:
