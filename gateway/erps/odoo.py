@@ -25,8 +25,9 @@ import httpx2
 from gateway.connection import Connection
 from gateway.erps import odoo_books as books
 from gateway.erps.erp import Booking, Entered, Entry, File, Inspection, totals_differ
-from gateway.erps.odoo_move import may_lack, move_type, move_values, partner_of, tax_name
+from gateway.erps.odoo_move import may_lack, move_type, move_values, partner_of
 from gateway.erps.odoo_rpc import Fault, Odoo, understood
+from gateway.erps.pieces import tax_name
 from gateway.errors import BadInput, Conflict, GatewayError, Unavailable
 from gateway.finding import Text
 from gateway.invoice.facts import HALALA, RIYADH, ZERO, Tax
