@@ -299,8 +299,10 @@ class _Desk:
         if not (isinstance(ids, list) and ids and isinstance(ids[0], int)):
             raise BadInput(
                 f"Odoo does not take the buyer {values['name']}.",
-                fix="Look at the buyer's VAT number and address; Odoo checks them by its own rules.",
-                ar=f"رفض أودو بيانات المشتري {values['name']}. راجع رقمه الضريبي وعنوانه.",
+                fix="Look at the buyer's VAT number and address, which Odoo checks by its own rules, and whether the"
+                " connection's user may create contacts (Extra Rights, Contact Creation).",
+                ar=f"رفض أودو بيانات المشتري {values['name']}. راجع رقمه الضريبي وعنوانه، وصلاحية مستخدم الربط في"
+                " إنشاء جهات الاتصال.",
             )
         return ids[0]
 
