@@ -41,7 +41,7 @@ test: check ## the whole suite
 	@$(BIN)/pytest -n 2 -m "not torture"
 
 torture: $(VENV)/.dev ## the long forms of the crash and property tests
-	@$(BIN)/pytest -m torture
+	@$(BIN)/pytest -m torture -o timeout=0
 
 fuzz: $(VENV)/.fuzz ## ten minutes of damaged documents for the rule book (SECONDS=60 for one)
 	@$(BIN)/python -m tests.fuzz $(SECONDS)

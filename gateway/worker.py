@@ -7,8 +7,11 @@ holds up the authority.
 """
 
 import asyncio
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -16,11 +19,12 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 
 from gateway.errors import GatewayError
-from gateway.issued import Status
+from gateway.issued import Issued, Status
 from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, DuePosting, DueStamp, Limits
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.doctor import examine_tonight
+from gateway.pipeline.erps import watch_keys
 from gateway.pipeline.gateway import Gateway, Lines
 from gateway.pipeline.intake import follow
 from gateway.pipeline.link_back import link_back
@@ -37,6 +41,11 @@ T = TypeVar("T")
 
 POLL: Final = 0.5
 """Seconds between looks at the ledger when no bell rings."""
+ORDERS_FIRST: Final = 1.0
+"""Seconds between looks for documents to send while orders come in one after the other: who sends an order waits for
+its document, and reports have a day. What somebody waits for goes at once."""
+LULL: Final = 0.05
+"""Seconds without an order after which reports go on."""
 LEASE_MARGIN: Final = timedelta(seconds=15)
 """How much longer than the authority's timeout a submission is held: time for the ledger's own writes."""
 STAMP_LEASE: Final = timedelta(minutes=2)
@@ -95,6 +104,8 @@ class Worker:
         self._nightly = nightly
         self._chance = chance
         self._limit = gateway.settings.submissions_in_flight
+        self._made_at = -math.inf
+        self._awaited = asyncio.Event()
         self._sealer = Sealer(gateway)
         self._retry = Retry(self._again, self._pause_of_line)
         exchange = timedelta(seconds=gateway.settings.authority_timeout) + LEASE_MARGIN
@@ -122,10 +133,15 @@ class Worker:
         for kind in self._kinds:
             kind.bell.set()
 
-    def ring_for(self, status: Status) -> None:
-        """A document was made that stands so: look for what is to be done with it."""
-        kind = self._stampings if status is Status.UNSTAMPED else self._submissions
-        kind.bell.set()
+    def ring_for(self, issued: Issued, *, awaited: bool) -> None:
+        """A document was made: look for what is to be done with it, at once if its verdict is `awaited`."""
+        if issued.status is Status.UNSTAMPED:
+            self._stampings.bell.set()
+        elif awaited:
+            self._awaited.set()
+        else:
+            self._made_at = time.monotonic()
+        self._submissions.bell.set()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then is taken up again after its lease."""
@@ -144,6 +160,7 @@ class Worker:
 
     async def _watch_certificates(self) -> None:
         await watch_certificates(self._gateway)
+        await self._gateway.offload(watch_keys, self._gateway)
 
     async def _forget_payloads(self) -> None:
         await self._gateway.offload(forget_payloads, self._gateway)
@@ -176,6 +193,8 @@ class Worker:
                 kind.bell.clear()
                 await self._look(kind)
                 await self._pause(kind)
+                if kind is self._submissions:
+                    await self._let_orders_pass()
         finally:
             for task in kind.running:
                 task.cancel()
@@ -197,6 +216,14 @@ class Worker:
             await asyncio.wait({bell, *kind.running}, timeout=POLL, return_when=asyncio.FIRST_COMPLETED)
         finally:
             bell.cancel()
+
+    async def _let_orders_pass(self) -> None:
+        """Until none came for a moment, a verdict is waited for, or it has been long enough."""
+        end = time.monotonic() + ORDERS_FIRST
+        while not self._awaited.is_set() and (rest := min(end, self._made_at + LULL) - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._awaited.wait(), rest)
+        self._awaited.clear()
 
     async def _fill(self, kind: _Kind[Any]) -> int:
         """Claim as many rows as there is room for and begin to work on them; how many those are."""

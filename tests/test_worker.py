@@ -129,6 +129,51 @@ def test_a_bell_shortens_the_wait(gateway, monkeypatch):
         asyncio.run(asyncio.wait_for(run(), 20))
 
 
+def test_reports_let_orders_pass_but_not_what_somebody_waits_for(gateway, monkeypatch):
+    monkeypatch.setattr(worker, "LULL", 60.0)
+    monkeypatch.setattr(worker, "ORDERS_FIRST", 60.0)
+
+    async def run():
+        async with online(gateway) as lines:
+            running = Worker(gateway, lines, name="tests")
+            task = asyncio.create_task(running.run())
+            await asyncio.sleep(0.2)
+            first, second, third = three(gateway)
+            running.ring_for(first, awaited=False)
+            running.ring_for(second, awaited=False)
+            await asyncio.sleep(0.3)
+            assert statuses(gateway, [first, second, third]) == [Status.ISSUED] * 3
+            running.ring_for(third, awaited=True)
+            while not all(status.is_final for status in statuses(gateway, [first, second, third])):
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    with structlog.testing.capture_logs():
+        asyncio.run(asyncio.wait_for(run(), 20))
+
+
+def test_reports_go_on_though_orders_never_end(gateway, monkeypatch):
+    monkeypatch.setattr(worker, "LULL", 60.0)
+    monkeypatch.setattr(worker, "ORDERS_FIRST", 0.2)
+
+    async def run():
+        async with online(gateway) as lines:
+            running = Worker(gateway, lines, name="tests")
+            task = asyncio.create_task(running.run())
+            documents = three(gateway)
+            while not all(status.is_final for status in statuses(gateway, documents)):
+                running.ring_for(documents[0], awaited=False)
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    with structlog.testing.capture_logs():
+        asyncio.run(asyncio.wait_for(run(), 20))
+
+
 def test_a_busy_ledger_does_not_end_the_worker(gateway, monkeypatch):
     claim, busy = gateway.ledger.claim_submissions, [Unavailable("busy"), Unavailable("busy")]
 

@@ -28,6 +28,7 @@ from gateway.simulator import Running
 from gateway.worker import Worker
 from tests.installation import OWNER, UNIT, installed, order
 from tests.postgres import Databases, server
+from tests.shops import ask_now
 from tests.shops.zid import zid_shop
 
 ROOT = Path(__file__).parents[1]
@@ -170,7 +171,7 @@ def test_a_shop_is_followed_by_all_at_once_and_every_order_is_issued_once(settin
 
         def decide():
             for number in range(orders):
-                second.ledger.ask_now(OWNER, name, now=datetime.now(UTC))
+                ask_now(second, name)
                 for each in second.ledger.quarantine(OWNER):
                     with suppress(Unknown):  # somebody was faster
                         if number % 3:
@@ -191,9 +192,11 @@ def test_a_shop_is_followed_by_all_at_once_and_every_order_is_issued_once(settin
         done = threading.Event()
         with ThreadPoolExecutor(4) as pool:
             workers = [pool.submit(work, first, "one"), pool.submit(work, second, "two")]
-            for each in [pool.submit(announce), pool.submit(decide)]:
-                each.result()
-            done.set()
+            try:
+                for each in [pool.submit(announce), pool.submit(decide)]:
+                    each.result()
+            finally:  # or the workers would go on, and the pool would wait for them
+                done.set()
             for each in workers:
                 each.result()
         for order_id in sold[::5]:

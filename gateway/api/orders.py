@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from gateway.answer import answer
 from gateway.api.access import Sender, Served
 from gateway.api.openapi import problem_because, schema_ref
+from gateway.invoice.facts import Profile
 from gateway.issued import Issued, Status
 from gateway.ledger import Appended
 from gateway.order import read_order
@@ -86,7 +87,7 @@ async def answered(request: Request, taxpayer_id: str, appended: Appended, prefe
     """The document that was made or found, with its verdict if the caller waits for it and it comes in time."""
     gateway: Gateway = request.app.state.gateway
     issued, waited = appended.issued, _seconds(prefer)
-    request.app.state.worker.ring_for(issued.status)
+    request.app.state.worker.ring_for(issued, awaited=bool(waited) or issued.profile is Profile.STANDARD)
     if waited:
         issued = await _verdict(gateway, taxpayer_id, issued, waited)
     status = 201 if appended.created else 200

@@ -44,6 +44,8 @@ SWITCH: Final = Text(
 )
 
 _FIELDS: Final = ("name", "ref", "state", "move_type", "amount_total", "amount_residual", "payment_state")
+_FIELDS_OF_MODULE: Final = ("l10n_sa_chain_index", "l10n_sa_edi_document_id", "l10n_sa_edi_log_ids")
+"""Of the releases up to 18, and of those after."""
 _STEPS: Final = 6
 """Making, posting, and looking again after faults; a move that is not posted then will not be."""
 _NO_ENTRY_YET: Final = 300.0
@@ -59,13 +61,22 @@ async def issues_itself(connection: Connection, client: httpx2.AsyncClient) -> b
     """Whether any sales journal issues by Odoo's own module; Misconfigured (credentials), Unavailable, or BadInput if
     Odoo does not tell."""
     odoo = await Odoo.open(connection, client)
-    installed = [["name", "=", MODULE], ["state", "in", ["installed", "to upgrade"]]]
     try:
-        if not await odoo.count("ir.module.module", installed):
-            return False
-        return await books.issues(odoo)
+        return await _is_installed(odoo) and await books.issues(odoo)
     except Fault as fault:
         raise BadInput(f"Odoo refuses the question ({fault.kind}).") from None
+
+
+async def _is_installed(odoo: Odoo) -> bool:
+    """By the list of modules, or for users who may not see it by the fields that the module gives to invoices."""
+    installed = [["name", "=", MODULE], ["state", "in", ["installed", "to upgrade"]]]
+    try:
+        return await odoo.count("ir.module.module", installed) > 0
+    except Fault as fault:
+        if not fault.is_of_rights:
+            raise
+    fields = await odoo.call("account.move", "fields_get", attributes=["type"])
+    return any(name in fields for name in _FIELDS_OF_MODULE)
 
 
 async def inspect(connection: Connection, client: httpx2.AsyncClient) -> Inspection:
@@ -289,8 +300,10 @@ class _Desk:
         if not (isinstance(ids, list) and ids and isinstance(ids[0], int)):
             raise BadInput(
                 f"Odoo does not take the buyer {values['name']}.",
-                fix="Look at the buyer's VAT number and address; Odoo checks them by its own rules.",
-                ar=f"رفض أودو بيانات المشتري {values['name']}. راجع رقمه الضريبي وعنوانه.",
+                fix="Look at the buyer's VAT number and address, which Odoo checks by its own rules, and whether the"
+                " connection's user may create contacts (Extra Rights, Contact Creation).",
+                ar=f"رفض أودو بيانات المشتري {values['name']}. راجع رقمه الضريبي وعنوانه، وصلاحية مستخدم الربط في"
+                " إنشاء جهات الاتصال.",
             )
         return ids[0]
 

@@ -14,7 +14,7 @@ from gateway.ledger import tables as t
 from gateway.ledger.archive_tables import ARCHIVE_TASK, ARCHIVED, DISPOSAL, DISPOSED, LEGAL_HOLD
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
-from gateway.ledger.leases import FREE, lease
+from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.queries import no_document
 from gateway.ledger.shop_tables import NOTICE
 
@@ -106,6 +106,8 @@ class Archiving:
     ) -> tuple[DueArchiving, ...]:
         """Documents with something to archive, leased to `worker`."""
         key = _TASK.document_uuid
+        if not any_due(self._database, ARCHIVE_TASK, now):
+            return ()
         with self._database.writing() as connection:
             keys = lease(
                 connection,

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, insert, select, up
 from gateway.errors import Unknown
 from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.database import Database
+from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.rows import DueLinkBack, DueNotice, LinkBack, LinkBackState, Notice, NoticeState
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
@@ -193,9 +194,9 @@ class Inbox:
             return tuple(_link_back(row) for row in transaction.execute(wanted).all())
 
     def leave_alone(self, connection_id: str, *, until: datetime) -> None:
-        """Nothing of this connection is due before `until`: its shop asked to be left alone so long."""
+        """Nothing of this connection is due before `until`: its shop or ERP asked to be left alone so long."""
         with self._database.writing() as transaction:
-            for table in (NOTICE, LINK_BACK, POLL):
+            for table in (NOTICE, LINK_BACK, POLL, POSTING):
                 waits = (table.c.connection_id == connection_id, table.c.next_at < until, table.c.lease_until.is_(None))
                 transaction.execute(update(table).where(*waits).values(next_at=until))
 

@@ -18,7 +18,7 @@ from gateway.ledger.documents import issued, issued_rows
 from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.fencing import Fencing
 from gateway.ledger.group import Group, Place, appended
-from gateway.ledger.line import Lines, Waiting
+from gateway.ledger.line import Line, Waiting
 from gateway.ledger.places import not_onboarded, number_taken, series, slot_at
 from gateway.ledger.postings import ring_postings
 from gateway.ledger.rows import Appended, Laid, Made, NewSale, Slot
@@ -54,7 +54,7 @@ _NEW_DEDUCTION, _NEW_AUDIT = insert(t.DEDUCTION), insert(t.AUDIT).inline()
 class Issuing(Fencing):
     """Making documents."""
 
-    _lines: Lines
+    _line: Line
 
     def append(
         self,
@@ -76,10 +76,7 @@ class Issuing(Fencing):
         nothing is consumed. Unavailable too if a document was made and the head journal cannot be written: it stays.
         """
         self._settle()
-        unit = UnitKey(sale.taxpayer_id, sale.unit_id)
-        # SQLite has one writer for all chains; on PostgreSQL those of different chains do not wait for one another.
-        line = self._lines.of(None if self._database.is_sqlite else unit, self._issue)
-        return line.stand(Waiting(sale, make, actor, now, looks_back))
+        return self._line.stand(Waiting(sale, make, actor, now, looks_back))
 
     def find_sale(self, sale: NewSale) -> Appended | None:
         """The document the sale has already, without waiting for the chain; Conflict as `append` would raise it."""

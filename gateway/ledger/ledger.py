@@ -24,7 +24,7 @@ from gateway.ledger.exporting import Exporting
 from gateway.ledger.inbox import Inbox
 from gateway.ledger.issuing import Issuing
 from gateway.ledger.leases import Leases
-from gateway.ledger.line import Lines
+from gateway.ledger.line import AT_ONCE, AT_ONCE_IN_LOCK, Line
 from gateway.ledger.looking import Looking
 from gateway.ledger.measures import Measures
 from gateway.ledger.nights import Nights
@@ -86,7 +86,7 @@ class Ledger(
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lines = Lines()
+        self._line = Line(self._issue, AT_ONCE if database.is_sqlite else AT_ONCE_IN_LOCK)
 
     @classmethod
     def open(cls, url: str) -> Self:

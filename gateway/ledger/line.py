@@ -6,7 +6,7 @@ there is no thread of the ledger's own, nobody waits who need not, and under loa
 
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -16,6 +16,8 @@ from gateway.ledger.rows import Appended, Laid, Made, NewSale, Slot
 
 AT_ONCE: Final = 64
 """Documents made in one transaction at most: the first of them is not to wait long for the last."""
+AT_ONCE_IN_LOCK: Final = 16
+"""The same where they are judged in their chains' locks, for which other processes wait."""
 
 
 @dataclass(eq=False)
@@ -66,10 +68,11 @@ about each of them, and holds up nobody behind."""
 
 
 class Line:
-    """One line of those who wait for the same lock."""
+    """The line of all in this process who want one; `at_once` are served together at most."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, at_once: int) -> None:
         self._serve = serve
+        self._at_once = at_once
         self._lock = threading.Lock()
         self._waiting: deque[Waiting] = deque()
         self._is_led = False
@@ -87,7 +90,7 @@ class Line:
 
     def _work(self, leader: Waiting) -> None:
         with self._lock:
-            served = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
+            served = [self._waiting.popleft() for _ in range(min(self._at_once, len(self._waiting)))]
         is_last = leader in served
         settled = False
         try:
@@ -109,21 +112,6 @@ class Line:
                 self._waiting[0].call()
             else:
                 self._is_led = False
-
-
-class Lines:
-    """The lines of one ledger, by what those in them wait for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lines: dict[Hashable, Line] = {}
-
-    def of(self, name: Hashable, serve: Serve) -> Line:
-        """The line of this name."""
-        with self._lock:
-            if name not in self._lines:
-                self._lines[name] = Line(serve)
-            return self._lines[name]
 
 
 def _give_up(served: list[Waiting], error: BaseException) -> None:

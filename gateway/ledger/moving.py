@@ -242,6 +242,7 @@ class _Within:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.is_sqlite = connection.dialect.name == "sqlite"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -13,7 +13,7 @@ from sqlalchemy import Row, insert, select, update
 
 from gateway.ledger.database import Database
 from gateway.ledger.inbox import add_orders
-from gateway.ledger.leases import FREE, lease
+from gateway.ledger.leases import FREE, any_due, lease
 from gateway.ledger.rows import DuePoll, Polled
 from gateway.ledger.shop_tables import POLL, RENEWAL
 
@@ -46,6 +46,8 @@ class Polls:
     def claim_polls(self, *, now: datetime, limit: int, lease_until: datetime, worker: str) -> tuple[DuePoll, ...]:
         """Shops to ask, leased to `worker`."""
         key = POLL.c.connection_id
+        if not any_due(self._database, POLL, now):
+            return ()
         with self._database.writing() as transaction:
             keys = lease(
                 transaction,

@@ -21,7 +21,7 @@ from gateway.ledger.breakers import AUTHORITY, News, give_up_probe, heed, lock_l
 from gateway.ledger.choosing import choose, unit_is_free
 from gateway.ledger.database import Database
 from gateway.ledger.documents import findings_json
-from gateway.ledger.leases import FREE
+from gateway.ledger.leases import FREE, any_due
 from gateway.ledger.postings import ring_postings
 from gateway.ledger.queries import no_document
 from gateway.ledger.rows import UNLIMITED, Cleared, Due, Endpoint, Limits, LinkBackState, Turn
@@ -53,6 +53,8 @@ class Sending:
         Documents of isolated units are left alone, and those whose line is broken, but for one that probes it. No more
         than `limits` are under way at the same time, whichever workers have them.
         """
+        if not any_due(self._database, t.SUBMISSION, now):
+            return ()
         with self._database.writing() as connection:
             lines = lock_lines(connection, now)
             if AUTHORITY in lines and lines[AUTHORITY].is_open(now):

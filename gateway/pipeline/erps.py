@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
+import structlog
+
 from gateway.connection import Connection
 from gateway.erps import ERPS
 from gateway.erps.erp import post_when
@@ -12,6 +14,8 @@ from gateway.finding import Text
 from gateway.invoice.facts import RIYADH
 from gateway.ledger import FOR_A_PERSON, Posting, PostingState
 from gateway.pipeline.gateway import Gateway
+
+log = structlog.get_logger()
 
 KEY_ENDS_SOON: Final = timedelta(days=14)
 """How long before a key ends it is told: time for whoever may make another."""
@@ -64,6 +68,20 @@ def key_warning(connection: Connection, today: date) -> Text | None:
         f"An API key of its user {said} on {ends.isoformat()}. {fix}",
         f"صلاحية مفتاح الربط {ar} في {ends.isoformat()}. أنشئ مفتاحًا جديدًا وأدخله في الربط.",
     )
+
+
+def watch_keys(gateway: Gateway) -> None:
+    """Log that a key ends soon, and that it has ended: each once, of all processes. To be called now and then."""
+    today = gateway.now().astimezone(RIYADH).date()
+    for owner in gateway.ledger.taxpayers():
+        for each in gateway.ledger.connections(owner.id):
+            warned = key_warning(each, today) if each.platform in ERPS else None
+            if warned is None:
+                continue
+            ends = each.settings["key_ends"]
+            mark, mine = f"erp key/{each.id}/{ends}/{'ended' if ends < today.isoformat() else 'ends'}", gateway.new_id()
+            if gateway.ledger.set_mark(mark, value=mine) == mine:
+                log.warning("erp_key_ends", taxpayer=owner.id, connection=each.id, day=ends, detail=warned.en)
 
 
 def erp_json(each: ErpStanding) -> dict[str, Any]:

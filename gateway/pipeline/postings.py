@@ -16,7 +16,7 @@ from gateway import ubl
 from gateway.connection import Connection
 from gateway.erps import ERPS, erp_of
 from gateway.erps.erp import Booking, Entry, Erp, File, Paid, PostWhen, post_when
-from gateway.errors import BadInput, Conflict, GatewayError, NotCleared, NotStamped, Unavailable, Unknown
+from gateway.errors import BadInput, Conflict, GatewayError, NotCleared, NotStamped, Throttled, Unavailable, Unknown
 from gateway.finding import Text
 from gateway.invoice.facts import ZERO, Kind
 from gateway.issued import Issued, Status
@@ -84,6 +84,8 @@ async def post(gateway: Gateway, lines: Lines, due: DuePosting, again: timedelta
         end = _later(due, error)
         asked = timedelta(seconds=error.retry_after) if isinstance(error, Unavailable) else again
         next_at = gateway.now() + max(again, asked) if end.state is PostingState.DUE else None
+        if isinstance(error, Throttled):
+            await gateway.offload(gateway.ledger.leave_alone, due.connection_id, until=gateway.now() + asked)
     except (BadInput, Conflict) as error:
         end = _End(PostingState.HELD, _reason(error))
     except GatewayError as error:

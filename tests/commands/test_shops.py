@@ -11,7 +11,8 @@ import pytest
 from gateway.pipeline.gateway import open_gateway
 from tests.commands.conftest import complaint, run
 from tests.commands.test_waiting import WRONG, announced, shop
-from tests.installation import OWNER, UNIT
+from tests.installation import UNIT
+from tests.shops import ask_now
 
 __all__ = ["shop"]
 
@@ -24,7 +25,7 @@ def test_how_each_shop_stands(installed, shop):
     (row,) = run("shops", "--json").rows
     assert (row["connection"], row["error"]) == ("woo", "")
     with open_gateway(installed.settings) as gateway:
-        gateway.ledger.ask_now(OWNER, "woo", now=gateway.now())
+        ask_now(gateway, "woo")
     shop.outage = [401] * 9
     assert run("work", "--once").code == 0
     ended = run("shops", "--json")
@@ -105,7 +106,7 @@ def process(request):
 def look(installed):
     """As if its time had come: the shop is asked, and all that follows is done."""
     with open_gateway(installed.settings) as gateway:
-        gateway.ledger.ask_now(OWNER, "store", now=gateway.now())
+        ask_now(gateway, "store")
     assert run("work", "--once").code == 0
 
 

@@ -157,6 +157,20 @@ def test_its_own_module_issues_where_a_journal_has_the_authoritys_format(odoo):
     assert ask("issues_itself", odoo.connection(company="4")) is False
 
 
+@pytest.mark.parametrize("field", [None, "l10n_sa_chain_index", "l10n_sa_edi_document_id"])
+def test_a_user_who_may_not_see_the_modules_sees_their_fields(odoo, field):
+    def refuse(model, ids, named):
+        raise odoo.Error("odoo.exceptions.AccessError", "You are not allowed to access this.")
+
+    odoo._search_count, counted = (
+        lambda model, ids, named: (refuse if "module" in model else counted)(model, ids, named),
+        odoo._search_count,
+    )
+    odoo.tables["account.move"].append({"id": 1, "move_type": "entry", **({field: 7} if field else {})})
+    odoo.tables["account.journal"][0]["edi_format_ids"] = "sa_zatca"
+    assert ask("issues_itself", odoo.connection()) is (field is not None)
+
+
 def test_where_its_journals_do_not_tell_the_module_counts_as_at_work():
     with serving("json2") as odoo:
         odoo.tables["ir.module.module"] = [{"id": 1, "name": "l10n_sa_edi", "state": "installed"}]

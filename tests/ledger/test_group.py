@@ -11,7 +11,7 @@ from gateway.errors import Conflict, NotCompliant, Unavailable
 from gateway.ledger import Laid, Ledger
 from gateway.ledger.database import Database
 from gateway.ledger.journal import Journal
-from gateway.ledger.line import AT_ONCE, Line, Waiting
+from gateway.ledger.line import Line, Waiting
 from tests.ledger.books import NOW, UNIT, csid, maker, sale
 
 
@@ -43,7 +43,7 @@ class Crowd:
             self.outcomes[name] = error
 
     def add(self, name, make=None, **changes):
-        line = self.ledger._lines.of(None if self.ledger._database.is_sqlite else ("tp", UNIT.id), None)
+        line = self.ledger._line
         before = len(line._waiting)
         wanted = sale(changes.pop("order", name), **changes)
         self._later.append(self._pool.submit(self._append, name, wanted, make or maker(f"u-{name}")))
@@ -168,7 +168,7 @@ def test_a_line_serves_no_more_than_some_at_once_and_leaves_nobody():
         assert go.wait(10)
         return lambda: [each.serve(each.sale.order_id) for each in some]
 
-    line = Line(serve)
+    line = Line(serve, 64)
     with ThreadPoolExecutor(200) as pool:
         first = pool.submit(line.stand, waiting("first"))
         assert began.wait(10)
@@ -177,7 +177,7 @@ def test_a_line_serves_no_more_than_some_at_once_and_leaves_nobody():
             pass
         go.set()
         assert [each.result(10) for each in (first, *rest)] == ["first", *map(str, range(150))]
-    assert served == [1, AT_ONCE, AT_ONCE, 150 - 2 * AT_ONCE]
+    assert served == [1, 64, 64, 22]
 
 
 def test_one_that_is_interrupted_at_work_leaves_nobody_waiting():
@@ -193,7 +193,7 @@ def test_one_that_is_interrupted_at_work_leaves_nobody_waiting():
             raise Killed
         return lambda: [each.serve(each.sale.order_id) for each in some]
 
-    line = Line(serve)
+    line = Line(serve, 64)
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(line.stand, waiting("first"))
         assert began.wait(10)

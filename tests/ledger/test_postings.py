@@ -169,3 +169,10 @@ def test_the_database_keeps_whose_they_are(desk, ledger, raw_of):
     ):
         with pytest.raises(REFUSED, match=why):
             raw_of.execute(statement)
+
+
+def test_everything_of_an_erp_is_left_alone(desk, ledger):
+    desk.issue("46", postings=(AT_ONCE,))
+    ledger.leave_alone("odoo", until=NOW + MINUTE)
+    assert take(ledger) == ()
+    assert len(take(ledger, NOW + MINUTE)) == 1

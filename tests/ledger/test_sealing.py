@@ -24,7 +24,7 @@ def do(ledger, target, *, owner="tp", connection=None):
     if connection is None:
         ledger.audit(**facts, detail={"ن": [1]})
     else:
-        note(ledger._database, connection, **facts)
+        note(connection, **facts)
 
 
 def seal_all(ledger):

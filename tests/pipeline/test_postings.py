@@ -4,8 +4,10 @@ import asyncio
 import random
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+import structlog
 
 from gateway.errors import BadInput, Conflict
 from gateway.invoice.facts import Kind
@@ -14,7 +16,7 @@ from gateway.ledger import PostingMode, PostingState
 from gateway.order import read_order, read_refund
 from gateway.pipeline import postings
 from gateway.pipeline.connect import connect
-from gateway.pipeline.erps import erp_json, key_warning, posting_json, standing_of
+from gateway.pipeline.erps import erp_json, key_warning, posting_json, standing_of, watch_keys
 from gateway.pipeline.gateway import online
 from gateway.pipeline.issue import Request, correct
 from gateway.pipeline.notes import NoteRequest, credit
@@ -118,13 +120,17 @@ def test_a_rejected_document_is_told_and_its_correction_takes_its_place(site, bo
     site.authority.faults.add(Fault(status=400, body=REFUSAL))
     given = {"invoice_number": number} if number else {}
     rejected = sold(site, **given)
+    never = site.clock.at.replace(year=2099)
+    assert site.ledger.claim_submissions(now=site.clock(), limit=1, lease_until=never, worker="stuck")
     site.work()
     (move,) = books.posted()
+    site.ledger.release_leases("stuck")
+    site.work()
     assert posting(site, rejected).told == "rejected"
     assert "rejected" in books.of("mail.message", move["id"])[-1]["body"]
     new = corrected(site, rejected, **given)
-    for _ in range(2):  # whichever of them is looked at first: one waits for the other
-        site.work_later(minutes=10)
+    site.work_later(minutes=10)
+    site.work_later(minutes=2)  # what is taken out of the books first may have been under way
     assert Counter(each["state"] for each in books.moves) == {"cancel": 1, "posted": 1}
     assert books.posted()[0]["ref"] == new.uuid
     assert (posting(site, rejected).told, posting(site, rejected).entry_state) == ("replaced", "cancelled")
@@ -237,6 +243,14 @@ def test_an_erp_that_is_down_is_tried_again_until_it_is_given_up(site, books, mo
     assert posting(site, issued).state is PostingState.DONE
 
 
+def test_an_erp_that_asks_to_be_left_alone_is_left_alone(site, books, monkeypatch):
+    issued = sold(site)
+    monkeypatch.setattr("tests.erps.odoo_server._Handler._json_rpc", lambda self, asked: self._json({}, 429))
+    site.work()
+    assert "left alone" in posting(site, issued).reason["en"]
+    assert (posting(site, issued).next_at - site.clock.at).total_seconds() == 30
+
+
 def test_credentials_that_are_refused_end_the_trying(site, books):
     books.key = "another"
     issued = sold(site)
@@ -309,3 +323,16 @@ def test_how_it_stands_and_when_its_key_ends(site, books):
         ends = today.fromordinal(today.toordinal() + days).isoformat()
         warned = key_warning(replace(standing.connection, settings={"key_ends": ends}), today)
         assert says in warned.en if says else warned is None
+
+
+def test_a_key_that_ends_is_logged_once(site, books):
+    ends = site.clock().date().isoformat()
+    known = site.ledger.connection(OWNER, ERP)
+    site.ledger.change_connection(replace(known, settings={**known.settings, "key_ends": ends}), now=site.clock())
+    with structlog.testing.capture_logs() as logged:
+        watch_keys(site.gateway)
+        watch_keys(site.gateway)
+        site.clock.move(timedelta(days=2))
+        watch_keys(site.gateway)
+    assert [(each["event"], each["connection"]) for each in logged] == [("erp_key_ends", ERP)] * 2
+    assert "ended" in logged[1]["detail"]

@@ -68,7 +68,7 @@ def test_many_entries_do_not_wait(opened):
     facts = {"taxpayer_id": OWNER, "actor": "a", "action": "b", "target": "c", "now": gateway.now()}
     with gateway.ledger._database.writing() as connection:
         for _ in range(MOST):
-            note(gateway.ledger._database, connection, **facts)
+            note(connection, **facts)
     Sealer(gateway).look()
     assert gateway.ledger.audit_waiting().entries == 0
 
