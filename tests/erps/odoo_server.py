@@ -99,6 +99,8 @@ class OdooServer(Troubled):
         return OdooError("psycopg2.errors.SerializationFailure", "could not serialize access")
 
     def _do(self, model: str, method: str, ids: list[int], named: dict[str, Any]) -> Any:
+        if isinstance(one := named.get("vals_list"), dict):
+            return self._do(model, method, ids, {**named, "vals_list": [one]})[0]
         special = getattr(self, f"_{model.replace('.', '_')}_{method}", None)
         if special is not None:
             return special(ids, named)
@@ -178,7 +180,7 @@ class OdooServer(Troubled):
     def _account_move_action_post(self, ids: list[int], named: dict[str, Any]) -> Any:
         for row in self._rows(ids):
             same = [each for each in self.tables["account.move"] if each["name"] == row["name"]]
-            if any(each["state"] == "posted" for each in same):
+            if any(each["state"] == "posted" for each in same if each is not row):
                 raise OdooError("odoo.exceptions.ValidationError", "Posted journal entry must have an unique number.")
             row["state"] = "posted"
         return _NotXml(f"account.move({ids[0]},)")
@@ -204,7 +206,7 @@ class OdooServer(Troubled):
     def _account_payment_register_action_create_payments(self, ids: list[int], named: dict[str, Any]) -> Any:
         (wizard,) = [each for each in self.tables["account.payment.register"] if each["id"] == ids[0]]
         (row,) = self._rows([wizard["move"]])
-        amount = Decimal(str(wizard["amount"]))
+        amount = Decimal(str(wizard.get("amount", self._read(row)["amount_residual"])))
         row["payments"].append(amount)
         values = {"res_id": row["id"], "amount": amount, "journal_id": wizard["journal_id"]}
         return {"type": "ir.actions.act_window", "res_id": self._new("account.payment", values)}
@@ -230,7 +232,12 @@ _TABLES = """res.company res.currency res.partner account.journal account.tax ac
     account.payment account.payment.register decimal.precision ir.module.module ir.attachment mail.message""".split()
 _MOVE = """move_type partner_id journal_id invoice_date name ref invoice_origin invoice_line_ids reversed_entry_id
     narration currency_id""".split()
-_POSITIONAL = {"search_read": ["domain"], "search_count": ["domain"], "create": ["vals_list"]}
+_POSITIONAL = {
+    "search_read": ["domain"],
+    "search_count": ["domain"],
+    "create": ["vals_list"],
+    "load": ["fields", "data"],
+}
 
 
 class _NotXml(str):
