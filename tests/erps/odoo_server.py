@@ -313,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (service, method, database, user, key) != ("object", "execute_kw", DATABASE, USER, self.odoo.key):
             raise OdooError("odoo.exceptions.AccessDenied", "Access Denied")
         positional = _POSITIONAL.get(name) or (["ids", "vals"] if name == "write" else ["ids"] * len(given))
-        whole = {**dict(zip(positional, given, strict=True)), **named}
+        whole = {**dict(zip(positional[: len(given)], given, strict=True)), **named}
         ids = whole.pop("ids", [])
         return self.odoo.call(model, name, ids, whole)
 

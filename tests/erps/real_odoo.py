@@ -155,30 +155,36 @@ def database() -> Iterator[Database]:
 @contextmanager
 def served(made: Database) -> Iterator[str]:
     """The address of an Odoo with books; it ends with the block."""
-    timed(
-        "a database with l10n_sa", *odoo(made, "-i", "l10n_sa", "--without-demo=all", "--stop-after-init", "--no-http")
-    )
+    environment = {**os.environ, "PGPASSWORD": made.password}
+    first = odoo(made, "-i", "l10n_sa", "--without-demo=all", "--stop-after-init", "--no-http")
+    timed("a database with l10n_sa", *first, env=environment)
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     log = HOME / "var" / "log" / "odoo-test.log"
     web = ("--http-port", str(port), "--http-interface", "127.0.0.1", "--workers", "0", "--max-cron-threads", "0")
-    with log.open("wb") as sink, subprocess.Popen(odoo(made, *web), stdout=sink, stderr=sink) as process:
+    with (
+        log.open("wb") as sink,
+        subprocess.Popen(odoo(made, *web), env=environment, stdout=sink, stderr=sink) as process,
+    ):
         try:
             await_answer(address, process)
             furnish(address, made.name)
             yield address
         finally:
-            process.terminate()  # unshare takes all that it started with it
-            process.wait()
+            process.terminate()
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def odoo(made: Database, *arguments: str) -> list[str]:
     """The command that runs Odoo in the folder, with a /proc that is gone when it ends."""
     where = ["--db_host", made.url.host or "127.0.0.1", "--db_port", str(made.url.port or 5432)]
-    who = ["--db_user", made.role, "--db_password", made.password, "-d", made.name]
+    who = ["--db_user", made.role, "-d", made.name]
     run = ["odoo", *where, *who, "--data-dir", "/tmp/odoo", *arguments]  # noqa: S108 (a folder within HOME)
     mounted = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-    return ["unshare", "--mount", "--fork", "--kill-child", "sh", "-c", mounted, str(HOME), *run]
+    return ["unshare", "--mount", "sh", "-c", mounted, str(HOME), *run]
 
 
 def await_answer(address: str, process: subprocess.Popen[bytes]) -> None:
