@@ -31,6 +31,7 @@ RELEASE, PACKAGE = "bullseye", "odoo-14"
 HOME = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gateway" / PACKAGE
 PATIENCE = 120.0
 """Seconds for the server to start."""
+GROUPS = ("base.group_user", "base.group_partner_manager", "account.group_account_invoice")
 TAXES = (("VAT 15%", 15), ("VAT 5%", 5), ("Zero rated", 0), ("Exempt", 0), ("Out of scope", 0))
 
 
@@ -202,7 +203,7 @@ def await_answer(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def furnish(address: str, name: str) -> None:
-    """A Saudi company that rounds globally, its taxes, a journal for the gateway, and its user."""
+    """A Saudi company that rounds globally, its taxes, a journal for the gateway, and a user who may bill, no more."""
     do = session(address, name, "admin", "admin")
     (company,) = do("res.company", "search", [])
     (saudi,) = do("res.country", "search", [["code", "=", "SA"]])
@@ -212,7 +213,16 @@ def furnish(address: str, name: str) -> None:
         do("account.tax", "create", {"name": title, "amount": rate, "type_tax_use": "sale"})
     (income,) = do("account.account", "search", [["code", "=", "479100"]])
     do("account.journal", "create", {"name": "Gateway", "code": "GW", "type": "sale", "default_account_id": income})
-    do("res.users", "write", [2], {"login": LOGIN, "password": KEY})
+    groups = [group(do, each) for each in GROUPS]
+    user = {"name": "Gateway", "login": LOGIN, "password": KEY, "email": LOGIN, "groups_id": [[6, 0, groups]]}
+    do("res.users", "create", user)
+
+
+def group(do: Callable[..., Any], name: str) -> int:
+    """The id of a group by its external name."""
+    module, _, short = name.partition(".")
+    (found,) = do("ir.model.data", "search_read", [["module", "=", module], ["name", "=", short]], ["res_id"])
+    return int(found["res_id"])
 
 
 def session(address: str, name: str, login: str, password: str) -> Callable[..., Any]:

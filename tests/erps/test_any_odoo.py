@@ -92,6 +92,10 @@ def paid_by_card(invoice, **changes):
     return booked(invoice, next(numbers), payments=(Paid("card", invoice.payable),), **changes)
 
 
+def test_nobody_else_issues(books):
+    assert ask("issues_itself", books) is False
+
+
 def test_an_invoice_with_its_payment_files_and_note(books):
     booking = paid_by_card(STANDARD)
     assert ask("state", books, booking) is None
