@@ -7,10 +7,10 @@ LOCKED := --quiet --disable-pip-version-check --require-hashes
 # What is compiled once is kept: the tests start many processes, each of which would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo serve test torture fuzz check bench lock golden clean
+.PHONY: help install demo serve test test-odoo torture fuzz check bench lock golden clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.runtime ## the gateway command in .venv
 
@@ -39,6 +39,9 @@ serve: $(VENV)/.runtime ## the API and its worker on http://127.0.0.1:8000
 
 test: check ## the whole suite
 	@$(BIN)/pytest -n 2 -m "not torture"
+
+test-odoo: $(VENV)/.dev ## the adapter against a real Odoo 14 (root, a Debian mirror, some minutes)
+	@$(BIN)/python -m tests.erps.real_odoo
 
 torture: $(VENV)/.dev ## the long forms of the crash and property tests
 	@$(BIN)/pytest -m torture -o timeout=0

@@ -40,7 +40,7 @@ class OwnServer:
         self.user = _unprivileged()
         self.folder = Path(tempfile.mkdtemp(prefix="gateway-pg-", dir=disk))
         self._options = options
-        self.port = _free_port()
+        self.port = free_port()
         self.url = make_url(f"postgresql://postgres@127.0.0.1:{self.port}/postgres")
         if self.user:
             shutil.chown(self.folder, self.user)
@@ -125,7 +125,7 @@ def _unprivileged() -> str | None:
     pytest.skip("no PostgreSQL: root cannot run a server, and there is no other account here")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -39,7 +39,7 @@ def erps_command() -> None:
     """ERPs whose books the gateway writes: how each stands, and how each document stands in it.
 
     \b
-    Connect one:  gateway connect NAME --unit UNIT --platform odoo --url URL --secrets FILE --settings FILE
+    Connect one:  gateway connect NAME --unit UNIT --platform odoo|erpnext --url URL --secrets FILE --settings FILE
     """
 
 

@@ -111,8 +111,8 @@ def connect_command(
     unchecked_issuer: bool,
     taxpayer: str | None,
 ) -> None:
-    """Connect a shop, an ERP whose books are written (--platform odoo), or one that sends orders by the API alone
-    (--platform api).
+    """Connect a shop, an ERP whose books are written (--platform odoo or erpnext), or one that sends orders by the API
+    alone (--platform api).
 
     A shop is asked whether the credentials serve and who issues: one that still issues to the authority itself is
     refused. Then it is told to send its webhooks here, and is asked every few minutes what changed.

@@ -4,11 +4,11 @@ connection of that platform takes.
 
 from typing import Final
 
-from gateway.erps import odoo
+from gateway.erps import erpnext, odoo
 from gateway.erps.erp import Erp
 from gateway.errors import Misconfigured
 
-ERPS: Final[dict[str, Erp]] = {"odoo": odoo}
+ERPS: Final[dict[str, Erp]] = {"erpnext": erpnext, "odoo": odoo}
 """Every ERP whose books are written, by its name."""
 
 
@@ -20,4 +20,4 @@ def erp_of(platform: str) -> Erp:
         raise Misconfigured(f"There is no ERP {platform!r}.", fix=f"Use one of {', '.join(sorted(ERPS))}.") from None
 
 
-__all__ = ["ERPS", "Erp", "erp_of", "odoo"]
+__all__ = ["ERPS", "Erp", "erp_of", "erpnext", "odoo"]

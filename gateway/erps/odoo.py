@@ -25,8 +25,9 @@ import httpx2
 from gateway.connection import Connection
 from gateway.erps import odoo_books as books
 from gateway.erps.erp import Booking, Entered, Entry, File, Inspection, totals_differ
-from gateway.erps.odoo_move import may_lack, move_type, move_values, partner_of, tax_name
+from gateway.erps.odoo_move import may_lack, move_type, move_values, partner_of
 from gateway.erps.odoo_rpc import Fault, Odoo, understood
+from gateway.erps.pieces import tax_name
 from gateway.errors import BadInput, Conflict, GatewayError, Unavailable
 from gateway.finding import Text
 from gateway.invoice.facts import HALALA, RIYADH, ZERO, Tax
@@ -299,8 +300,10 @@ class _Desk:
         if not (isinstance(ids, list) and ids and isinstance(ids[0], int)):
             raise BadInput(
                 f"Odoo does not take the buyer {values['name']}.",
-                fix="Look at the buyer's VAT number and address; Odoo checks them by its own rules.",
-                ar=f"رفض أودو بيانات المشتري {values['name']}. راجع رقمه الضريبي وعنوانه.",
+                fix="Look at the buyer's VAT number and address, which Odoo checks by its own rules, and whether the"
+                " connection's user may create contacts (Extra Rights, Contact Creation).",
+                ar=f"رفض أودو بيانات المشتري {values['name']}. راجع رقمه الضريبي وعنوانه، وصلاحية مستخدم الربط في"
+                " إنشاء جهات الاتصال.",
             )
         return ids[0]
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from gateway.connection import Connection
 from gateway.erps.erp import Inspection
-from gateway.erps.odoo_move import Accounts, Digits, may_lack, tax_name
+from gateway.erps.odoo_move import Accounts, may_lack
 from gateway.erps.odoo_rpc import Fault, Odoo, Protocol
+from gateway.erps.pieces import Digits, tax_name
 from gateway.errors import BadInput
 from gateway.finding import Text
 from gateway.invoice.facts import SAR, Category, Tax

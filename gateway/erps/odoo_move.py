@@ -1,33 +1,23 @@
 """What a document is in Odoo's books: the values of an account.move, pure.
 
 Odoo computes VAT from its lines, and to the halala as the law does only if every line is exact: its prices have two
-decimals unless the database has more. A line whose quantity and price do not come to its amount exactly is therefore
-written as one piece of that amount, and says the quantity in its name.
+decimals unless the database has more.
 """
 
-import hashlib
-import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from gateway.erps.erp import Booking
-from gateway.invoice.facts import RIYADH, ZERO, Category, Invoice, Kind, Line, Party, Profile, Tax, round_half_up
+from gateway.erps.pieces import Digits, buyer_key, buyer_name, named_buyer, spelled
+from gateway.invoice.facts import RIYADH, ZERO, Category, Invoice, Kind, Party, Tax, round_half_up
 
 TaxIds = Callable[[Tax], list[int]]
 """Odoo's taxes for one of ours."""
 
 _ROUNDING: Final = "Rounding | التقريب"
-_EXTERNAL: Final = re.compile(r"[A-Za-z0-9_]{1,60}")
 _MODULE: Final = "gateway"
 """The module that our external ids belong to."""
-
-
-class Digits(NamedTuple):
-    """How many decimals the database keeps of prices and quantities."""
-
-    price: int = 2
-    quantity: int = 2
 
 
 class Accounts(NamedTuple):
@@ -75,7 +65,7 @@ def move_values(booking: Booking, accounts: Accounts, tax_ids: TaxIds, partner: 
 def _lines(booking: Booking, accounts: Accounts, tax_ids: TaxIds) -> Iterator[dict[str, Any]]:
     invoice = booking.invoice
     for line in invoice.lines:
-        yield _written(*_spelled(line, accounts.digits), line.tax, accounts.account, tax_ids)
+        yield _written(*spelled(line, accounts.digits), line.tax, accounts.account, tax_ids)
     for allowance in invoice.allowances:
         yield _written(allowance.reason, Decimal(1), -allowance.amount, allowance.tax, accounts.account, tax_ids)
     for charge in invoice.charges:
@@ -107,45 +97,15 @@ def _written(
     return values | ({"account_id": account} if account else {})
 
 
-def _spelled(line: Line, digits: Digits) -> tuple[str, Decimal, Decimal]:
-    """Name, quantity and price of a line, so that they come to its amount exactly."""
-    name = f"[{line.sku}] {line.name}" if line.sku else line.name
-    if line.quantity:
-        price = (line.net / line.quantity).quantize(Decimal(1).scaleb(-digits.price))
-        exact = price * line.quantity == line.net and _fits(line.quantity, digits.quantity)
-        if exact:
-            return name, line.quantity, price
-    return f"{line.quantity.normalize():f} × {name}", Decimal(1), line.net
-
-
-def _fits(number: Decimal, places: int) -> bool:
-    exponent = number.normalize().as_tuple().exponent
-    return isinstance(exponent, int) and -exponent <= places
-
-
 def partner_of(booking: Booking) -> Partner:
-    """Who is billed: a business under its VAT number or other identity. Buyers of simplified invoices, of whom nothing
-    tells one from the other, are together one partner of each shop."""
-    buyer = booking.invoice.buyer
-    if buyer is None or (booking.issued.profile is Profile.SIMPLIFIED and not (buyer.vat or buyer.id)):
-        return Partner(_key("buyers", booking.origin), {"name": f"Shop customers ({booking.origin})"})
-    return Partner(_key_of(buyer), _partner_values(buyer))
+    """Who is billed: a business under its VAT number or other identity, all others as one partner of each shop."""
+    key, buyer = f"{_MODULE}.{buyer_key(booking)}", named_buyer(booking)
+    name = buyer_name(booking)
+    return Partner(key, _partner_values(buyer, name) if buyer else {"name": name})
 
 
-def _key_of(buyer: Party) -> str:
-    if buyer.vat:
-        return _key("vat", buyer.vat)
-    return _key(buyer.id.scheme, buyer.id.value) if buyer.id else _key("name", buyer.name)
-
-
-def _key(scheme: str, value: str) -> str:
-    """An external id; what could not be one is told apart by its digest."""
-    plain = value if _EXTERNAL.fullmatch(value) else hashlib.sha256(value.encode()).hexdigest()[:24]
-    return f"{_MODULE}.partner_{scheme.lower()}_{plain}"
-
-
-def _partner_values(buyer: Party) -> dict[str, str]:
-    values = {"name": buyer.name or buyer.vat or (buyer.id.value if buyer.id else "")}
+def _partner_values(buyer: Party, name: str) -> dict[str, str]:
+    values = {"name": name}
     values |= {"vat": buyer.vat} if buyer.vat else {}
     if address := buyer.address:
         street = " ".join(each for each in (address.building, address.street) if each)
@@ -154,11 +114,6 @@ def _partner_values(buyer: Party) -> dict[str, str]:
         country = {"GB": "uk"}.get(address.country, address.country.lower())
         values |= {"country_id/id": f"base.{country}"}
     return values
-
-
-def tax_name(tax: Tax) -> str:
-    """The setting that names Odoo's tax for it, such as tax.S15."""
-    return f"tax.{tax.category.value}{tax.rate.normalize():f}"
 
 
 def may_lack(tax: Tax) -> bool:

@@ -21,6 +21,7 @@ GO_ON = {
     "docs/guides/connect-shopify.md",
     "docs/guides/connect-magento.md",
     "docs/guides/connect-odoo.md",
+    "docs/guides/connect-erpnext.md",
     "docs/reference/api.md",
 }
 RUN = [document for document in DOCUMENTS if any(step.command != DEMO for step in steps(document))]

@@ -7,24 +7,18 @@ for each tax. Like Odoo 14 it answers a fault over XML-RPC to `action_post` alth
 import json
 import threading
 import xmlrpc.client
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any
 
 from gateway.connection import Connection
+from tests.erps.trouble import Cut, Troubled
 
 LOGIN, KEY, DATABASE, USER, COMPANY = "gateway@company.example", "k" * 40, "books", 2, 3
 HALALA = Decimal("0.01")
 TRACE = 'Traceback (most recent call last):\n  File "/usr/lib/odoo/models.py", line 1, in f\nsecret of the server\n'
-
-Trouble = Literal["fault before", "fault after", "cut before", "cut after", "late", "502"]
-"""What can go wrong with a call. Late: the answer is cut off, and the call is done just before the next one; a move is
-made so late that another one may have been made meanwhile."""
-LATE_MOVE = 6
-"""Calls until then."""
-TROUBLES: tuple[Trouble, ...] = ("fault before", "fault after", "cut before", "cut after", "late", "502")
 
 
 class OdooError(Exception):
@@ -39,20 +33,18 @@ def user_error(message: str) -> OdooError:
     return OdooError("odoo.exceptions.UserError", message)
 
 
-class OdooServer:
-    """The database behind the server. `trouble` is asked about every call that changes something or looks."""
+class OdooServer(Troubled):
+    """The database behind the server."""
 
     Error = OdooError
+    MAKES_ENTRY = ("account.move", "create")
 
     def __init__(self, release: int = 14) -> None:
+        super().__init__()
         self.release = release
         self.key, self.key_ends = KEY, "2027-02-20 09:00:00"
         self.json_rpc = True
-        self.trouble: Callable[[str, str], Trouble | None] = lambda model, method: None
-        self.calls: list[tuple[str, str]] = []
         self.url = ""
-        self._late: list[tuple[int, Callable[[], Any]]] = []
-        self._lock = threading.RLock()
         self._next = 100
         self.tables: dict[str, list[dict[str, Any]]] = {name: [] for name in _TABLES}
         self.tables["res.company"] = [{"id": COMPANY, "name": "Coffee & Co", "vat": "399999999900003",
@@ -98,38 +90,17 @@ class OdooServer:
     # -- calls --
 
     def call(self, model: str, method: str, ids: list[int], named: dict[str, Any]) -> Any:
-        """Do it, or what goes wrong with it; raises OdooError, or _Cut for an answer that never comes."""
-        with self._lock:
-            self._catch_up(len(self.calls))
-            self.calls.append((model, method))
-            trouble = self.trouble(model, method)
-            work = lambda: self._do(model, method, ids, named)  # noqa: E731
-            if trouble == "late":
-                later = LATE_MOVE if (model, method) == ("account.move", "create") else 0
-                self._late.append((len(self.calls) + later, work))
-            if trouble in ("cut before", "late", "502"):
-                raise _Cut(502 if trouble == "502" else 0)
-            if trouble == "fault before":
-                raise OdooError("psycopg2.errors.SerializationFailure", "could not serialize access")
-            result = work()
-            if trouble == "cut after":
-                raise _Cut(0)
-            if trouble == "fault after":
-                raise OdooError("builtins.TypeError", "cannot marshal")
-            return result
+        """What the method returns."""
+        return self.through(model, method, lambda: self._do(model, method, ids, named))
 
-    def _catch_up(self, calls: int) -> None:
-        due = [each for each in self._late if each[0] <= calls]
-        self._late = [each for each in self._late if each[0] > calls]
-        for _, work in due:
-            with suppress(OdooError):
-                work()
-
-    def come_to_rest(self) -> None:
-        """All that is late is done now."""
-        self._catch_up(len(self.calls) + LATE_MOVE)
+    def fault(self, *, done: bool) -> OdooError:
+        if done:
+            return OdooError("builtins.TypeError", "cannot marshal")
+        return OdooError("psycopg2.errors.SerializationFailure", "could not serialize access")
 
     def _do(self, model: str, method: str, ids: list[int], named: dict[str, Any]) -> Any:
+        if isinstance(one := named.get("vals_list"), dict):
+            return self._do(model, method, ids, {**named, "vals_list": [one]})[0]
         special = getattr(self, f"_{model.replace('.', '_')}_{method}", None)
         if special is not None:
             return special(ids, named)
@@ -209,7 +180,7 @@ class OdooServer:
     def _account_move_action_post(self, ids: list[int], named: dict[str, Any]) -> Any:
         for row in self._rows(ids):
             same = [each for each in self.tables["account.move"] if each["name"] == row["name"]]
-            if any(each["state"] == "posted" for each in same):
+            if any(each["state"] == "posted" for each in same if each is not row):
                 raise OdooError("odoo.exceptions.ValidationError", "Posted journal entry must have an unique number.")
             row["state"] = "posted"
         return _NotXml(f"account.move({ids[0]},)")
@@ -235,7 +206,7 @@ class OdooServer:
     def _account_payment_register_action_create_payments(self, ids: list[int], named: dict[str, Any]) -> Any:
         (wizard,) = [each for each in self.tables["account.payment.register"] if each["id"] == ids[0]]
         (row,) = self._rows([wizard["move"]])
-        amount = Decimal(str(wizard["amount"]))
+        amount = Decimal(str(wizard.get("amount", self._read(row)["amount_residual"])))
         row["payments"].append(amount)
         values = {"res_id": row["id"], "amount": amount, "journal_id": wizard["journal_id"]}
         return {"type": "ir.actions.act_window", "res_id": self._new("account.payment", values)}
@@ -261,15 +232,12 @@ _TABLES = """res.company res.currency res.partner account.journal account.tax ac
     account.payment account.payment.register decimal.precision ir.module.module ir.attachment mail.message""".split()
 _MOVE = """move_type partner_id journal_id invoice_date name ref invoice_origin invoice_line_ids reversed_entry_id
     narration currency_id""".split()
-_POSITIONAL = {"search_read": ["domain"], "search_count": ["domain"], "create": ["vals_list"]}
-
-
-class _Cut(Exception):
-    """No answer, or one of the proxy in front."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+_POSITIONAL = {
+    "search_read": ["domain"],
+    "search_count": ["domain"],
+    "create": ["vals_list"],
+    "load": ["fields", "data"],
+}
 
 
 class _NotXml(str):
@@ -331,7 +299,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._json_2(*self.path.split("/")[3:], json.loads(body))
             else:
                 self._answer(404, b"<h1>Not Found</h1>", "text/html")
-        except _Cut as cut:
+        except Cut as cut:
             if cut.status:
                 self._answer(cut.status, b"<h1>Bad Gateway</h1>", "text/html")
             self.close_connection = True
@@ -345,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         if (service, method, database, user, key) != ("object", "execute_kw", DATABASE, USER, self.odoo.key):
             raise OdooError("odoo.exceptions.AccessDenied", "Access Denied")
         positional = _POSITIONAL.get(name) or (["ids", "vals"] if name == "write" else ["ids"] * len(given))
-        whole = {**dict(zip(positional, given, strict=True)), **named}
+        whole = {**dict(zip(positional[: len(given)], given, strict=True)), **named}
         ids = whole.pop("ids", [])
         return self.odoo.call(model, name, ids, whole)
 

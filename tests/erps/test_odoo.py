@@ -1,28 +1,23 @@
 """Odoo's books over each of its protocols: posted once, equal to the halala, whatever goes wrong on the way."""
 
-import asyncio
 import json
-import random
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from gateway.erps import odoo as erp
-from gateway.erps.erp import Booking, Entered, File, Paid
+from gateway.erps.erp import Entered, Paid
 from gateway.errors import BadInput, Conflict, Misconfigured, Throttled, Unavailable
 from gateway.invoice.facts import Kind
-from gateway.issued import Issued, Status
-from gateway.outbound import client
-from gateway.settings import Settings
-from tests.erps.odoo_server import TROUBLES, OdooServer, odoo_server
+from gateway.issued import Status
+from tests.erps.bookings import CARD, FILES, asking, booked, settled, statused
+from tests.erps.odoo_server import OdooServer, odoo_server
 from tests.ubl_documents import BUYER, INSURANCE, NOT_SUBJECT, SIMPLIFIED, STANDARD, VAT5, line, note_on
 
-FILES = (File("a.xml", "application/xml", b"<Invoice/>"), File("a.pdf", "application/pdf", b"%PDF"))
 PROTOCOLS = ("jsonrpc", "xmlrpc", "json2")
-CARD = (Paid("card", SIMPLIFIED.payable),)
+ask = asking(erp)
 
 
 def serving(protocol):
@@ -44,38 +39,10 @@ def plain():
         yield server
 
 
-def run(work):
-    """Do `work` with the client that connections are called by."""
-
-    async def main():
-        async with client(Settings.given(allow_private_shops=True)) as outside:
-            return await work(outside)
-
-    return asyncio.run(main())
-
-
-def ask(what, connection, *arguments):
-    return run(lambda outside: getattr(erp, what)(connection, outside, *arguments))
-
-
 def connected(server: OdooServer, **settings):
     """The connection with what connecting found out."""
     connection = server.connection(**settings)
     return replace(connection, settings={**ask("inspect", connection).settings, **connection.settings})
-
-
-def booked(invoice=SIMPLIFIED, number=1, status=Status.REPORTED, **changes):
-    issued = Issued(
-        uuid=f"8e6000cf-1a98-4174-b3e7-{number:012d}", number=f"RUH1-{number:06d}", kind=invoice.kind,
-        profile=invoice.profile, icv=number, hash="h", issued_at=datetime(2026, 11, 23, 9, 0, tzinfo=UTC),
-        status=status, total=invoice.payable, vat=invoice.vat, rounding=invoice.rounding, currency=invoice.currency,
-        connection="salla-1", order_id=f"46{number}", qr="", rule_book="R",
-    )  # fmt: skip
-    return Booking(issued, invoice, "salla-1", f"46{number}", **changes)
-
-
-def statused(booking, status):
-    return replace(booking, issued=replace(booking.issued, status=status))
 
 
 # -- connecting -----------------------------------------------------------------------------------------------
@@ -449,37 +416,6 @@ def test_entities_in_xml_are_not_read(plain, monkeypatch):
 # -- a hundred postings with faults -----------------------------------------------------------------------------
 
 
-def settled(odoo, count, rate, seed):
-    """Post and attach so many documents, each again and again until it is done; how often that was."""
-    connection = connected(odoo, **{"payment.card": "BNK1"})
-    chance = random.Random(seed)
-    odoo.trouble = lambda model, method: chance.choice(TROUBLES) if chance.random() < rate else None
-    tries = 0
-
-    async def one(outside, number):
-        nonlocal tries
-        cents = chance.choice((1, 3, 7, 11))
-        invoice = replace(SIMPLIFIED, lines=(line(f"{number}.{cents:02d}", "3"), line("0.30", id="2")))
-        booking = booked(invoice, number, payments=(Paid("card", invoice.payable),))
-        while True:
-            tries += 1
-            try:
-                entry = await erp.post(connection, outside, booking)
-                await erp.attach(connection, outside, booking, entry, FILES)
-                return
-            except Unavailable:
-                assert tries < 100 * count, "it comes to an end"
-
-    async def all_of_them(outside):
-        for number in range(1, count + 1):
-            await one(outside, number)
-
-    run(all_of_them)
-    odoo.trouble = lambda model, method: None
-    odoo.come_to_rest()
-    return tries
-
-
 def in_order(odoo, count):
     """That there are exactly as many moves, all equal to the halala, and each has what belongs to it once."""
     assert Counter(each["state"] for each in odoo.moves) == {"posted": count}
@@ -493,14 +429,14 @@ def in_order(odoo, count):
 
 def test_a_hundred_postings_with_faults_are_a_hundred_moves(odoo):
     count = 34
-    tries = settled(odoo, count, 0.3, odoo.protocol)
+    tries = settled(erp, connected(odoo, **{"payment.card": "BNK1"}), odoo, count, 0.3, odoo.protocol)
     assert tries > count
     in_order(odoo, count)
 
 
 @pytest.mark.torture
 def test_a_thousand_postings_with_faults_are_a_thousand_moves(odoo):
-    settled(odoo, 1000, 0.3, odoo.protocol)
+    settled(erp, connected(odoo, **{"payment.card": "BNK1"}), odoo, 1000, 0.3, odoo.protocol)
     in_order(odoo, 1000)
 
 

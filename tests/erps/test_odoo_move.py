@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.erps.erp import Booking
-from gateway.erps.odoo_move import Accounts, Digits, move_values, partner_of, tax_name
+from gateway.erps.odoo_move import Accounts, move_values, partner_of
+from gateway.erps.pieces import Digits, tax_name
 from gateway.invoice.facts import Identifier, Kind, Party
 from gateway.issued import Issued, Status
 from tests.ubl_documents import BUYER, DOCUMENTS, MEDICINE, SIMPLIFIED, STANDARD, VAT5, VAT15, figures, line, note_on

@@ -21,7 +21,8 @@ from gateway.pipeline.gateway import online
 from gateway.pipeline.issue import Request, correct
 from gateway.pipeline.notes import NoteRequest, credit
 from gateway.simulator import Fault
-from tests.erps.odoo_server import TROUBLES, odoo_server
+from tests.erps.odoo_server import odoo_server
+from tests.erps.trouble import TROUBLES
 from tests.installation import BUSINESS, CONNECTION, OWNER, UNIT, order
 from tests.pipeline.test_submit import REFUSAL
 

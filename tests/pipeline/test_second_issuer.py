@@ -15,6 +15,7 @@ from gateway.errors import BadInput, Unknown
 from gateway.pipeline.connect import add_connection, connect
 from gateway.pipeline.gateway import online
 from gateway.pipeline.second_issuer import check_issuer
+from tests.erps.erpnext_server import erpnext_server
 from tests.erps.odoo_server import odoo_server
 from tests.installation import OWNER, UNIT
 from tests.pipeline.test_onboard import take
@@ -222,3 +223,19 @@ def test_an_odoo_that_is_named_is_asked_at_connecting_and_at_onboarding(site, od
     with pytest.raises(BadInput, match="cannot be told"):
         take(site, UNIT)
     take(site, UNIT, unchecked_issuer=True)
+
+
+def test_an_erpnext_whose_app_is_at_work_stops_connecting_and_the_onboarding(site):
+    with erpnext_server() as erpnext:
+        erp = erpnext.connection(taxpayer_id=OWNER, unit_id=UNIT.id)
+        erpnext.apps.append("ksa_compliance")
+        with pytest.raises(BadInput, match=r"\(erpnext\) issues to the authority itself") as refused:
+            enter(site, erp)
+        assert "ksa_compliance" in refused.value.fix
+        erpnext.apps.remove("ksa_compliance")
+        assert enter(site, erp).look_at == ()
+        assert site.ledger.connection(OWNER, erp.id).settings["tax.S15"]
+        take(site, UNIT)
+        erpnext.apps.append("ksa_compliance")
+        with pytest.raises(BadInput, match="issues to the authority itself"):
+            take(site, UNIT)
