@@ -14,6 +14,7 @@ from gateway.ledger.breakers import BrokenLine, News
 from gateway.ledger.checkpoints import ChainAt, Checkpoint, CheckpointFiles, Line
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.events import MAX_EVENTS, TYPES, Event, actions_of
 from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
@@ -64,15 +65,18 @@ from gateway.ledger.rows import (
 from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_fault, batch_hash, nothing_sealed
 from gateway.ledger.taxed import Place, TaxedRow
 from gateway.ledger.trends import WarningTrend
+from gateway.ledger.webhooks import Delivery, DeliveryState, Webhook
 
 __all__ = [
     "CHECKPOINTS_BOOKMARK",
     "EVERY_UNIT",
     "ISSUED",
     "LONG_UNSEALED",
+    "MAX_EVENTS",
     "MOST",
     "RESTORED",
     "SYSTEM",
+    "TYPES",
     "AllowedWarning",
     "ApiKey",
     "Appended",
@@ -99,6 +103,8 @@ __all__ = [
     "Copied",
     "Crossing",
     "CsidRecord",
+    "Delivery",
+    "DeliveryState",
     "Due",
     "DueArchiving",
     "DueLinkBack",
@@ -107,6 +113,7 @@ __all__ = [
     "DueStamp",
     "Endpoint",
     "Entry",
+    "Event",
     "ExportAnswer",
     "ExportLink",
     "ExternalNotes",
@@ -150,7 +157,9 @@ __all__ = [
     "Turn",
     "Waiting",
     "WarningTrend",
+    "Webhook",
     "Witnessed",
+    "actions_of",
     "back_up",
     "batch_fault",
     "batch_hash",
