@@ -54,6 +54,7 @@ _SECTIONS: Final = {
         "deadlines": "gateway.commands.deadlines",
         "warnings": "gateway.commands.deadlines",
         "vat-report": "gateway.commands.vat",
+        "webhooks": "gateway.commands.webhooks",
     },
     "Proof": {
         "audit": "gateway.commands.audit",

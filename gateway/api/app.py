@@ -13,6 +13,7 @@ from gateway import __version__
 from gateway.api import (
     audit,
     deadlines,
+    events,
     exports,
     health,
     hooks,
@@ -42,6 +43,7 @@ ROOMS: Final = (
     sharing,
     deadlines,
     vat,
+    events,
     audit,
     exports,
     validate,
@@ -110,5 +112,5 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in ROOMS:
         app.include_router(room.router)
-    openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES)
+    openapi.complete(app, *units.BODIES, *exports.BODIES, *events.BODIES, *quarantine.BODIES)
     return app
