@@ -56,6 +56,7 @@ _SECTIONS: Final = {
         "warnings": "gateway.commands.deadlines",
         "vat-report": "gateway.commands.vat",
         "reconcile": "gateway.commands.reconcile",
+        "webhooks": "gateway.commands.webhooks",
     },
     "Proof": {
         "audit": "gateway.commands.audit",

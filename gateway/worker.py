@@ -20,7 +20,17 @@ import structlog
 
 from gateway.errors import GatewayError
 from gateway.issued import Issued, Status
-from gateway.ledger import Due, DueArchiving, DueLinkBack, DueNotice, DuePoll, DuePosting, DueStamp, Limits
+from gateway.ledger import (
+    Delivery,
+    Due,
+    DueArchiving,
+    DueLinkBack,
+    DueNotice,
+    DuePoll,
+    DuePosting,
+    DueStamp,
+    Limits,
+)
 from gateway.pipeline.archive import archive, forget_payloads
 from gateway.pipeline.deadlines import raise_alarms
 from gateway.pipeline.doctor import examine_tonight
@@ -34,6 +44,7 @@ from gateway.pipeline.seal import Sealer
 from gateway.pipeline.stamping import follow_stamp
 from gateway.pipeline.submit import LONGEST_ASKED, Retry, submit
 from gateway.pipeline.validity import watch_certificates
+from gateway.pipeline.webhooks import deliver, make_deliveries
 from gateway.verdict import Verdict
 
 log = structlog.get_logger()
@@ -62,6 +73,10 @@ ARCHIVE_LEASE: Final = timedelta(minutes=5)
 """Longer than a slow store takes for one document's files."""
 SEALS_EVERY: Final = 2.0
 """Seconds between two looks for entries of the audit log that wait for their seal."""
+DELIVERY_LEASE: Final = timedelta(minutes=1)
+"""Longer than a receiver of webhooks is waited for."""
+EVENTS_EVERY: Final = 2.0
+"""Seconds between two looks for events that webhooks have not seen."""
 NIGHT_EVERY: Final = 60.0
 """Seconds between two looks whether the books are to be examined now."""
 LONGEST_WAIT: Final = timedelta(minutes=5)
@@ -118,6 +133,7 @@ class Worker:
         self._notices = _Kind(ledger.claim_notices, self._notice, SHOP_LEASE)
         polls = _Kind(ledger.claim_polls, self._poll, SHOP_LEASE)
         self._archiving = _Kind(ledger.claim_archiving, self._archive, ARCHIVE_LEASE)
+        self._deliveries = _Kind(ledger.claim_deliveries, self._deliver, DELIVERY_LEASE)
         self._kinds: tuple[_Kind[Any], ...] = (
             self._submissions,
             self._stampings,
@@ -126,6 +142,7 @@ class Worker:
             self._postings,
             polls,
             self._archiving,
+            self._deliveries,
         )
 
     def ring(self) -> None:
@@ -150,6 +167,7 @@ class Worker:
             group.create_task(self._regularly(CERTIFICATES_EVERY, self._watch_certificates))
             group.create_task(self._regularly(FORGET_EVERY, self._forget_payloads))
             group.create_task(self._regularly(SEALS_EVERY, self._seal))
+            group.create_task(self._regularly(EVENTS_EVERY, self._make_deliveries))
             if self._nightly:
                 group.create_task(self._regularly(NIGHT_EVERY, self._examine))
             for kind in self._kinds:
@@ -170,6 +188,10 @@ class Worker:
 
     async def _seal(self) -> None:
         await self._gateway.offload(self._sealer.look)
+
+    async def _make_deliveries(self) -> None:
+        if await self._gateway.offload(make_deliveries, self._gateway):
+            self._deliveries.bell.set()
 
     async def _regularly(self, every: float, look: Callable[[], Awaitable[None]]) -> None:
         """What nobody asks about in time, looked at by itself."""
@@ -271,6 +293,9 @@ class Worker:
 
     async def _archive(self, due: DueArchiving) -> None:
         await archive(self._gateway, due, self._wait(due.attempts + 1))
+
+    async def _deliver(self, due: Delivery) -> None:
+        await deliver(self._gateway, self._lines, due)
 
     async def _poll(self, due: DuePoll) -> None:
         if await poll(self._gateway, self._lines, due, self._wait(due.attempts + 1)):

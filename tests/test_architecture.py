@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gateway"
 # From the ground up. A room may import rooms of lower floors and, where its own floor says so, its neighbours.
 CORE = frozenset(
     """errors finding verdict breaker consequence xml chain unit unit_file connection issued order codes invoice rules
-    template ubl file_name exact_json spreadsheet looks stamp dom4j qr qr_facts tlv csid crl foreign
+    template ubl file_name exact_json spreadsheet looks webhook stamp dom4j qr qr_facts tlv csid crl foreign
     reconciliation""".split()
 )
 OURS_ALONE = frozenset("stamp dom4j qr qr_facts tlv ubl chain csid template".split())

@@ -46,6 +46,7 @@ class May(StrEnum):
     REVOKE_LINKS = "take links back"
     VALIDATE = "have documents judged"
     SEE_UNITS = "see units"
+    KEEP_WEBHOOKS = "keep webhooks"
     RUN_UNITS = "onboard, renew and release units"
 
 
@@ -61,6 +62,7 @@ RIGHTS: Final[dict[May, frozenset[Role]]] = {
     May.READ_REPORTS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
     May.READ_AUDIT: frozenset({Role.AUDITOR, Role.ADMIN}),
     May.SEE_UNITS: frozenset({Role.ACCOUNTANT, Role.AUDITOR, Role.ADMIN}),
+    May.KEEP_WEBHOOKS: frozenset({Role.ADMIN}),
     May.RUN_UNITS: frozenset({Role.ADMIN}),
 }
 
@@ -168,6 +170,7 @@ Reader = Annotated[Caller, Depends(requires(May.READ_INVOICES))]
 ReportReader = Annotated[Caller, Depends(requires(May.READ_REPORTS))]
 AuditReader = Annotated[Caller, Depends(requires(May.READ_AUDIT))]
 Overseer = Annotated[Caller, Depends(requires(May.SEE_UNITS))]
+WebhookKeeper = Annotated[Caller, Depends(requires(May.KEEP_WEBHOOKS))]
 Operator = Annotated[Caller, Depends(requires(May.RUN_UNITS))]
 Examiner = Annotated[Caller, Depends(requires(May.READ_EXCHANGES))]
 Remover = Annotated[Caller, Depends(requires(May.REMOVE_PACKAGES))]

@@ -15,6 +15,7 @@ from gateway.api import (
     deadlines,
     documents,
     erps,
+    events,
     exports,
     health,
     hooks,
@@ -47,6 +48,7 @@ ROOMS: Final = (
     deadlines,
     vat,
     reconciliation,
+    events,
     audit,
     exports,
     validate,
@@ -116,5 +118,5 @@ def create_app(gateway: Gateway, *, work: bool = True, nightly: bool = False) ->
     app.add_middleware(problems.BodyLimit, limit=gateway.settings.max_body)
     for room in ROOMS:
         app.include_router(room.router)
-    openapi.complete(app, *units.BODIES, *exports.BODIES, *quarantine.BODIES, *erps.BODIES)
+    openapi.complete(app, *units.BODIES, *exports.BODIES, *events.BODIES, *quarantine.BODIES, *erps.BODIES)
     return app

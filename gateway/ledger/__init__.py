@@ -14,6 +14,7 @@ from gateway.ledger.breakers import BrokenLine, News
 from gateway.ledger.checkpoints import ChainAt, Checkpoint, CheckpointFiles, Line
 from gateway.ledger.columns import canonical_json, iso
 from gateway.ledger.deadlines import Backlog, Band, Crossing, HeldUnit, LastAnswer, Part
+from gateway.ledger.events import MAX_EVENTS, TYPES, Event, actions_of
 from gateway.ledger.exporting import AuditSpan, ExportAnswer, ExportLink
 from gateway.ledger.fencing import Fenced
 from gateway.ledger.journal import Head, read_heads
@@ -68,6 +69,7 @@ from gateway.ledger.rows import (
 from gateway.ledger.sealing import LONG_UNSEALED, MOST, AuditBatch, Waiting, batch_fault, batch_hash, nothing_sealed
 from gateway.ledger.taxed import Place, TaxedRow
 from gateway.ledger.trends import WarningTrend
+from gateway.ledger.webhooks import Delivery, DeliveryState, Webhook
 
 __all__ = [
     "CHECKPOINTS_BOOKMARK",
@@ -75,9 +77,11 @@ __all__ = [
     "FOR_A_PERSON",
     "ISSUED",
     "LONG_UNSEALED",
+    "MAX_EVENTS",
     "MOST",
     "RESTORED",
     "SYSTEM",
+    "TYPES",
     "AllowedWarning",
     "ApiKey",
     "Appended",
@@ -106,6 +110,8 @@ __all__ = [
     "Copied",
     "Crossing",
     "CsidRecord",
+    "Delivery",
+    "DeliveryState",
     "Due",
     "DueArchiving",
     "DueLinkBack",
@@ -115,6 +121,7 @@ __all__ = [
     "DueStamp",
     "Endpoint",
     "Entry",
+    "Event",
     "ExportAnswer",
     "ExportLink",
     "ExternalNotes",
@@ -163,7 +170,9 @@ __all__ = [
     "UnservedOrder",
     "Waiting",
     "WarningTrend",
+    "Webhook",
     "Witnessed",
+    "actions_of",
     "back_up",
     "batch_fault",
     "batch_hash",

@@ -23,7 +23,7 @@ from gateway.ledger import postgresql
 from gateway.ledger.faults import WHY, OutOfReach, busy, explanation
 from gateway.ledger.turnstile import Turnstile
 
-HEAD: Final = "r0014"
+HEAD: Final = "r0015"
 """The schema this code works with: the newest file in migrations/versions."""
 
 BUSY_SECONDS: Final = 10.0

@@ -11,6 +11,7 @@ from gateway.ledger.database import Database
 from gateway.ledger.erp_tables import POSTING
 from gateway.ledger.shop_tables import LINK_BACK, NOTICE, POLL
 from gateway.ledger.tables import STAMPING, SUBMISSION
+from gateway.ledger.webhook_tables import DELIVERY
 
 FREE: dict[str, Any] = {"lease_until": None, "lease_by": None}
 """What a row says when nobody holds it."""
@@ -26,7 +27,7 @@ class Leases:
         with self._database.writing() as connection:
             freed = [
                 connection.execute(update(table).where(table.c.lease_by == worker).values(**FREE)).rowcount
-                for table in (SUBMISSION, STAMPING, NOTICE, LINK_BACK, POLL, POSTING, ARCHIVE_TASK)
+                for table in (SUBMISSION, STAMPING, NOTICE, LINK_BACK, POLL, POSTING, ARCHIVE_TASK, DELIVERY)
             ]
         return sum(freed)
 

@@ -19,6 +19,7 @@ from gateway.ledger.checkpoints import Checkpointing
 from gateway.ledger.contention import persistent
 from gateway.ledger.database import Database
 from gateway.ledger.deadlines import Deadlines
+from gateway.ledger.events import Events
 from gateway.ledger.evidence import Evidence
 from gateway.ledger.exporting import Exporting
 from gateway.ledger.inbox import Inbox
@@ -42,6 +43,7 @@ from gateway.ledger.strictness import Strictness
 from gateway.ledger.tables import MARK
 from gateway.ledger.taxed import Taxing
 from gateway.ledger.trends import Trends
+from gateway.ledger.webhooks import Webhooks
 
 _PROOF: Final = "written"
 _PROOF_BYTES: Final = 100_000
@@ -78,6 +80,8 @@ class Ledger(
     Evidence,
     Auditing,
     AuditPages,
+    Events,
+    Webhooks,
     Access,
     Appearance,
 ):

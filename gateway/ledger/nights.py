@@ -1,14 +1,16 @@
 """Whose turn the nightly examination of the books is: one worker's of all, once a night, taken over if it dies."""
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select, update
 
+from gateway.ledger.audit import SYSTEM, note
 from gateway.ledger.columns import iso
 from gateway.ledger.database import Database
-from gateway.ledger.tables import MARK
+from gateway.ledger.tables import MARK, TAXPAYER
 
 _NIGHT: Final = "night"
 _BOOKMARK: Final = "doctor:"
@@ -39,9 +41,22 @@ class Nights:
             _put(connection, {"night": f"{night}", "by": worker, "until": iso(until), "done": False})
         return True
 
-    def end_night(self, night: date, *, worker: str, now: datetime) -> None:
-        """The books were examined this night."""
+    def end_night(
+        self, night: date, *, worker: str, now: datetime, found: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        """The books were examined this night; what was `found` in those of each taxpayer stands in their audit log."""
         with self._database.writing() as connection:
+            known = set(connection.execute(select(TAXPAYER.c.id)).scalars())
+            for owner in sorted(known & set(found or {})):
+                note(
+                    connection,
+                    taxpayer_id=owner,
+                    actor=SYSTEM,
+                    action="doctor.found",
+                    target=f"{night}",
+                    now=now,
+                    detail=(found or {})[owner],
+                )
             _put(connection, {"night": f"{night}", "by": worker, "until": iso(now), "done": True})
 
     def forget_bookmarks(self) -> None:

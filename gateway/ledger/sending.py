@@ -131,6 +131,8 @@ class Sending:
             changes["endpoint"] = endpoint or row.endpoint
             _set(connection, uuid, **changes, **FREE)
             mind_hold(connection, _MINE.document_uuid == uuid)
+            if status.is_final or status is Status.HELD:
+                _note_status(connection, row, attempt, status, now)
             if status.is_final:
                 _ring_link_back(connection, uuid, now)
                 ring_postings(connection, uuid, now)
@@ -260,6 +262,18 @@ def _keep_cleared(connection: Connection, submission: Row[Any], cleared: Cleared
     if connection.execute(select(1).where(t.CLEARANCE.c.document_uuid == uuid)).first() is None:
         values = {"document_uuid": uuid, "taxpayer_id": submission.taxpayer_id, **cleared._asdict(), "at": now}
         connection.execute(insert(t.CLEARANCE), values)
+
+
+def _note_status(connection: Connection, submission: Row[Any], attempt: int, status: Status, now: datetime) -> None:
+    note(
+        connection,
+        taxpayer_id=submission.taxpayer_id,
+        actor=SYSTEM,
+        action=f"document.{status.value}",
+        target=submission.document_uuid,
+        now=now,
+        detail={"attempt": attempt},
+    )
 
 
 def _ring_link_back(connection: Connection, uuid: str, now: datetime) -> None:

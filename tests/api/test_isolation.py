@@ -7,6 +7,7 @@ import pytest
 
 from gateway.ledger import AuditFilter
 from gateway.pipeline.api_keys import Role
+from gateway.pipeline.webhooks import add_webhook
 from tests.api.conftest import problem, wait_for
 from tests.api.test_access import OPEN
 from tests.api.test_invoices import OTHER, stranger_to
@@ -30,6 +31,7 @@ BODIES = {
 def victim(quiet):
     """A document of the owner, and every secret word of it that must not come back."""
     made = quiet.issue(1, buyer=BUSINESS | {"name": "شركة لا تُرى"})
+    hook, _ = add_webhook(quiet.gateway, OWNER, "http://127.0.0.1:9/لا تُرى", (), actor="tests")
     waiting = {
         "topic": "order.created",
         "order_id": "SO-2",
@@ -45,6 +47,7 @@ def victim(quiet):
     return {
         "{number}": "1",
         "{id}": package,
+        "{webhook_id}": hook.id,
         "{uuid}": made["uuid"],
         "{connection}": CONNECTION,
         "{order_id}": "SO-1",

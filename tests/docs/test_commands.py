@@ -14,6 +14,7 @@ DEMO = "make demo"
 # These documents go on with the gateway that the tutorial sets up: one unit, one connection, served, a key in $KEY.
 GO_ON = {
     "docs/guides/send-orders-from-an-erp.md",
+    "docs/guides/receive-webhooks.md",
     "docs/guides/correct-a-document.md",
     "docs/guides/connect-woocommerce.md",
     "docs/guides/connect-salla.md",

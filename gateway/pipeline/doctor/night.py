@@ -131,8 +131,19 @@ async def examine_tonight(gateway: Gateway, *, worker: str) -> None:
     if result is None or result == before:  # its exit code does not tell an accident from books that are not sound
         log.error("night_failed", night=f"{night}", error=complaint)
         return
-    await gateway.offload(gateway.ledger.end_night, night, worker=worker, now=gateway.now())
+    await gateway.offload(gateway.ledger.end_night, night, worker=worker, now=gateway.now(), found=by_taxpayer(result))
     _tell(result)
+
+
+def by_taxpayer(result: Result) -> dict[str, dict[str, Any]]:
+    """What was found in the books of each taxpayer, for their events: the codes, and how many are errors."""
+    found: dict[str, list[Symptom]] = {}
+    for each in result.symptoms:
+        found.setdefault(str(each.where.get("taxpayer", "")), []).append(each)
+    return {
+        owner: {"codes": sorted({each.code for each in some}), "errors": sum(each.is_error for each in some)}
+        for owner, some in found.items()
+    }
 
 
 async def _takes(gateway: Gateway, night: date, worker: str) -> bool:
