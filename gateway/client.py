@@ -130,9 +130,9 @@ class Judged(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened, with its place among the taxpayer's events; `data` depends on `type`."""
+    """Something that happened; `data` depends on `type`."""
 
-    number: int
+    id: str
     type: str
     timestamp: datetime
     data: Mapping[str, Any]
@@ -142,7 +142,7 @@ class Events(NamedTuple):
     """Events in the order they happened; `next` is the cursor to ask for those that follow, kept by the caller."""
 
     events: tuple[Event, ...]
-    next: str
+    next: int
 
 
 class Client:
@@ -253,16 +253,16 @@ class Client:
         said: Mapping[str, Any] = self._call(RECONCILIATION, {}, query=query).json()
         return said
 
-    def events(self, after: str = "", *, types: str = "", limit: int = 0) -> Events:
-        """What happened after a cursor: from the oldest that is kept if it is left out, from now on if it is `latest`.
-        `types` are those wanted, separated by commas."""
-        query = {"after": after, "types": types, "limit": str(limit or "")}
+    def events(self, after: int = 0, *, types: str = "", limit: int = 0) -> Events:
+        """What happened after a cursor, from the first event on if it is left out. `types` are those wanted, separated
+        by commas."""
+        query = {"after": str(after), "types": types, "limit": str(limit or "")}
         said = self._call(EVENTS, {}, query=query).json()
         found = (
-            Event(each["number"], each["type"], datetime.fromisoformat(each["timestamp"]), each["data"])
-            for each in said["items"]
+            Event(each["id"], each["type"], datetime.fromisoformat(each["timestamp"]), each["data"])
+            for each in said["events"]
         )
-        return Events(tuple(found), str(said["next"]))
+        return Events(tuple(found), int(said["next"]))
 
     # -- how
 
