@@ -17,8 +17,12 @@ from tests.installation import BUSINESS, OWNER, UNIT
 
 MAKES_PROOF = {("post", "/v1/validate"), ("post", "/v1/exports")}
 """Not reading, but nothing in the books changes by it."""
-WAITS_FOR_OTHERS = {("get", "/v1/quarantine/{number}")}
-"""An order as the shop gave it, which is no document yet."""
+WAITS_FOR_OTHERS = {
+    ("get", "/v1/webhooks"),
+    ("get", "/v1/webhooks/{webhook_id}/deliveries"),
+    ("get", "/v1/quarantine/{number}"),
+}
+"""An order as the shop gave it, which is no document yet; and the receivers of events, which an admin keeps."""
 
 
 @pytest.fixture
