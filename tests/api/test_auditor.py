@@ -53,7 +53,11 @@ def test_an_auditor_never_writes_and_reads_all_that_proves(quiet, auditor):
     uuid, before = quiet.issue(1)["uuid"], quiet.position()
     package = auditor.post("/v1/exports", json={}).json()["id"]
     wait_for(lambda: auditor.get(f"/v1/exports/{package}").json()["state"], lambda state: state == "ready")
-    parameters = {"/v1/reports/vat": "?period=2026", "/v1/reports/vat/documents": "?period=2026"}
+    parameters = {
+        "/v1/reports/vat": "?period=2026",
+        "/v1/reports/vat/documents": "?period=2026",
+        "/v1/reports/reconciliation": "?from=2026-01-01&to=2026-01-31",
+    }
     for method, path in sorted(operations(quiet)):
         where = filled(quiet, path.replace("{id}", package), uuid)
         answer = auditor.request(method, where + parameters.get(path, ""))
