@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 # Commands import these two when they need them. Here threads would, and Python 3.11 can fail when several begin to
-# import the same at once (https://github.com/python/cpython/issues/106176).
+# import the same at once (https://github.com/python/cpython/issues/87712).
 import PIL.Image  # noqa: F401
 import qrcode  # noqa: F401
 from fastapi import FastAPI
