@@ -14,6 +14,7 @@ from lxml import etree
 from gateway.chain import Link
 from gateway.errors import UnusableOrder
 from gateway.qr_facts import qr_of
+from gateway.stamp import stamp_parts
 from gateway.xml import CAC, CBC, EXT, INVOICE, canonical, parse
 
 LONGEST_NUMBER: Final = 127
@@ -45,6 +46,10 @@ def read_foreign(body: bytes) -> Foreign:
     if next(root.iter(f"{{{EXT}}}UBLExtensions"), None) is not None or qr_of(root):
         raise _unusable(
             "ext:UBLExtensions", "The document is stamped already.", "Send it without extensions, QR and signature."
+        )
+    if any(each.getparent() is not root for each in stamp_parts(root)):
+        raise _unusable(
+            "cac:Signature", "A part of a stamp stands where no stamp is.", "Leave out signatures and QRs of parts."
         )
     number, uuid = _text(root, "ID"), _text(root, "UUID").lower()
     if not number or len(number) > LONGEST_NUMBER or not number.isprintable():

@@ -213,7 +213,9 @@ class _Transport(httpx2.AsyncBaseTransport):
         if httpx2.Headers(response.headers).get("content-encoding", "identity") != "identity":
             await body.aclose()
             raise Unavailable(f"{request.url.host} sends compressed answers although asked not to.", retry_after=3600)
-        return httpx2.Response(response.status, headers=response.headers, stream=body, extensions=response.extensions)
+        # Nobody's cookies are kept: one client calls the hosts of all taxpayers.
+        headers = [(name, value) for name, value in response.headers if name.lower() != b"set-cookie"]
+        return httpx2.Response(response.status, headers=headers, stream=body, extensions=response.extensions)
 
     async def aclose(self) -> None:
         await self._pool.aclose()

@@ -9,11 +9,13 @@ from threading import Thread
 
 
 class Receiver:
-    """Keeps (headers, body) of what it was sent; `answers` are statuses to answer first, then 204."""
+    """Keeps (headers, body) of what it was sent; `answers` are statuses to answer first, then 204, and `says` the body
+    of those. It would like to be remembered by a cookie."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.says = b""
         self.stall = 0.0
         self.url = ""
 
@@ -38,8 +40,11 @@ def receiver() -> Iterator[Receiver]:
             self.send_response(status)
             if status in (301, 307):
                 self.send_header("location", f"{kept.url}/elsewhere")
-            self.send_header("content-length", "0")
+            said = kept.says if status >= 400 else b""
+            self.send_header("set-cookie", "sid=1; Path=/")
+            self.send_header("content-length", f"{len(said)}")
             self.end_headers()
+            self.wfile.write(said)
 
         def log_message(self, *_: object) -> None:
             """Nothing is told."""

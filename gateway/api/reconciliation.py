@@ -39,8 +39,8 @@ async def get_reconciliation(
     Orders that nobody was told of are found with `ask_shops=true` only, by the day they were placed."""
     books = Books(who.taxpayer_id, read_period(f"{since}..{until}"), connection)
     turns: Turns = request.app.state.turns
+    listed = await listed_in_time(gateway, request.app.state.lines, books) if ask_shops else None
     async with turns.free:
-        listed = await listed_in_time(gateway, request.app.state.lines, books) if ask_shops else None
         account = await gateway.offload(account_of, gateway, books, listed)
     shown = account_json(books, account, asked_shops=ask_shops)
     if form is Form.CSV:

@@ -21,7 +21,7 @@ from gateway.connection import Connection
 from gateway.erps.erp import secret
 from gateway.erps.exchange import RETRY_AFTER, Reply, exchange
 from gateway.errors import BadInput, GatewayError, Misconfigured, Unavailable
-from gateway.exact_json import parse
+from gateway.exact_json import GREATEST, parse
 
 LANGUAGE: Final = {"lang": "en_US", "tz": "Asia/Riyadh"}
 
@@ -40,7 +40,10 @@ _XML_FAULTS: Final = {
 """What the numbers of XML-RPC's faults stand for; 1 is anything else, with its traceback."""
 
 
-_NOT_XML_RPC: Final = (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError)
+_NOT_XML_RPC: Final = (
+    *(ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    RecursionError,
+)
 """What the library raises for what it cannot read."""
 
 
@@ -333,15 +336,15 @@ async def _xml_rpc(
     headers = {"Content-Type": "text/xml"}
     reply = await exchange(connection, client, "POST", f"/xmlrpc/2/{service}", body=body, headers=headers)
     _there(reply)
-    if b"<!" in reply.body[:1000]:  # a DOCTYPE, which could bring entities
+    if b"<!" in reply.body or b"\0" in reply.body:  # a DOCTYPE, which could bring entities, or one in UTF-16
         raise Unavailable("Odoo answers with something that is not XML-RPC.", retry_after=RETRY_AFTER)
     try:
         (result,), _ = xmlrpc.client.loads(reply.body)
+        return _exact(result)
     except xmlrpc.client.Fault as fault:
         raise _xml_fault(fault) from None
     except _NOT_XML_RPC:
         raise Unavailable("Odoo answers with something that is not XML-RPC.", retry_after=RETRY_AFTER) from None
-    return _exact(result)
 
 
 def _there(reply: Reply) -> None:
@@ -355,6 +358,8 @@ def _exact(value: Any) -> Any:
     """With doubles as the shortest decimals that they stand for."""
     if isinstance(value, float):
         return Decimal(repr(value))
+    if isinstance(value, Decimal) and value and abs(value.adjusted()) > GREATEST:
+        raise ValueError("a number that is too great or too small")
     if isinstance(value, list):
         return [_exact(each) for each in value]
     if isinstance(value, dict):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, exists, insert, select, update
 
@@ -84,7 +85,8 @@ class Webhooks:
                 "off_reason": "",
             }
             connection.execute(insert(WEBHOOK), values)
-            _note(connection, taxpayer_id, actor, "webhook.added", webhook_id, now, url=url)
+            # Its host only: the rest may hold what lets in, and the audit log is read by many, and for ever.
+            _note(connection, taxpayer_id, actor, "webhook.added", webhook_id, now, host=urlsplit(url).hostname)
 
     def webhooks(self, taxpayer_id: str) -> tuple[Webhook, ...]:
         """All of a taxpayer, oldest first."""

@@ -5,6 +5,7 @@ import secrets
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from gateway.connection import Connection
 from gateway.erps import ERPS, Erp
@@ -114,11 +115,19 @@ def _with_former(gateway: Gateway, store: Store | None, connection: Connection) 
     they were renewed: a file of the first day must not bring them back."""
     former = connection_with_secrets(gateway, connection.taxpayer_id, connection.id)
     given = {name: value for name, value in connection.secrets.items() if value}
+    if (former.platform, _origin(former)) != (connection.platform, _origin(connection)):
+        return replace(connection, secrets=given)  # nobody is shown secrets of another address
     if isinstance(store, Renewing) and former.platform == connection.platform:
         known, told = store.ends_at(former), store.ends_at(connection)
         if known and told and told < known:
             given = {name: value for name, value in given.items() if name not in _TOKENS}
     return replace(connection, secrets={**former.secrets, **given})
+
+
+def _origin(connection: Connection) -> tuple[str, str, int | None]:
+    """Whose machine an address leads to."""
+    url = urlsplit(connection.base_url)
+    return url.scheme, (url.hostname or "").lower(), url.port
 
 
 _TOKENS: Final = frozenset({"access_token", "authorization", "refresh_token", "expires_at"})

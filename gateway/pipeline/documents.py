@@ -286,6 +286,13 @@ def _must_be_left(gateway: Gateway, handed: Handed, note: Invoice, uuid: str) ->
         )
     if note.kind is not Kind.CREDIT_NOTE:
         return
+    if (original.connection, original.currency) != (handed.connection_id, note.currency):
+        raise Conflict(
+            f"{original.number} was issued in {original.currency} over connection {original.connection}.",
+            fix="Send its credit note over the same connection, and in the same currency.",
+            ar=f"صدر المستند {original.number} بعملة {original.currency} عبر الربط {original.connection}،"
+            " ويصدر إشعاره الدائن عبر الربط نفسه وبالعملة نفسها.",
+        )
     of_sale = gateway.ledger.order_documents(handed.taxpayer_id, original.connection, original.order_id)
     credits_ = (each for each in of_sale if each.kind is Kind.CREDIT_NOTE and each.status not in _GONE)
     left = original.total - sum((each.total for each in credits_ if each.uuid != handed.replaces), ZERO)

@@ -202,7 +202,8 @@ async def _send(client: httpx2.AsyncClient, url: str, body: bytes, signed: dict[
             if len(said) >= _SHOWN:
                 break
     kind = "redirects, which is not followed" if answer.is_redirect else f"says {answer.status_code}"
-    return answer.status_code, f"The receiver {kind}. {said.decode(errors='replace')}".strip()
+    words = "".join(each if each.isprintable() else " " for each in said.decode(errors="replace"))
+    return answer.status_code, f"The receiver {kind}. {words}".strip()
 
 
 def _addressed(gateway: Gateway, due: Delivery) -> tuple[Webhook, list[str]]:

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.demo.salla import salla_shop
 from gateway.demo.woocommerce import woocommerce_shop
-from gateway.errors import BadInput, Conflict, Unavailable, Unknown
+from gateway.errors import BadInput, Conflict, GatewayError, Unavailable, Unknown
+from gateway.pipeline.connect import _with_former
 from gateway.pipeline.credentials import connection_with_secrets
 from gateway.pipeline.poll import hook_address
 from tests.installation import OWNER, UNIT
@@ -89,6 +90,14 @@ def test_a_change_without_secrets_keeps_the_former_ones(site, any_shop):
     enter(site, replace(known(any_shop, issue_when="paid"), secrets={}), change=True)
     assert connection_with_secrets(site.gateway, OWNER, "shop").secrets == before
     assert site.ledger.connection(OWNER, "shop").settings["issue_when"] == "paid"
+
+
+def test_what_is_sealed_is_not_shown_to_another_address(site, any_shop):
+    enter(site, known(any_shop))
+    with pytest.raises(GatewayError):
+        enter(site, replace(known(any_shop), base_url="http://127.0.0.1:9", secrets={}), change=True)
+    moved = _with_former(site.gateway, None, replace(known(any_shop), base_url="https://x.example", secrets={}))
+    assert moved.secrets == {}
 
 
 def test_a_file_of_the_first_day_does_not_bring_spent_tokens_back(site):

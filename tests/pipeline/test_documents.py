@@ -158,6 +158,21 @@ def test_a_stamped_document_is_nobodys_to_stamp_again(site):
         hand_in(site.gateway, handed(xml))
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<c:BillingReference><c:AdditionalDocumentReference><b:ID>QR</b:ID></c:AdditionalDocumentReference>"
+        "</c:BillingReference>",
+        "<c:Signature><b:ID>x</b:ID></c:Signature>",
+    ],
+)
+def test_no_part_of_a_stamp_hides_where_no_stamp_is(site, part):
+    hidden = erp_document("B-1", site.clock()).replace(b"<c:Delivery>", f"<c:Delivery>{part}".encode())
+    with pytest.raises(UnusableOrder, match="part of a stamp"):
+        hand_in(site.gateway, handed(hidden))
+    assert site.documents() == ()
+
+
 def test_a_dry_run_says_what_would_be_and_keeps_nothing(site):
     head = site.head()
     good = judge(site.gateway, handed(erp_document("B-1", site.clock())))

@@ -9,7 +9,7 @@ from gateway.ledger import PostingState
 from gateway.simulator import Fault
 from tests.erps.erpnext_server import BANK, erpnext_server
 from tests.erps.trouble import TROUBLES
-from tests.pipeline.test_postings import corrected, give_back, open_books, posting, sold
+from tests.pipeline.test_postings import corrected, give_back, open_books, posting, sold, work_on_postings_first
 from tests.pipeline.test_submit import REFUSAL
 
 
@@ -44,12 +44,8 @@ def test_what_a_shop_sold_and_took_back_is_an_invoice_and_its_return(site, books
 def test_a_correction_takes_the_place_of_what_was_rejected_with_its_number(site, books):
     site.authority.faults.add(Fault(status=400, body=REFUSAL))
     rejected = sold(site, invoice_number="GIVEN-1")
-    never = site.clock.at.replace(year=2099)
-    assert site.ledger.claim_submissions(now=site.clock(), limit=1, lease_until=never, worker="stuck")
-    site.work()
+    work_on_postings_first(site)
     assert [each["docstatus"] for each in of(books, rejected)] == [1]
-    site.ledger.release_leases("stuck")
-    site.work()
     new = corrected(site, rejected, invoice_number="GIVEN-1")
     for _ in range(2):
         site.work_later(minutes=10)

@@ -15,7 +15,15 @@ from gateway.pipeline.reconcile import Books, account_json, account_of, listed_b
 from gateway.pipeline.reconcile_page import account_csv, account_page
 from gateway.simulator import Fault
 from tests.installation import OWNER, UNIT
-from tests.pipeline.test_postings import books, odoo, open_books, policy, posting, sold  # noqa: F401, fixtures
+from tests.pipeline.test_postings import (  # noqa: F401, fixtures
+    books,
+    odoo,
+    open_books,
+    policy,
+    posting,
+    sold,
+    work_on_postings_first,
+)
 from tests.pipeline.test_submit import REFUSAL
 from tests.shops.zid import zid_shop
 
@@ -74,7 +82,7 @@ def test_an_entry_that_stands_for_what_was_rejected(site, books):  # noqa: F811
     policy(site, books, "issued")
     issued = sold(site)
     site.authority.faults.add(Fault(status=400, body=REFUSAL))
-    site.work()
+    work_on_postings_first(site)
     row = posting(site, issued)
     assert row.entry_state == "posted"
     assert gaps(site)["posting_alone", "SO-1"] == (None, None, Decimal("115.00"))

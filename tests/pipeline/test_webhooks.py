@@ -73,6 +73,23 @@ def test_a_webhook_hears_what_it_wants_and_nothing_from_before_it(site, hook):
     assert hook.types() == ["document.reported"]
 
 
+def test_no_cookie_is_kept_for_one_client_calls_everybody(site, hook):
+    webhook_id, _ = listen(site, hook.url)
+    for _ in range(2):
+        ping(site.gateway, OWNER, webhook_id)
+        site.work()
+    assert [headers.get("cookie") for headers, _ in hook.got] == [None, None]
+
+
+def test_what_a_receiver_says_is_kept_in_one_line_of_letters(site, hook):
+    webhook_id, _ = listen(site, hook.url)
+    hook.answers, hook.says = [500], b"\0no\r\nnever"
+    ping(site.gateway, OWNER, webhook_id)
+    site.work()
+    [kept] = site.ledger.deliveries(OWNER, webhook_id)
+    assert kept.error == "The receiver says 500.  no  never"
+
+
 def test_a_receiver_that_fails_is_tried_for_three_days_with_the_same_id(site, hook):
     webhook_id, _ = listen(site, hook.url)
     hook.answers = [500] * 10
