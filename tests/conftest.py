@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import qrcode  # noqa: F401, before there are threads: see gateway.api.app
 from hypothesis import settings as hypothesis_settings
 
+import gateway.pdf.typeset
 from gateway.pipeline.gateway import Gateway, open_gateway
 from gateway.settings import Settings
 from gateway.simulator import Running

@@ -1,7 +1,7 @@
 """The worker: waits that grow and end, and no row that stands in another's way."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -109,24 +109,39 @@ def test_two_workers_share_the_work_without_sending_anything_twice(gateway, inst
     assert len(installation.authority.state.exchanges) == 3
 
 
+@asynccontextmanager
+async def at_work(gateway):
+    """A worker that runs while the block lasts."""
+    async with online(gateway) as lines:
+        running = Worker(gateway, lines, name="tests")
+        task = asyncio.create_task(running.run())
+        yield running
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def ended_in_time(work):
+    with structlog.testing.capture_logs():
+        asyncio.run(asyncio.wait_for(work, 20))
+
+
+async def all_final(gateway, documents):
+    while not all(status.is_final for status in statuses(gateway, documents)):
+        await asyncio.sleep(0.01)
+
+
 def test_a_bell_shortens_the_wait(gateway, monkeypatch):
     monkeypatch.setattr(worker, "POLL", 60.0)
 
     async def run():
-        async with online(gateway) as lines:
-            running = Worker(gateway, lines, name="tests")
-            task = asyncio.create_task(running.run())
+        async with at_work(gateway) as running:
             await asyncio.sleep(0.2)
             documents = three(gateway)
             running.ring()
-            while not all(status.is_final for status in statuses(gateway, documents)):
-                await asyncio.sleep(0.01)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await all_final(gateway, documents)
 
-    with structlog.testing.capture_logs():
-        asyncio.run(asyncio.wait_for(run(), 20))
+    ended_in_time(run())
 
 
 def test_reports_let_orders_pass_but_not_what_somebody_waits_for(gateway, monkeypatch):
@@ -134,24 +149,17 @@ def test_reports_let_orders_pass_but_not_what_somebody_waits_for(gateway, monkey
     monkeypatch.setattr(worker, "ORDERS_FIRST", 60.0)
 
     async def run():
-        async with online(gateway) as lines:
-            running = Worker(gateway, lines, name="tests")
-            task = asyncio.create_task(running.run())
+        async with at_work(gateway) as running:
             await asyncio.sleep(0.2)
-            first, second, third = three(gateway)
-            running.ring_for(first, awaited=False)
-            running.ring_for(second, awaited=False)
+            documents = three(gateway)
+            for each in documents[:2]:
+                running.ring_for(each, awaited=False)
             await asyncio.sleep(0.3)
-            assert statuses(gateway, [first, second, third]) == [Status.ISSUED] * 3
-            running.ring_for(third, awaited=True)
-            while not all(status.is_final for status in statuses(gateway, [first, second, third])):
-                await asyncio.sleep(0.01)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            assert statuses(gateway, documents) == [Status.ISSUED] * 3
+            running.ring_for(documents[2], awaited=True)
+            await all_final(gateway, documents)
 
-    with structlog.testing.capture_logs():
-        asyncio.run(asyncio.wait_for(run(), 20))
+    ended_in_time(run())
 
 
 def test_reports_go_on_though_orders_never_end(gateway, monkeypatch):
@@ -159,19 +167,13 @@ def test_reports_go_on_though_orders_never_end(gateway, monkeypatch):
     monkeypatch.setattr(worker, "ORDERS_FIRST", 0.2)
 
     async def run():
-        async with online(gateway) as lines:
-            running = Worker(gateway, lines, name="tests")
-            task = asyncio.create_task(running.run())
+        async with at_work(gateway) as running:
             documents = three(gateway)
             while not all(status.is_final for status in statuses(gateway, documents)):
                 running.ring_for(documents[0], awaited=False)
                 await asyncio.sleep(0.01)
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
-    with structlog.testing.capture_logs():
-        asyncio.run(asyncio.wait_for(run(), 20))
+    ended_in_time(run())
 
 
 def test_a_busy_ledger_does_not_end_the_worker(gateway, monkeypatch):

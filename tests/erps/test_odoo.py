@@ -405,7 +405,7 @@ def test_answers_that_say_nothing(plain, answer, monkeypatch):
 def test_entities_in_xml_are_not_read(plain, monkeypatch):
     plain.json_rpc = False
     connection = connected(plain)
-    bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><methodResponse/>'
+    bomb = b'<?xml version="1.0"?>' + b" " * 1100 + b'<!DOCTYPE x [<!ENTITY a "b">]><methodResponse/>'
     monkeypatch.setattr(
         "tests.erps.odoo_server._Handler._xml_rpc", lambda self, service, body: self._answer(200, bomb, "text/xml")
     )

@@ -11,12 +11,14 @@ from lxml import etree
 
 from gateway import rules, ubl
 from gateway.chain import FIRST_PIH, Link, walk
+from gateway.connection import Connection
 from gateway.csid import read_certificate
 from gateway.errors import BadInput, Conflict, NotCompliant, Unavailable, UnreadableXml, UnusableOrder
 from gateway.invoice.period import read_period
 from gateway.issued import Status
 from gateway.order import read_addition, read_refund
 from gateway.pdf import render
+from gateway.pipeline.connect import add_connection
 from gateway.pipeline.doctor.examination import Examination
 from gateway.pipeline.documents import Handed, hand_in, judge
 from gateway.pipeline.notes import NoteRequest, credit, debit
@@ -213,6 +215,15 @@ def test_notes_of_both_sorts_and_never_more_than_is_left(site):
         credit(site.gateway, request, read_refund({**refund, "id": "r2"}))
     site.work()
     assert site.now(note.issued).status is Status.CLEARED
+
+
+def test_a_credit_note_comes_over_its_originals_connection(site):
+    hand(site, "B-1", business=True)
+    add_connection(site.gateway, Connection("erp-2", OWNER, UNIT.id, "api"), actor="tests")
+    note = erp_document("B-C1", site.clock(), business=True, corrects="B-1")
+    with pytest.raises(Conflict, match="over connection"):
+        hand_in(site.gateway, replace(handed(note), connection_id="erp-2"))
+    assert len(site.documents()) == 1
 
 
 def test_a_note_on_an_orders_document_goes_its_own_way(site):
